@@ -1,0 +1,74 @@
+"""Which regions of a photo made an image classifier decide: LIME and RISE, on the original photo.
+
+>>> import seewhy
+>>> explanation = seewhy.explain("photo.jpg")  # doctest: +SKIP
+"""
+
+from seewhy._version import __version__
+from seewhy.api import explain, segment
+from seewhy.display import Display
+from seewhy.errors import (
+    Cancelled,
+    FileError,
+    ImageError,
+    InvalidInput,
+    MissingExtra,
+    ModelError,
+    SeewhyError,
+)
+from seewhy.explanation import Explanation
+from seewhy.fills import Blur, Color, ImageMean, Noise, Picture, SegmentMean
+from seewhy.images import Image, load_image
+from seewhy.kernels import Cosine, ImageCosine, InverseL2, Uniform
+from seewhy.loading import load
+from seewhy.methods import METHODS, Lime, Rise
+from seewhy.models import MODELS, load_model
+from seewhy.presets import PRESETS
+from seewhy.regions import Region
+from seewhy.segmentation import Felzenszwalb, Grid, Labels, Quickshift, Slic, Watershed
+from seewhy.surrogate import BayesianRidge, Lasso, LeastSquares, Ridge
+
+__all__ = [
+    "METHODS",
+    "MODELS",
+    "PRESETS",
+    "BayesianRidge",
+    "Blur",
+    "Cancelled",
+    "Color",
+    "Cosine",
+    "Display",
+    "Explanation",
+    "Felzenszwalb",
+    "FileError",
+    "Grid",
+    "Image",
+    "ImageCosine",
+    "ImageError",
+    "ImageMean",
+    "InvalidInput",
+    "InverseL2",
+    "Labels",
+    "Lasso",
+    "LeastSquares",
+    "Lime",
+    "MissingExtra",
+    "ModelError",
+    "Noise",
+    "Picture",
+    "Quickshift",
+    "Region",
+    "Ridge",
+    "Rise",
+    "SeewhyError",
+    "SegmentMean",
+    "Slic",
+    "Uniform",
+    "Watershed",
+    "__version__",
+    "explain",
+    "load",
+    "load_image",
+    "load_model",
+    "segment",
+]

@@ -1,0 +1,108 @@
+"""``seewhy segments``, ``models`` and ``methods``: what there is, and what a segmentation looks like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from PIL import Image as Pillow
+
+from seewhy.cli import DONE
+from seewhy.cli.flags import Flag, apply, families, method_flags, options
+from seewhy.errors import FileError, InvalidInput
+from seewhy.methods import METHODS, Lime
+from seewhy.models import MODELS
+from seewhy.presets import PRESETS
+from seewhy.settings import Settings, limits
+
+_SEGMENTATION_FLAGS: list[Flag] = [flag for flag in method_flags() if flag.place[0] == "segmentation"]
+
+
+@click.command()
+@click.argument("photo", metavar="PHOTO")
+@click.option("--model", metavar="MODEL", help="Model whose picture is divided (default efficientnet-lite0).")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed (default 0).")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("seewhy-out"),
+    help="Folder (default seewhy-out).",
+)
+@options(_SEGMENTATION_FLAGS)
+def segments(photo: str, model: str | None, seed: int, out: Path, **given: Any) -> int:
+    """Draw and count the segments of PHOTO."""
+    import numpy as np
+
+    from seewhy import api
+    from seewhy.images import load_image
+    from seewhy.render import outlines_over
+
+    settings = Lime(**apply(Lime().to_dict(), given, _SEGMENTATION_FLAGS)).segmentation
+    image = load_image(Path(photo))
+    found = api.segment(image, settings, model=model, seed=seed)
+    areas = np.bincount(found[found >= 0])
+    path = out / f"{Path(photo).stem}.segments.png"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        Pillow.fromarray(outlines_over(image.rgb8(), found)).save(path)
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror or error}") from error
+    shares = 100 * areas / areas.sum()
+    click.echo(
+        f"{len(areas)} segments by {settings.name}; area from {shares.min():.2f} % to {shares.max():.2f} %, "
+        f"median {np.median(shares):.2f} %"
+    )
+    click.echo(f"wrote {path}")
+    return DONE
+
+
+@click.command()
+def models() -> int:
+    """List the models there are by name."""
+    for name, entry in MODELS.items():
+        click.echo(f"{name}  {(entry.__doc__ or '').strip().splitlines()[0]}")
+    click.echo("py:module:attribute  any Python function (B, H, W, C) float32 in 0..1 -> (B, K)")
+    return DONE
+
+
+@click.command()
+@click.argument("name", required=False)
+def methods(name: str | None) -> int:
+    """List the methods, or everything about one of them, with settings, defaults and sources."""
+    if name is not None and name not in METHODS:
+        raise InvalidInput(f"there is no method {name!r}; there are {', '.join(METHODS)}")
+    for known, settings in METHODS.items():
+        if name in {None, known}:
+            _describe(known, settings)
+    if name is None:
+        click.echo("presets")
+        for known, preset in PRESETS.items():
+            click.echo(f"  {known}: {preset.summary}")
+    return DONE
+
+
+def _describe(name: str, settings: type[Settings]) -> None:
+    click.echo(f"{name}: {settings.summary()}\n  source: {settings.source}")
+    _list_settings(settings, "  ")
+    for family, known in families(settings).items():
+        click.echo(f"  {family}, one of")
+        for member, described in known.items():
+            click.echo(f"    {member}: {described.summary()}\n      source: {described.source}")
+            _list_settings(described, "      ")
+    click.echo("")
+
+
+def _list_settings(settings: type[Settings], indent: str) -> None:
+    for name, field in settings.model_fields.items():
+        if name == "name":
+            continue
+        default = field.get_default()
+        shown = getattr(default, "name", default)
+        rule = limits(field)
+        click.echo(
+            f"{indent}{name}"
+            + ("" if field.is_required() else f" = {shown}")
+            + f"  {field.description or ''}"
+            + (f" ({rule})" if rule else "")
+        )

@@ -1,0 +1,43 @@
+"""Designs say which coalitions are asked. One file each; ``DESIGNS`` lists those over segments."""
+
+from collections.abc import Callable, Iterator
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from seewhy.designs.bernoulli import Bernoulli
+from seewhy.designs.drop_fraction import DropFraction
+from seewhy.designs.grid import ShiftedGrid
+from seewhy.protocols import Design
+from seewhy.scene import Block
+
+DesignName: TypeAlias = Literal["bernoulli", "drop-fraction"]
+
+DESIGNS: dict[DesignName, Callable[..., Design]] = {
+    Bernoulli.name: Bernoulli,
+    DropFraction.name: DropFraction,
+}  # type: ignore[dict-item]  # the names are the literals above; a test compares them
+
+__all__ = ["DESIGNS", "Bernoulli", "DesignName", "DropFraction", "ShiftedGrid", "rows"]
+
+
+def rows(design: Design, d: int, n: int, seed: int, *, skip: int = 0) -> Iterator[Block]:
+    """Yield rows ``skip`` to ``n`` of a design, block by block, the last one cut to fit."""
+    start = 0
+    for block in design.blocks(d, seed):
+        stop = start + len(block.coalitions)
+        if stop > skip:
+            take = slice(max(skip - start, 0), n - start)
+            yield Block(block.coalitions[take], None if block.shifts is None else block.shifts[take])
+        start = stop
+        if start >= n:
+            return
+
+
+def with_untouched(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Replace the very first row by the untouched picture, as ``lime`` does."""
+    first = next(blocks)
+    coalitions = first.coalitions.copy()
+    coalitions[0] = np.True_
+    yield Block(coalitions, first.shifts)
+    yield from blocks

@@ -1,0 +1,15 @@
+"""How a result is shown: the settings that cost nothing to change."""
+
+from typing import Annotated
+
+from seewhy._types import Sign
+from seewhy.settings import Settings, setting
+
+
+class Display(Settings):
+    """Which regions a picture shows, and what becomes of the rest."""
+
+    regions: Annotated[int, setting("segments shown, strongest first", ge=1, le=10_000)] = 5
+    share: Annotated[float, setting("share of the seen pixels shown, for maps without segments", gt=0, le=1)] = 0.2
+    sign: Annotated[Sign, setting("positive supports the class, negative contradicts it")] = "both"
+    hide_rest: Annotated[bool, setting("show the chosen regions alone")] = False

@@ -1,0 +1,209 @@
+"""The one loop: rows of a design in, scores out, one batch in memory at a time.
+
+The picture and the fill are preprocessed once; every masked picture is a mixture of the two. The next batch
+is composed in a second thread while the model works on the one before.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TypeVar
+
+import numpy as np
+
+from seewhy._types import Batch, Masks, Scores
+from seewhy.errors import ModelError
+from seewhy.protocols import MaskMaker, Model
+from seewhy.scene import Block, Scene
+
+Progress = Callable[[int, int], None]
+"""Called with the pictures scored so far and the pictures in all."""
+Cancel = Callable[[], bool]
+"""Asked between batches; True stops the run and keeps what there is."""
+
+_BATCH_BYTES = 32_000_000
+_LARGEST_BATCH = 64
+
+T = TypeVar("T")
+
+
+@dataclass
+class Clock:
+    """Seconds the model was at work, or waited for."""
+
+    model: float = 0.0
+
+
+@dataclass
+class Composer:
+    """Mixes the prepared picture and the prepared fill by masks, in the model's layout."""
+
+    model: Model
+    scene: Scene
+    keep_batches: int
+    """Batches that must stay untouched while the model works on them; 0 hands every batch over for good."""
+    _buffers: deque[Batch] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self._fill = self.model.prepare(self.scene.fill)
+        self._picture = self.model.prepare(self.scene.pixels)
+        self._difference = self._picture - self._fill
+
+    @property
+    def picture_bytes(self) -> int:
+        """Memory of one prepared picture."""
+        return self._fill.nbytes
+
+    def untouched(self) -> Batch:
+        """Return the prepared picture itself as a batch of one."""
+        return self._picture[None].copy()
+
+    def __call__(self, masks: Masks) -> Batch:
+        """Return ``fill + mask * (picture - fill)`` for masks (B, H, W)."""
+        mask = masks[:, None] if self.model.layout == "NCHW" else masks[..., None]
+        batch = self._room(len(masks))
+        np.multiply(mask, self._difference, out=batch)
+        batch += self._fill
+        return batch
+
+    def _room(self, size: int) -> Batch:
+        shape = (size, *self._fill.shape)
+        if not self.keep_batches:
+            return np.empty(shape, dtype=np.float32)
+        # One batch being filled, one waiting, the others with the model: then the oldest is free again.
+        if len(self._buffers) < self.keep_batches + 2:
+            self._buffers.append(np.empty(shape, dtype=np.float32))
+        else:
+            self._buffers.rotate(-1)
+        if self._buffers[-1].shape[0] < size:
+            self._buffers[-1] = np.empty(shape, dtype=np.float32)
+        return self._buffers[-1][:size]
+
+
+def best_batch_size(model: Model, picture_bytes: int, wanted: int | None) -> int:
+    """Return the batch size asked for, else the model's, else what fits into 32 MB, at most 64."""
+    return wanted or model.batch_size or int(np.clip(_BATCH_BYTES // picture_bytes, 1, _LARGEST_BATCH))
+
+
+def score_untouched(model: Model, composer: Composer, clock: Clock) -> Scores:
+    """Return the scores (1, K) of the picture as it is."""
+    start = perf_counter()
+    scores = list(model.stream([composer.untouched()]))[0]
+    clock.model += perf_counter() - start
+    _check(scores, 1, 0)
+    return scores
+
+
+def collect(
+    model: Model,
+    composer: Composer,
+    masks: MaskMaker,
+    blocks: Iterable[Block],
+    *,
+    batch_size: int,
+    clock: Clock,
+    cancel: Cancel | None = None,
+) -> Iterator[tuple[Block, Scores]]:
+    """Score the rows of ``blocks`` and yield them with their scores (B, K), in order, holding few batches.
+
+    Raises
+    ------
+    ModelError
+        The model answered something other than one finite row a picture. Its own exceptions keep their type
+        and gain a note that names the samples.
+    """
+    asked: deque[Block] = deque()
+
+    def compose() -> Iterator[Batch]:
+        for block in _rebatch(blocks, batch_size):
+            batch = composer(masks(block))
+            asked.append(block)
+            yield batch
+
+    done = 0
+    waiting = _Ahead(compose())
+    scores = model.stream(waiting)
+    try:
+        while not (cancel is not None and cancel()):
+            start, starved = perf_counter(), waiting.seconds
+            try:
+                answer = next(scores, None)
+            except Exception as error:
+                error.add_note(f"while scoring samples from {done} on")
+                raise
+            clock.model += perf_counter() - start - (waiting.seconds - starved)
+            if answer is None:
+                return
+            block = asked.popleft()
+            _check(answer, len(block.coalitions), done)
+            done += len(answer)
+            yield block, answer
+    finally:
+        close = getattr(scores, "close", None)
+        if close is not None:
+            close()
+        waiting.close()
+
+
+class _Ahead:
+    """Iterates over ``items`` with the next one made in a second thread; counts the seconds waited for it."""
+
+    def __init__(self, items: Iterator[Batch]) -> None:
+        self.seconds = 0.0
+        self._items = items
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="seewhy-compose")
+        self._next = self._thread.submit(next, items, None)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        start = perf_counter()
+        item = self._next.result()
+        self.seconds += perf_counter() - start
+        if item is None:
+            raise StopIteration
+        self._next = self._thread.submit(next, self._items, None)
+        return item
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+
+def _rebatch(blocks: Iterable[Block], size: int) -> Iterator[Block]:
+    """Cut and join blocks into batches of ``size`` rows; the last may be smaller."""
+    held: list[Block] = []
+    rows = 0
+    for block in blocks:
+        held.append(block)
+        rows += len(block.coalitions)
+        while rows >= size:
+            joined = _join(held)
+            yield _cut(joined, slice(0, size))
+            held, rows = [_cut(joined, slice(size, None))], rows - size
+    if rows:
+        yield _join(held)
+
+
+def _join(blocks: list[Block]) -> Block:
+    shifts = [block.shifts for block in blocks if block.shifts is not None]
+    return Block(np.concatenate([b.coalitions for b in blocks]), np.concatenate(shifts) if shifts else None)
+
+
+def _cut(block: Block, place: slice) -> Block:
+    return Block(block.coalitions[place], None if block.shifts is None else block.shifts[place])
+
+
+def _check(scores: Scores, expected: int, done: int) -> None:
+    if scores.ndim != 2 or len(scores) != expected:
+        msg = f"the model must return one row of scores a picture, ({expected}, K), got {scores.shape}"
+        raise ModelError(msg)
+    bad = np.argwhere(~np.isfinite(scores))
+    if len(bad):
+        row, column = (int(x) for x in bad[0])
+        msg = f"the model must return finite scores, got {scores[row, column]} for sample {done + row}, class {column}"
+        raise ModelError(msg)

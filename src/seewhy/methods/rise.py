@@ -1,0 +1,102 @@
+"""RISE: random smooth masks, and a map of where a kept pixel raises the score.
+
+Source: Petsiuk, Das and Saenko (2018), arXiv:1806.07421, sections 3.1-3.2, equations 4-6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+
+from seewhy._types import Floats, Segments, Unit
+from seewhy.attribution import MapAttribution
+from seewhy.designs import rows
+from seewhy.designs.grid import ShiftedGrid
+from seewhy.errors import InvalidInput
+from seewhy.fills import Color, FillSetting, fill_picture
+from seewhy.geometry import View
+from seewhy.images import Image
+from seewhy.masks import GridMasks
+from seewhy.protocols import MaskMaker
+from seewhy.samples import Samples
+from seewhy.scene import Block, Scene
+from seewhy.settings import Settings, setting
+
+_PIECE = 256
+"""Rows summed up in one matrix product."""
+
+
+class Rise(Settings):
+    """Average of random smooth masks, weighted by the score of the picture seen through them."""
+
+    source: ClassVar[str] = "Petsiuk, Das and Saenko (2018), arXiv:1806.07421; code eclique/RISE"
+
+    name: Literal["rise"] = "rise"
+    n_samples: Annotated[int, setting("masks drawn (N)", ge=2, le=10_000_000, search=(200, 8000), log=True)] = 2000
+    grid: Annotated[int, setting("cells along each side (s)", ge=2, le=64, search=(4, 16))] = 8
+    keep: Annotated[float, setting("chance that a cell is kept (p)", ge=0.01, le=0.99, search=(0.1, 0.9))] = 0.5
+    fill: Annotated[FillSetting, setting("what stands where a mask is 0")] = Color(value="black")
+    estimator: Annotated[
+        Literal["centered", "ratio", "reference"],
+        setting("how the map is computed from masks and scores"),
+    ] = "centered"
+    unit: Annotated[
+        Literal["auto", "probability", "log-odds", "score"],
+        setting("unit of the score that is explained; auto: probability where the model allows it"),
+    ] = "auto"
+
+    def scene(self, image: Image, view: View, seed: int, segments: Segments | None = None) -> Scene:
+        """Return the picture the model sees, and its fill."""
+        del segments
+        pixels = view.apply(image)
+        return Scene(pixels, fill_picture(self.fill, pixels, None, seed), None)
+
+    def masks(self, scene: Scene) -> GridMasks:
+        """Return what blows up grids to masks."""
+        height, width = scene.pixels.shape[:2]
+        if min(height, width) < self.grid:
+            raise InvalidInput(
+                f"Rise.grid must be at most the shorter side of the picture the model sees, {min(height, width)}, got {self.grid}"
+            )
+        return GridMasks(height, width, self.grid)
+
+    def rows(self, masks: MaskMaker, seed: int) -> Iterator[Block]:
+        """Yield ``n_samples`` grids with their shifts."""
+        if not isinstance(masks, GridMasks):
+            raise InvalidInput("Rise needs grid masks")
+        return rows(ShiftedGrid(keep=self.keep, cell=masks.cell), masks.d, self.n_samples, seed)
+
+    def estimate(self, samples: Samples, scene: Scene, target: int, unit: Unit) -> MapAttribution:
+        """Compute the map S of one class from scores f and masks M, N masks kept with chance p.
+
+        reference
+            S = sum(f M) / (N p), equation 6.
+        ratio
+            S = sum(f M) / sum(M), pixel by pixel.
+        centered
+            S = sum((f - mean f) M) / (N p): the same ranking of pixels in the limit, without the noise that the
+            level of f adds; 0 means that keeping the pixel changes nothing on average.
+        """
+        scores = samples.target(target, unit)
+        n = len(samples)
+        # A constant score must give exactly zero, so the mean is taken of differences.
+        level = scores[0] + np.mean(scores - scores[0]) if self.estimator == "centered" else 0.0
+        weighted, plain = self._sums(samples, self.masks(scene), scores - level)
+        heatmap = weighted / plain if self.estimator == "ratio" else weighted / (n * self.keep)
+        return MapAttribution(heatmap.astype(np.float32))
+
+    def _sums(self, samples: Samples, masks: GridMasks, scores: Floats) -> tuple[Floats, Floats]:
+        """Return sum(f M) and sum(M), each (h, w)."""
+        weights = np.column_stack([scores, np.ones_like(scores)] if self.estimator == "ratio" else [scores])
+        total = np.zeros((weights.shape[1], masks.height, masks.width))
+        for place, block in samples.blocks(_PIECE):
+            total += masks.weighted_sum(block, weights[place])
+        return total[0], total[-1]
+
+    def warnings(self, samples: Samples) -> Iterator[str]:
+        """Yield what a reader of the result must know."""
+        cells = samples.d
+        if len(samples) < cells:
+            yield f"{len(samples)} masks for {cells} grid cells: the map is mostly noise, ask for more masks"

@@ -1,0 +1,157 @@
+"""Any Python callable as a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from seewhy._types import Batch, Pixels, ScoreKind, Scores
+from seewhy.errors import InvalidInput, ModelError
+from seewhy.geometry import View
+
+Size = int | tuple[int, int]
+
+
+class FunctionModel:
+    """Wraps a function from pictures (B, H, W, C), float32 in 0..1, to scores (B, K) or (B,).
+
+    Parameters
+    ----------
+    function
+        Called in the caller's thread, one batch after the other. It may keep or change the batch.
+    input_size
+        Height and width the photo is stretched to, in pixels, or one number for both; None hands it over at
+        its own size.
+    labels
+        Names of the K classes, by index.
+    kind
+        What the scores are; None leaves it to be recognized from the first answers.
+    channels
+        Channels of the pictures the function takes; None: any.
+    batch_size
+        Pictures a batch at best; None: no preference.
+    name
+        Name shown to people; the function's own by default.
+
+    Raises
+    ------
+    InvalidInput
+        An argument breaks its rule.
+    """
+
+    layout: Literal["NHWC"] = "NHWC"
+    in_flight = 0  # the function may keep what it was given
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        input_size: Size | None = None,
+        labels: Sequence[str] | None = None,
+        kind: ScoreKind | None = None,
+        channels: int | None = None,
+        batch_size: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        if not callable(function):
+            raise InvalidInput(f"FunctionModel.function must be callable, got {type(function).__name__}")
+        if kind is not None and kind not in get_args(ScoreKind):
+            raise InvalidInput(f"FunctionModel.kind must be one of {', '.join(get_args(ScoreKind))}, got {kind!r}")
+        self._function = function
+        self._size = None if input_size is None else _height_and_width(input_size)
+        self.labels = None if labels is None else _names(labels)
+        self.kind = kind
+        self.channels = None if channels is None else _positive("channels", channels)
+        self.batch_size = None if batch_size is None else _positive("batch_size", batch_size)
+        module, qualname = _origin(function)
+        self.name = name or qualname
+        self.fingerprint = f"function:{module}.{qualname}"
+        """Its name: what a function does cannot be hashed."""
+
+    def view(self, height: int, width: int) -> View:
+        """Return the photo at its own size, or stretched to ``input_size``."""
+        if self._size is None:
+            return View.identity(height, width)
+        return View.stretch(height, width, size=self._size)
+
+    def prepare(self, pixels: Pixels) -> Batch:
+        """Return the picture (H, W, C) as it is, C-contiguous."""
+        return np.ascontiguousarray(pixels, np.float32)
+
+    def stream(self, batches: Iterable[Batch]) -> Iterator[Scores]:
+        """Yield scores (B, K) for each batch (B, H, W, C), in order.
+
+        Raises
+        ------
+        ModelError
+            The function returned something other than finite scores, one row a picture, of the same K each
+            time and as many as there are labels. Its own exceptions keep their type and gain a note.
+        """
+        classes = None if self.labels is None else len(self.labels)
+        for batch in batches:
+            try:
+                answer = self._function(batch)
+            except Exception as error:
+                error.add_note(f"in model {self.name}, batch of {len(batch)} pictures {batch.shape}")
+                raise
+            scores = self._checked(answer, len(batch), classes)
+            classes = scores.shape[1]
+            yield scores
+
+    def _checked(self, answer: Any, pictures: int, classes: int | None) -> Scores:
+        """Return ``answer`` as a new array (B, K): the function may use its own array again."""
+        scores = self._numbers(answer)
+        if scores.ndim == 1:
+            scores = scores[:, None]
+        if scores.ndim != 2 or len(scores) != pictures or scores.shape[1] == 0:
+            self._refuse(f"one row of scores a picture, returned shape {np.shape(answer)} for {pictures} pictures")
+        if classes not in {None, scores.shape[1]}:
+            whose = "as there are labels" if self.labels is not None else "as for the batch before"
+            self._refuse(f"as many scores a picture {whose}, {classes}, returned {scores.shape[1]}")
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused below
+            found = scores.astype(np.float32)
+        bad = np.argwhere(~np.isfinite(found))
+        if len(bad):
+            row, column = (int(place) for place in bad[0])
+            self._refuse(f"finite scores, returned {scores[row, column]} at picture {row}, class {column}")
+        return found
+
+    def _numbers(self, answer: Any) -> Any:
+        try:
+            scores = np.asarray(answer)
+        except Exception as error:  # whose __array__ it is, is not known
+            msg = f"model {self.name} must return an array, returned an object of type {type(answer).__name__}: {error}"
+            raise ModelError(msg) from error
+        if scores.dtype.kind not in "fiub":
+            self._refuse(f"numbers, returned an object of type {type(answer).__name__} ({scores.dtype})")
+        return scores
+
+    def _refuse(self, rule_and_value: str) -> None:
+        raise ModelError(f"model {self.name} must return {rule_and_value}")
+
+
+def _origin(function: Callable[..., Any]) -> tuple[str, str]:
+    """Return module and name of a function, or those of the class of another callable."""
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return getattr(named, "__module__", None) or "?", named.__qualname__
+
+
+def _height_and_width(size: Size) -> tuple[int, int]:
+    pair = (size, size) if isinstance(size, int) else size
+    if not (isinstance(pair, tuple) and len(pair) == 2):
+        raise InvalidInput(f"FunctionModel.input_size must be a number or (height, width), got {size!r}")
+    return _positive("input_size", pair[0]), _positive("input_size", pair[1])
+
+
+def _names(labels: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+        raise InvalidInput(f"FunctionModel.labels must be a sequence of names, got {labels!r:.80}")
+    return tuple(labels)
+
+
+def _positive(name: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InvalidInput(f"FunctionModel.{name} must be a positive integer, got {value!r}")
+    return value

@@ -1,0 +1,37 @@
+"""Progress for people: a bar with a forecast on a terminal or in a notebook, nothing in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Report = Callable[[int, int], None]
+"""Called with the pictures scored so far and the pictures in all."""
+
+
+def is_watched() -> bool:
+    """Say whether somebody sees stderr as it comes: a terminal, or a notebook."""
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
+@contextmanager
+def reporting(progress: Report | bool | None, label: str) -> Iterator[Report]:
+    """Yield a function to report to.
+
+    ``progress``: your own function; True a bar on stderr; False nothing; None a bar where somebody watches.
+    """
+    if callable(progress):
+        yield progress
+    elif progress or (progress is None and is_watched()):
+        from tqdm import tqdm
+
+        with tqdm(desc=label, unit=" pictures", dynamic_ncols=True, leave=False, file=sys.stderr) as bar:
+
+            def report(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            yield report
+    else:
+        yield lambda done, total: None

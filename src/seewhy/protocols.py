@@ -1,0 +1,130 @@
+"""The seams: what a model, a segmentation, a fill, a design and a method must offer.
+
+Nothing here has behavior. A part that fits its protocol works everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal, Protocol
+
+import numpy as np
+
+from seewhy._types import Batch, JsonObject, Masks, Pixels, ScoreKind, Scores, Segments, Unit
+from seewhy.attribution import Attribution
+from seewhy.geometry import View
+from seewhy.images import Image
+from seewhy.samples import Samples
+from seewhy.scene import Block, Scene
+
+
+class Model(Protocol):
+    """The black box: preprocessed pictures in, one row of scores a picture out.
+
+    Preprocessing acts on each pixel alone and is linear between two pictures, so that mixing two prepared
+    pictures is the same as preparing their mixture. Resizing and cropping belong to :meth:`view`.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name shown to people, such as ``efficientnet-lite0``."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Text that changes when the model's answers may change."""
+
+    @property
+    def kind(self) -> ScoreKind | None:
+        """What the scores are; None: to be recognized from the first answers, and said."""
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """Class names by index, if known."""
+
+    @property
+    def channels(self) -> int | None:
+        """Channels of the pictures it takes; None: any."""
+
+    @property
+    def layout(self) -> Literal["NHWC", "NCHW"]:
+        """Where height, width and channels stand in a batch."""
+
+    @property
+    def batch_size(self) -> int | None:
+        """Pictures a batch at best; None: no preference."""
+
+    @property
+    def in_flight(self) -> int:
+        """Batches :meth:`stream` may hold at once, after which it is done with them; 0: it may keep them."""
+
+    def view(self, height: int, width: int) -> View:
+        """Return how a photo of this size becomes the picture the model sees."""
+
+    def prepare(self, pixels: Pixels) -> Batch:
+        """Preprocess one picture (H, W, C) in 0..1 of the view's size into the model's layout, without a batch axis."""
+
+    def stream(self, batches: Iterable[Batch]) -> Iterator[Scores]:
+        """Yield scores (B, K) for each batch, in order; taking the next batch early keeps the model busy."""
+
+
+class Segmenter(Protocol):
+    """Divides a picture into regions."""
+
+    def __call__(self, pixels: Pixels, seed: int) -> Segments:
+        """Return ids 0..d-1 without gaps for a picture (H, W, C) in 0..1."""
+
+
+class Fill(Protocol):
+    """What stands where a mask is 0; acts on the picture in 0..1, before preprocessing."""
+
+    def __call__(self, pixels: Pixels, segments: Segments | None, rng: np.random.Generator) -> Pixels:
+        """Return a picture of the same shape; ``segments`` is None for methods that have none."""
+
+
+class Design(Protocol):
+    """Says which coalitions are asked; block i depends only on the seed and i."""
+
+    def blocks(self, d: int, seed: int) -> Iterator[Block]:
+        """Yield blocks of coalitions over ``d`` segments or cells, without end."""
+
+
+class MaskMaker(Protocol):
+    """Turns rows of a design into masks."""
+
+    @property
+    def d(self) -> int:
+        """Segments or cells a row switches."""
+
+    def __call__(self, block: Block) -> Masks:
+        """Return masks (B, H, W) for the rows of ``block``."""
+
+
+class Method(Protocol):
+    """Frozen settings that know how to ask the model and how to read its answers; a run leaves no trace on it."""
+
+    @property
+    def name(self) -> str:
+        """Name shown to people, such as ``lime``."""
+
+    @property
+    def n_samples(self) -> int:
+        """Rows of the design."""
+
+    def to_dict(self) -> JsonObject:
+        """Return the settings as plain JSON values."""
+
+    @property
+    def unit(self) -> str:
+        """Unit asked for; ``auto``: probability where the model allows it."""
+
+    def scene(self, image: Image, view: View, seed: int, segments: Segments | None = None) -> Scene:
+        """Return the picture and its fill; ``segments``, if given, are taken as they are."""
+
+    def masks(self, scene: Scene) -> MaskMaker:
+        """Return what turns rows into masks."""
+
+    def rows(self, masks: MaskMaker, seed: int) -> Iterator[Block]:
+        """Yield the rows to ask, in blocks."""
+
+    def estimate(self, samples: Samples, scene: Scene, target: int, unit: Unit) -> Attribution:
+        """Read the attribution of one class out of the samples; never asks the model."""

@@ -1,0 +1,31 @@
+"""Pictures of an explanation: arrays and plain facts in, arrays and figures out.
+
+The only place where numbers are rescaled, and only to be seen. Plotting is loaded when a figure is asked for.
+"""
+
+from seewhy.render.examples import examples_figure
+from seewhy.render.figure import TargetPanel, explanation_figure
+from seewhy.render.overlay import (
+    cut_out,
+    dim_unseen,
+    heat_over,
+    mask_over,
+    outlines_over,
+    reduced,
+    regions_over,
+)
+from seewhy.render.page import figure_png
+
+__all__ = [
+    "TargetPanel",
+    "cut_out",
+    "dim_unseen",
+    "examples_figure",
+    "explanation_figure",
+    "figure_png",
+    "heat_over",
+    "mask_over",
+    "outlines_over",
+    "reduced",
+    "regions_over",
+]

@@ -1,0 +1,197 @@
+"""The figure of an explanation: photo, segments, chosen regions, heat map and strongest effects, side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seewhy.render import panels
+from seewhy.render.colors import FAINT, Rgb8, unit_rgb
+from seewhy.render.overlay import Region, _Array, reduced
+from seewhy.render.page import MARGIN, Page, line_height, number, wrapped
+from seewhy.render.panels import Box, TargetPanel
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_PIXELS = 720
+"""Longer side of a picture in the figure: about 200 pixels an inch, more than a page shows."""
+_AREA = 7.0
+"""Square inches of a picture, whatever its shape."""
+_GAP = 0.2
+_BARS = 2.5
+_SHAPE = 2.2
+"""Width to height that a figure of one class comes near: it fits a page and a slide."""
+
+_Panel = Callable[[Page, Box], None]
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """How large pictures are, and in how many columns they stand."""
+
+    width: float
+    height: float
+    columns: int
+    rows: int
+    bars: bool
+
+    @property
+    def pictures(self) -> float:
+        """Inches from the left edge of the first column to the right edge of the last."""
+        return self.columns * (self.width + _GAP) - _GAP
+
+    @property
+    def across(self) -> float:
+        """Inches with the chart."""
+        return self.pictures + (_BARS + 1.5 * _GAP if self.bars else 0)
+
+    @property
+    def down(self) -> float:
+        """Inches with captions and color bar."""
+        return self.rows * (self.height + panels.CAPTION) + panels.SCALE
+
+    def box(self, row: int, column: int, left: float, top: float) -> Box:
+        """Return the place of a picture and its caption."""
+        tall = self.height + panels.CAPTION
+        return Box(left + column * (self.width + _GAP), top + row * tall, self.width, tall)
+
+
+def explanation_figure(
+    photo: Rgb8,
+    seen: Region,
+    targets: Sequence[TargetPanel],
+    *,
+    title: str,
+    subtitle: str = "",
+    hide_rest: bool = False,
+    notes: Sequence[str] = (),
+) -> Figure:
+    """Return the figure of one explanation, one row a class.
+
+    Parameters
+    ----------
+    photo
+        (H, W, 3).
+    seen
+        (H, W), False where the model did not see the photo.
+    targets
+        The explained classes, at least one; they share their segments.
+    title, subtitle
+        Facts about the run: method, model, pictures asked.
+    hide_rest
+        Show the chosen regions alone.
+    notes
+        Sentences at the foot of the figure, such as warnings.
+    """
+    photo, seen = _fitted(photo), _fitted(seen)
+    targets = [_shrunk(target) for target in targets]
+    grid = _grid(photo.shape[1] / photo.shape[0], targets)
+    head = _Words([(title, 13, "bold"), (subtitle, 10, "normal")], grid.across)
+    foot = _Words([(note, 9.5, "normal") for note in notes], grid.across)
+    heads = [_Words(_facts(target), grid.across) for target in targets]
+    height = head.height + foot.height + sum(words.height + grid.down for words in heads)
+    page = Page(grid.across + 2 * MARGIN, height + 2 * MARGIN)
+    top = head.write(page, MARGIN)
+    for row, target in enumerate(targets):
+        top = heads[row].write(page, top)
+        _row(page, grid, top, _order(photo, seen, targets, row, hide_rest=hide_rest))
+        if grid.bars:
+            left = MARGIN + grid.pictures + 1.5 * _GAP
+            panels.bars_panel(page, Box(left, top, _BARS, grid.down - 0.25), target)
+        top += grid.down
+    foot.write(page, top)
+    return page.figure
+
+
+class _Words:
+    """Lines of text under each other, each a paragraph of (words, size, weight), broken to ``width`` inches."""
+
+    def __init__(self, paragraphs: Sequence[tuple[str, float, str]], width: float) -> None:
+        self._lines = [
+            (line, size, weight)
+            for words, size, weight in paragraphs
+            for line in wrapped(words, width * (0.9 if weight == "bold" else 1), size, 3)
+        ]
+
+    @property
+    def height(self) -> float:
+        """Inches they take, with a little air below."""
+        return sum(line_height(size) for _, size, _ in self._lines) + (0.1 if self._lines else 0)
+
+    def write(self, page: Page, top: float) -> float:
+        """Write them from ``top`` on, and return where they end."""
+        below = top + self.height
+        for line, size, weight in self._lines:
+            color = {"color": unit_rgb(FAINT)} if weight == "normal" else {}
+            page.text(MARGIN, top, line, size, weight=weight, **color)
+            top += line_height(size)
+        return below
+
+
+def _facts(target: TargetPanel) -> list[tuple[str, float, str]]:
+    """Say which class a row is about, its score, and how well the surrogate follows the model."""
+    facts = [f"class {target.index}", f"{target.unit} {number(target.score)}"]
+    if target.prediction is not None:
+        facts.append(f"surrogate predicts {number(target.prediction)}")
+    if target.intercept is not None:
+        facts.append(f"intercept {number(target.intercept)}")
+    if target.r2 is not None:
+        facts.append(f"R² {target.r2:.2f}")
+    return [(target.label, 11.5, "bold"), (" · ".join(facts), 10, "normal")]
+
+
+def _grid(aspect: float, targets: Sequence[TargetPanel]) -> _Grid:
+    """Choose the size of a picture from its aspect, and the columns that bring the figure near a page's shape."""
+    height = min(max(math.sqrt(_AREA / aspect), 1.4), 3.4)
+    width = min(max(height * aspect, 2.0), 4.2)
+    height = min(height, max(width / aspect, 1.0))
+    bars = targets[0].values is not None
+    count = 4 if targets[0].segments is not None else 3
+    ways = [(3, 1)] if len(targets) > 1 else [(count, 1), (1, count)] + [(2, 2)] * (count == 4)
+    grids = [_Grid(width, height, columns, rows, bars) for columns, rows in ways]
+    return min(grids, key=lambda grid: abs(math.log(grid.across / (grid.down + 1) / _SHAPE)))
+
+
+def _order(
+    photo: Rgb8, seen: Region, targets: Sequence[TargetPanel], row: int, *, hide_rest: bool
+) -> list[_Panel | None]:
+    """Return the panels of a row; several classes share the first column for photo and segments."""
+    target = targets[row]
+    shared: list[_Panel | None] = [partial(panels.photo_panel, photo=photo, seen=seen)]
+    if target.segments is not None:
+        shared.append(partial(panels.segments_panel, photo=photo, segments=target.segments))
+    own: list[_Panel | None] = [
+        partial(panels.regions_panel, photo=photo, target=target, hide_rest=hide_rest),
+        partial(panels.heat_panel, photo=photo, seen=seen, target=target),
+    ]
+    if len(targets) == 1:
+        return shared + own
+    return [*(shared[row : row + 1] or [None]), *own]
+
+
+def _row(page: Page, grid: _Grid, top: float, order: Sequence[_Panel | None]) -> None:
+    """Draw panels into the grid: down the first column, then the next, so that the heat map is at the bottom."""
+    for place, panel in enumerate(order):
+        column, row = divmod(place, grid.rows)
+        if panel is not None:
+            panel(page, grid.box(row, column, MARGIN, top))
+
+
+def _shrunk(target: TargetPanel) -> TargetPanel:
+    segments = None if target.segments is None else _fitted(target.segments)
+    return replace(target, heatmap=_fitted(target.heatmap), region=_fitted(target.region), segments=segments)
+
+
+def _fitted(array: _Array) -> _Array:
+    """Bring an array to the figure's resolution; tiny photos get larger pixels, so that lines stay thin."""
+    small = reduced(array, _PIXELS)
+    times = _PIXELS // max(small.shape[:2])
+    if times < 2:
+        return small
+    return np.repeat(np.repeat(small, times, axis=0), times, axis=1)  # type: ignore[return-value]

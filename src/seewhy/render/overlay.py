@@ -1,0 +1,199 @@
+"""Explanations painted on the photo itself, at its own size: arrays in, RGB pictures (H, W, 3) uint8 out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from seewhy._types import Floats, Heatmap, Segments
+from seewhy.render.colors import CONTRADICTS, INK, SUPPORTS, WHITE, Color, Rgb8, painted, strength
+
+Region = NDArray[np.bool_]
+"""(H, W): True inside."""
+
+_Array = TypeVar("_Array", bound=NDArray[Any])
+
+_LINES_ACROSS = 400
+"""A line is one part in so many of the photo's longer side, so it looks the same at every size."""
+
+
+def heat_over(photo: Rgb8, heatmap: Heatmap, limit: float, seen: Region | None = None) -> Rgb8:
+    """Paint a heat map over the gray photo; the stronger the effect, the more opaque.
+
+    Parameters
+    ----------
+    photo
+        (H, W, 3).
+    heatmap
+        (H, W), in the unit of the score.
+    limit
+        The value of the strongest color; what lies beyond has the same color.
+    seen
+        (H, W), False where the model did not see the photo: shown as by :func:`dim_unseen`.
+    """
+    found = painted(_ramp(60, 244)[_gray(photo)], strength(heatmap, limit))
+    return found if seen is None else dim_unseen(found, seen)
+
+
+def regions_over(photo: Rgb8, segments: Segments, values: Floats, chosen: Sequence[int], limit: float) -> Rgb8:
+    """Tint and outline the chosen segments by sign and strength; the rest of the photo fades to light gray.
+
+    Parameters
+    ----------
+    photo
+        (H, W, 3).
+    segments
+        (H, W) ids, -1 where the model did not see the photo.
+    values
+        (d,) in the unit of the score.
+    chosen
+        Ids of the segments to show.
+    limit
+        The value of the strongest tint.
+    """
+    picked = np.asarray(chosen, np.intp)
+    effect = np.zeros(len(values) + 1, np.float32)  # the last entry is what -1 finds
+    effect[picked] = strength(values[picked], limit)
+    shown = np.zeros(len(effect), bool)
+    shown[picked] = True
+    inside = shown[segments]
+    found = _faded(photo)
+    found[inside] = _tinted(photo[inside], effect[segments[inside]])
+    _outline(found, np.where(inside, segments, -1), inside, np.r_[values, 0.0])
+    return dim_unseen(found, segments >= 0)
+
+
+def outlines_over(photo: Rgb8, segments: Segments) -> Rgb8:
+    """Draw the borders of all segments: a white line with dark rims, visible on dark and bright photos."""
+    found = photo.copy()
+    border = _borders(segments)
+    width = _line(photo)
+    found[_widened(border, 3 * width)] = INK
+    found[_widened(border, width)] = WHITE
+    return dim_unseen(found, segments >= 0)
+
+
+def mask_over(photo: Rgb8, region: Region) -> Rgb8:
+    """Keep the region's colors and outline it; the rest fades to light gray."""
+    found = np.where(region[..., None], photo, _faded(photo))
+    border = _borders(region)
+    width = _line(photo)
+    found[_widened(border, 4 * width)] = WHITE
+    found[_widened(border, 2 * width)] = INK
+    return found
+
+
+def cut_out(photo: Rgb8, region: Region, color: Color = (128, 128, 128)) -> Rgb8:
+    """Show the region alone, on a plain ``color``."""
+    return np.where(region[..., None], photo, np.array(color, np.uint8))
+
+
+def dim_unseen(photo: Rgb8, seen: Region) -> Rgb8:
+    """Dim and hatch what the model did not see, and frame what it did."""
+    if seen.all():
+        return photo
+    width = _line(photo)
+    hidden = ~seen
+    height, length = seen.shape
+    period = 12 * width
+    row = np.arange(height, dtype=np.int32)[:, None] % period
+    hatch = (row + np.arange(length, dtype=np.int32) % period) % period < 2 * width
+    found = photo.copy()
+    found[hidden] = _ramp(120, 215)[_gray(photo)[hidden]][:, None]
+    found[hidden & hatch] = (150, 150, 150)
+    border = _borders(seen)
+    found[_widened(border, 3 * width)] = INK
+    found[_widened(border, width)] = WHITE
+    return found
+
+
+def reduced(array: _Array, longest: int) -> _Array:
+    """Shrink a photo, map or label map so that its longer side has ``longest`` pixels; smaller ones stay.
+
+    Photos (H, W, 3) and maps of floats (H, W) are averaged over areas; labels and regions take the nearest pixel,
+    because the mean of two ids is a third one.
+    """
+    height, width = array.shape[:2]
+    if max(height, width) <= longest:
+        return array
+    scale = longest / max(height, width)
+    rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
+    if array.ndim == 3 or array.dtype.kind == "f":
+        flat = array if array.ndim == 3 else array.astype(np.float32)
+        small = Pillow.fromarray(flat).resize((columns, rows), Pillow.Resampling.BOX)
+        return np.asarray(small).astype(array.dtype)  # type: ignore[return-value]
+    return array[np.ix_(_centers(height, rows), _centers(width, columns))]  # type: ignore[return-value]
+
+
+def _centers(size: int, wanted: int) -> NDArray[np.intp]:
+    return ((np.arange(wanted) + 0.5) * size / wanted).astype(np.intp)
+
+
+def _gray(photo: Rgb8) -> NDArray[np.uint8]:
+    """Return the luma (H, W), 0..255."""
+    return np.asarray(Pillow.fromarray(photo).convert("L"))
+
+
+def _ramp(darkest: int, lightest: int) -> NDArray[np.float32]:
+    """Return a table from luma to a paler gray with less contrast, so that color on it is read alike everywhere."""
+    return np.linspace(darkest, lightest, 256, dtype=np.float32)
+
+
+def _faded(photo: Rgb8) -> Rgb8:
+    pale = _ramp(120, 245).astype(np.uint8)[_gray(photo)]
+    return np.repeat(pale[..., None], 3, axis=2)
+
+
+def _tinted(pixels: NDArray[np.uint8], effect: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Mix (n, 3) pixels with the color of their effects (n,) in -1..1; the weakest keep a visible tint."""
+    opacity = np.where(effect == 0, 0, 0.15 + 0.4 * np.abs(effect)).astype(np.float32)[:, None]
+    color = np.where((effect > 0)[:, None], np.float32(SUPPORTS), np.float32(CONTRADICTS))
+    mixed: NDArray[np.uint8] = (pixels + (color - pixels) * opacity).astype(np.uint8)
+    return mixed
+
+
+def _outline(found: Rgb8, labels: Segments, inside: Region, values: Floats) -> None:
+    """Draw each chosen segment's border within it, in its own color, and a white rim around all of them."""
+    border = _borders(labels)
+    width = _line(found)
+    found[_widened(border, 3 * width) & ~inside] = WHITE
+    line = _widened(border, 4 * width) & inside
+    colors = np.array([CONTRADICTS, INK, SUPPORTS], np.uint8)
+    found[line] = colors[(np.sign(values).astype(np.intp) + 1)[labels[line]]]
+
+
+def _line(photo: Rgb8) -> int:
+    """Return half the width of a line in pixels."""
+    return max(1, round(max(photo.shape[:2]) / (2 * _LINES_ACROSS)))
+
+
+def _borders(labels: NDArray[Any]) -> Region:
+    """Return the pixels whose right or lower neighbor has another label."""
+    found = np.zeros(labels.shape, bool)
+    np.not_equal(labels[:, 1:], labels[:, :-1], out=found[:, :-1])
+    found[:-1] |= labels[1:] != labels[:-1]
+    return found
+
+
+def _widened(border: Region, width: int) -> Region:
+    """Return ``border`` widened to a line of ``width`` pixels, centered on it."""
+    found = border
+    for axis in (0, 1):
+        ahead = _smeared(found, width // 2, axis)
+        found = np.flip(_smeared(np.flip(ahead, axis), (width - 1) // 2, axis), axis)
+    return found
+
+
+def _smeared(region: Region, steps: int, axis: int) -> Region:
+    """Carry True ``steps`` pixels onward along ``axis``, doubling, so that wide lines cost little."""
+    wide = np.moveaxis(region.copy(), axis, 0)
+    done = 0
+    while done < steps:
+        step = min(done + 1, steps - done)
+        wide[step:] |= wide[:-step].copy()
+        done += step
+    return np.moveaxis(wide, 0, axis)

@@ -1,0 +1,68 @@
+"""The container of a result: one safetensors file with a JSON header. Reading it never runs code from the file.
+
+The same content gives the same bytes. Times are not part of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seewhy._types import JsonObject
+from seewhy.errors import FileError
+
+FORMAT = 1
+"""Raised when an older reader can no longer understand the file."""
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def write(path: str | os.PathLike[str], header: JsonObject, arrays: Arrays) -> Path:
+    """Write ``header`` and ``arrays``; a reader sees the old file or the new one, never half of it."""
+    from safetensors.numpy import save
+
+    text = json.dumps({"format": FORMAT} | header, sort_keys=True, allow_nan=False)
+    # One key only: safetensors stores metadata in an order that changes from run to run.
+    data = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata={"seewhy": text})
+    target = Path(path)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(target)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise FileError(f"cannot write {target}: {error.strerror or error}") from error
+    return target
+
+
+def read(path: str | os.PathLike[str]) -> tuple[JsonObject, Arrays]:
+    """Read a result file.
+
+    Raises
+    ------
+    FileError
+        It is missing, damaged, of another kind, or written by a newer version.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(os.fspath(path), framework="numpy") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+    except (SafetensorError, OSError, ValueError) as error:
+        raise FileError(f"{path} must be a readable seewhy result file: {error}") from error
+    if "seewhy" not in metadata:
+        raise FileError(f"{path} is a safetensors file, but not a seewhy result")
+    try:
+        header = json.loads(metadata["seewhy"])
+    except json.JSONDecodeError as error:
+        raise FileError(f"{path} has a damaged header: {error}") from error
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        found = header.get("format") if isinstance(header, dict) else header
+        raise FileError(f"{path} must have format {FORMAT}, got {found!r}; it needs another version of seewhy")
+    return header, arrays

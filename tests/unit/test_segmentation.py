@@ -1,0 +1,455 @@
+"""Segmentations: ids without gaps on any picture, and one clear error for whatever does not fit."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seewhy.errors import InvalidInput
+from seewhy.segmentation import (
+    MAX_SEGMENTS,
+    SEGMENTATIONS,
+    Custom,
+    Felzenszwalb,
+    Grid,
+    Labels,
+    Quickshift,
+    SegmentationSetting,
+    Slic,
+    Watershed,
+    segment,
+)
+from seewhy.settings import Settings
+
+ALGORITHMS = [Slic(), Quickshift(), Felzenszwalb(), Watershed(), Grid()]
+HAND = np.array([[0, 7, 7], [3, 3, 300]])
+"""A label map with gaps; 300 needs more than 8 bits."""
+HAND_IDS = [[0, 2, 2], [1, 1, 3]]
+
+
+class Holder(Settings):
+    segmentation: SegmentationSetting = Slic()
+
+
+def _photo(name):
+    from skimage import data
+
+    photo = Image.fromarray(getattr(data, name)())
+    side = min(photo.size)
+    left, top = (photo.width - side) // 2, (photo.height - side) // 2
+    return np.asarray(photo.crop((left, top, left + side, top + side)).resize((224, 224)))
+
+
+@pytest.fixture(scope="module", params=["chelsea", "coffee"])
+def photo(request):
+    return _photo(request.param)
+
+
+@pytest.fixture(scope="module")
+def pixels(photo):
+    return (photo / 255).astype(np.float32)
+
+
+def _check_ids(ids, pixels):
+    assert ids.dtype == np.int32
+    assert ids.shape == pixels.shape[:2]
+    np.testing.assert_array_equal(np.unique(ids), np.arange(ids.max() + 1))
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda a: a.name)
+def test_defaults_give_20_to_80_regions_without_gaps(algorithm, pixels):
+    ids = segment(algorithm, pixels, 0)
+
+    _check_ids(ids, pixels)
+    assert 20 <= ids.max() + 1 <= 80
+    np.testing.assert_array_equal(ids, segment(algorithm, pixels, 0))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 5])
+@pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda a: a.name)
+def test_any_number_of_channels(algorithm, channels, pixels):
+    wide = np.concatenate([pixels, pixels[::-1]], axis=-1)[:112, :112, :channels]
+
+    ids = segment(algorithm, wide, 0)
+
+    _check_ids(ids, wide)
+    assert 4 <= ids.max() + 1 <= 200
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda a: a.name)
+def test_leaves_the_picture_alone_and_warns_of_nothing(algorithm, pixels):
+    small = np.concatenate([pixels[:40, :50]] * 2, axis=-1)
+    kept = small.copy()
+
+    segment(algorithm, small, 0)
+
+    np.testing.assert_array_equal(small, kept)
+
+
+def test_slic_itself_counts_from_zero_without_phantom(pixels):
+    """`lime`'s fault: ids from 1 leave the last region never hidden, and add region 0 that no pixel has."""
+    ids = Slic()(pixels, 0)
+
+    np.testing.assert_array_equal(np.unique(ids), np.arange(ids.max() + 1))
+
+
+def test_slic_on_floats_is_scikit_image_on_bytes(photo, pixels):
+    from skimage.segmentation import slic
+
+    oracle = slic(photo, n_segments=50, compactness=10.0, start_label=0)
+
+    np.testing.assert_array_equal(Slic()(pixels, 0), oracle)
+
+
+def test_slic_compactness_on_gray_means_what_it_means_on_rgb(pixels):
+    """At 10 it follows edges as on RGB; taken as it is, 0..1 against place would give plain squares."""
+    gray = pixels.mean(axis=-1, keepdims=True)
+    squares = segment(Slic(compactness=1e4), gray, 0)
+
+    ids = segment(Slic(), gray, 0)
+
+    assert np.ptp(np.bincount(ids.ravel())) > 2 * np.ptp(np.bincount(squares.ravel()))
+
+
+def test_quickshift_is_scikit_image_with_the_seed(pixels):
+    from skimage.segmentation import quickshift
+
+    crop = pixels[:64, :64]
+    oracle = quickshift(crop, kernel_size=4, max_dist=200, ratio=0.2, rng=3)
+
+    np.testing.assert_array_equal(segment(Quickshift(), crop, 3), oracle)
+
+
+def test_quickshift_seed_breaks_ties():
+    """On a flat picture all pixels tie, so only the seed decides."""
+    flat = np.full((32, 32, 3), 0.5, np.float32)
+    quickshift = Quickshift(max_dist=5.0)
+
+    first, again, other = (segment(quickshift, flat, seed) for seed in (0, 0, 1))
+
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_watershed_itself_counts_from_zero(pixels):
+    assert Watershed()(pixels, 0).min() == 0
+
+
+def test_grid_by_hand():
+    ids = segment(Grid(rows=2, columns=3), np.zeros((3, 5, 1), np.float32), 0)
+
+    np.testing.assert_array_equal(ids, [[0, 0, 1, 1, 2], [0, 0, 1, 1, 2], [3, 3, 4, 4, 5]])
+
+
+def test_grid_is_as_even_as_possible():
+    ids = Grid(rows=7, columns=9)(np.zeros((40, 31, 3), np.float32), 0)
+
+    for axis, cells in ((0, 7), (1, 9)):
+        sizes = np.bincount(ids[:, 0] // 9 if axis == 0 else ids[0], minlength=cells)
+        assert len(sizes) == cells
+        assert np.ptp(sizes) <= 1
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        (Grid(rows=5, columns=2), r"Grid\.rows must be at most the picture's 4 pixels, got 5"),
+        (Grid(rows=2, columns=7), r"Grid\.columns must be at most the picture's 6 pixels, got 7"),
+    ],
+)
+def test_grid_finer_than_pixels(grid, message):
+    with pytest.raises(InvalidInput, match=message):
+        segment(grid, np.zeros((4, 6, 3), np.float32), 0)
+
+
+# ---------------------------------------------------------------- labels
+
+
+@pytest.fixture
+def hand_png(tmp_path):
+    path = tmp_path / "labels.png"
+    Image.fromarray(HAND.astype(np.uint16)).save(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["array", "png16", "png8", "palette", "npy"])
+def test_labels_close_gaps_in_order(kind, tmp_path):
+    path = tmp_path / ("labels.npy" if kind == "npy" else "labels.png")
+    dense = np.where(HAND == 300, 30, HAND)
+    if kind == "npy":
+        np.save(path, HAND)
+    elif kind == "palette":
+        image = Image.fromarray(dense.astype(np.uint8)).convert("L")
+        image = Image.frombytes("P", image.size, image.tobytes())
+        image.putpalette(np.random.default_rng(0).integers(0, 256, 768, dtype=np.uint8).tobytes())
+        image.save(path)
+    elif kind.startswith("png"):
+        Image.fromarray((HAND if kind == "png16" else dense).astype(f"uint{kind[3:]}")).save(path)
+    labels = Labels(array=HAND) if kind == "array" else Labels(path=path)
+
+    for ids in (segment(labels, np.zeros((2, 3, 3), np.float32), 0), labels.on_photo(2, 3)):
+        np.testing.assert_array_equal(ids, HAND_IDS)
+        assert ids.dtype == np.int32
+
+
+def test_labels_grow_by_the_nearest_pixel():
+    ids = Labels(array=HAND).on_photo(4, 6)
+
+    np.testing.assert_array_equal(ids, np.repeat(np.repeat(HAND_IDS, 2, 0), 2, 1))
+
+
+def test_labels_shrink_to_pixel_centers():
+    """Every third pixel's middle; regions that no center hits are dropped and the ids stay dense."""
+    big = np.repeat(np.repeat(HAND, 3, 0), 3, 1)
+    big[0, 0] = 1
+
+    np.testing.assert_array_equal(Labels(array=big).on_photo(2, 3), HAND_IDS)
+
+
+def test_labels_allow_one_percent_of_aspect_ratio():
+    labels = Labels(array=np.indices((100, 200))[1])
+
+    assert labels.on_photo(201, 400).shape == (201, 400)
+    with pytest.raises(
+        InvalidInput, match=r"\(100 x 200\) must have the same size or aspect ratio .* 203 x 400"
+    ):
+        labels.on_photo(203, 400)
+
+
+def test_labels_of_another_size_than_the_picture():
+    with pytest.raises(InvalidInput, match=r"label map \(2 x 3\) must have the same size .* 4 x 6 pixels"):
+        segment(Labels(array=HAND), np.zeros((4, 6, 3), np.float32), 0)
+
+
+def test_labels_keep_what_was_handed_in():
+    mine = HAND.copy()
+    labels = Labels(array=mine)
+
+    mine[:] = 0
+
+    assert labels == Labels(array=HAND)
+    assert hash(labels) == hash(Labels(array=HAND))
+    assert labels != Labels(array=mine)
+    assert labels != Labels(path="labels.png")
+    np.testing.assert_array_equal(labels.on_photo(2, 3), HAND_IDS)
+
+
+def test_labels_in_json_tell_the_array_apart_but_do_not_hold_it(hand_png):
+    stored = json.loads(json.dumps(Labels(array=HAND).to_dict()))
+
+    assert set(stored) == {"name", "sha256"}
+    assert Labels(path=hand_png).to_dict() == {"name": "labels", "path": str(hand_png)}
+    assert Labels(**stored, array=HAND) == Labels(array=HAND)
+    with pytest.raises(InvalidInput, match=r"Labels\.sha256 .* the label map itself is needed"):
+        Labels(**stored)
+    with pytest.raises(InvalidInput, match=r"Labels\.array must be the label map with sha256"):
+        Labels(**stored, array=HAND + 1)
+    with pytest.raises(InvalidInput, match=r"the label map itself is needed"):
+        Holder(segmentation=stored)
+
+
+def test_labels_files_are_never_unpickled(tmp_path):
+    path = tmp_path / "evil.npy"
+    np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+
+    with pytest.raises(InvalidInput, match=r"evil\.npy must be a readable \.npy label map: .*allow_pickle"):
+        Labels(path=path).on_photo(2, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none.png", None, r"none\.png must be a readable image file"),
+        ("none.npy", None, r"none\.npy must be a readable \.npy label map"),
+        ("broken.png", b"\x89PNG\r\n\x1a\nnothing", r"broken\.png must be a readable image file"),
+        ("empty.npy", b"", r"empty\.npy must be a readable \.npy label map"),
+        ("float.npy", np.zeros((2, 3)), r"float\.npy must hold whole numbers, got float64"),
+        ("flat.npy", np.zeros(6, int), r"flat\.npy must be a label map \(H, W\), got shape \(6,\)"),
+        ("minus.npy", HAND - 1, r"minus\.npy must hold numbers of at least 0, got -1"),
+        ("rgb.png", np.zeros((2, 3, 3), np.uint8), r"rgb\.png must be a gray or palette image, got mode RGB"),
+    ],
+)
+def test_labels_files_that_cannot_be_used(name, content, message, tmp_path):
+    path = tmp_path / name
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None and path.suffix == ".npy":
+        np.save(path, content)
+    elif content is not None:
+        Image.fromarray(content).save(path)
+
+    with pytest.raises(InvalidInput, match=message):
+        Labels(path=path).on_photo(2, 3)
+
+
+# ---------------------------------------------------------------- custom, and how settings are given
+
+
+def _halves(pixels):
+    pixels[:] = 0
+    return np.indices(pixels.shape[:2])[1] // 2 * 5
+
+
+def test_a_function_is_a_segmentation():
+    given = np.ones((2, 4, 3), np.float32)
+    holder = Holder(segmentation=_halves)
+
+    ids = segment(holder.segmentation, given, 0)
+
+    np.testing.assert_array_equal(ids, [[0, 0, 1, 1]] * 2)
+    assert given.all(), "the function works on a copy"
+    assert holder == Holder(segmentation=Custom(function=_halves))
+    stored = holder.to_dict()["segmentation"]
+    assert stored == {"name": "custom", "function": f"{__name__}._halves"}
+    with pytest.raises(InvalidInput, match=r"Custom\.function cannot be loaded back .* got '.*_halves'"):
+        Holder(segmentation=stored)
+
+
+def test_a_function_may_take_the_seed():
+    def draw(pixels, seed):
+        return np.random.default_rng(seed).integers(0, 9, pixels.shape[:2])
+
+    given = np.zeros((20, 20, 1), np.float32)
+
+    first, again, other = (segment(Custom(function=draw), given, seed) for seed in (4, 4, 5))
+
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+@pytest.mark.parametrize(
+    "given", ["grid", {"name": "grid"}, {"name": "grid", "rows": 7}, Grid(columns=7)], ids=repr
+)
+def test_a_segmentation_may_be_given_in_several_ways(given):
+    assert Holder(segmentation=given).segmentation == Grid()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Slic(n_segments=9, slic_zero=True),
+        Quickshift(max_dist=3.5),
+        Felzenszwalb(scale=1.5, min_size=3),
+        Watershed(compactness=0.0),
+        Grid(rows=2),
+        Labels(path="a/labels.npy"),
+    ],
+    ids=lambda s: s.name,
+)
+def test_settings_survive_json(settings):
+    stored = json.loads(json.dumps(Holder(segmentation=settings).to_dict()))
+
+    assert stored["segmentation"] == settings.to_dict()
+    assert Holder(**stored).segmentation == settings
+    assert hash(Holder(**stored)) == hash(Holder(segmentation=settings))
+
+
+def test_every_segmentation_has_a_name_source_and_summary():
+    assert list(SEGMENTATIONS) == [
+        "slic",
+        "quickshift",
+        "felzenszwalb",
+        "watershed",
+        "grid",
+        "labels",
+        "custom",
+    ]
+    assert all(one.source and one.summary() for one in SEGMENTATIONS.values())
+
+
+# ---------------------------------------------------------------- hygiene
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (np.zeros((3, 4), int), r"Custom gives 1 segment; at least 2 are needed: .*, or use grid"),
+        (np.zeros((4, 3), int), r"Custom must give ids of shape \(3, 4\), got shape \(4, 3\)"),
+        (np.zeros((3, 4, 1), int), r"got shape \(3, 4, 1\)"),
+        (np.zeros((3, 4)), r"Custom must give whole numbers, got float64"),
+        (np.eye(3, 4, dtype=int) - 1, r"Custom must give ids of at least 0, got -1"),
+        (None, r"got shape \(\)"),
+    ],
+)
+def test_answers_that_are_no_ids(answer, message):
+    with pytest.raises(InvalidInput, match=message):
+        segment(Custom(function=lambda pixels: answer), np.zeros((3, 4, 3), np.float32), 0)
+
+
+def test_a_flat_picture_has_one_segment():
+    with pytest.raises(InvalidInput, match=r"Felzenszwalb gives 1 segment; .*lower scale or min_size"):
+        segment(Felzenszwalb(), np.ones((20, 20, 3), np.float32), 0)
+
+
+def test_more_segments_than_can_be_explained():
+    grid, blank = Grid(rows=101, columns=100), np.zeros((101, 100, 1), np.float32)
+
+    with pytest.raises(
+        InvalidInput, match=r"Grid gives 10100 segments; at most 10000 .* lower rows or columns"
+    ):
+        segment(grid, blank, 0)
+    assert segment(Grid(rows=100, columns=100), blank, 0).max() + 1 == MAX_SEGMENTS
+
+
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.uint64, np.int8])
+def test_any_integer_type_will_do(kind):
+    ids = segment(Custom(function=lambda pixels: np.eye(3, dtype=kind)), np.zeros((3, 3, 1), np.float32), 0)
+
+    np.testing.assert_array_equal(ids, np.eye(3))
+
+
+@pytest.mark.parametrize(
+    ("cls", "given", "message"),
+    [
+        (Slic, {"n_segments": 1}, r"Slic\.n_segments must be at least 2, at most 10000, got 1"),
+        (Slic, {"n_segments": 10_001}, r"Slic\.n_segments must be at least 2, at most 10000, got 10001"),
+        (Slic, {"n_segments": 2.5}, r"Slic\.n_segments must be a valid integer.*, got 2\.5"),
+        (Slic, {"n_segments": "many"}, r"Slic\.n_segments must be a valid integer.*, got 'many'"),
+        (Slic, {"compactness": 0}, r"Slic\.compactness must be at least 0\.0001, .*, got 0"),
+        (Slic, {"compactness": float("nan")}, r"Slic\.compactness must be at least .*, got nan"),
+        (Slic, {"compactness": float("inf")}, r"Slic\.compactness must be .*at most 10000, got inf"),
+        (Slic, {"sigma": -1}, r"Slic\.sigma must be at least 0, at most 100, got -1"),
+        (Slic, {"max_num_iter": 0}, r"Slic\.max_num_iter must be at least 1, .*, got 0"),
+        (Slic, {"slic_zero": "perhaps"}, r"Slic\.slic_zero must be a valid boolean.*, got 'perhaps'"),
+        (Slic, {"start_label": 1}, r"Slic\.start_label is not a setting; Slic has name, n_segments"),
+        (Slic, {"name": "grid"}, r"Slic\.name must be 'slic', got 'grid'"),
+        (Quickshift, {"kernel_size": 0.5}, r"Quickshift\.kernel_size must be at least 1, .*, got 0\.5"),
+        (Quickshift, {"max_dist": 0}, r"Quickshift\.max_dist must be at least 0\.1, .*, got 0"),
+        (Quickshift, {"ratio": 1.1}, r"Quickshift\.ratio must be at least 0, at most 1, got 1\.1"),
+        (Quickshift, {"random_seed": 3}, r"Quickshift\.random_seed is not a setting"),
+        (Felzenszwalb, {"scale": 0}, r"Felzenszwalb\.scale must be at least 0\.1, .*, got 0"),
+        (Felzenszwalb, {"min_size": 0}, r"Felzenszwalb\.min_size must be at least 1, .*, got 0"),
+        (Watershed, {"n_segments": 0}, r"Watershed\.n_segments must be at least 2, .*, got 0"),
+        (Watershed, {"compactness": 2}, r"Watershed\.compactness must be at least 0, at most 1, got 2"),
+        (Grid, {"rows": 0}, r"Grid\.rows must be at least 1, at most 1000, got 0"),
+        (Grid, {"columns": None}, r"Grid\.columns must be a valid integer, got None"),
+        (Labels, {}, r"Labels must be given exactly one of path and array, got neither"),
+        (Labels, {"path": "a", "array": HAND}, r"Labels must be given exactly one of .*, got both"),
+        (Labels, {"array": [[1, 2]]}, r"Labels\.array must be a numpy array, got \[\[1, 2\]\]"),
+        (Labels, {"array": HAND / 2}, r"Labels\.array must hold whole numbers, got float64"),
+        (Labels, {"array": HAND - 1}, r"Labels\.array must hold numbers of at least 0, got -1"),
+        (Labels, {"array": HAND[0]}, r"Labels\.array must be a label map \(H, W\), got shape \(3,\)"),
+        (Labels, {"array": np.array([["a"]])}, r"Labels\.array must hold numbers, not <U1, got"),
+        (Labels, {"path": 3}, r"Labels\.path must be a valid string, got 3"),
+        (Custom, {}, r"Custom\.function must be given"),
+        (Custom, {"function": 3}, r"Custom\.function must be callable, got 3"),
+        (Holder, {"segmentation": "blobs"}, r"Holder\.segmentation must be one of slic, .*, got 'blobs'"),
+        (
+            Holder,
+            {"segmentation": {"n_segments": 3}},
+            r"Holder\.segmentation must be one of slic, .*, got \{",
+        ),
+        (Holder, {"segmentation": 3}, r"Holder\.segmentation must be one of slic, .*, got 3"),
+        (Holder, {"segmentation": None}, r"Holder\.segmentation must be one of slic, .*, got None"),
+        (Holder, {"segmentation": Slic}, r"Holder\.segmentation must be one of slic, .*, got <class"),
+        (
+            Holder,
+            {"segmentation": {"name": "grid", "rows": 0}},
+            r"^Grid\.rows must be at least 1, .*, got 0$",
+        ),
+    ],
+)
+def test_bad_settings_name_class_setting_rule_and_value(cls, given, message):
+    with pytest.raises(InvalidInput, match=message):
+        cls(**given)
