@@ -16,7 +16,7 @@ from seewhy.engine import Cancel, Clock, Composer, best_batch_size, collect, sco
 from seewhy.errors import Cancelled, InvalidInput
 from seewhy.explanation import Explanation, ModelFacts
 from seewhy.geometry import View
-from seewhy.images import Image, load_image
+from seewhy.images import Background, Image, load_image
 from seewhy.methods import METHODS, Lime, Rise
 from seewhy.models import load_model
 from seewhy.progress import Report, reporting
@@ -41,7 +41,7 @@ def explain(
     targets: Targets = "top1",
     seed: int = 0,
     batch_size: int | None = None,
-    background: object = "white",
+    background: Background = "white",
     progress: Report | bool | None = None,
     cancel: Cancel | None = None,
 ) -> Explanation:
@@ -88,9 +88,10 @@ def explain(
     >>> picture = np.zeros((32, 32, 3), dtype=np.uint8); picture[:16, :16] = 255
     >>> def brightness(batch):
     ...     return batch[:, :16, :16].mean(axis=(1, 2))
-    >>> lime = seewhy.Lime(n_samples=64, segmentation=seewhy.Grid(rows=2, columns=2), fill="black", surrogate="least-squares")
-    >>> seewhy.explain(picture, model=brightness, method=lime).top(1)
-    [Region(segment=0, value=1.0, area=256, box=(0, 0, 16, 16))]
+    >>> lime = seewhy.Lime(segmentation=seewhy.Grid(rows=2, columns=2), fill="black", surrogate="least-squares")
+    >>> best = seewhy.explain(picture, model=brightness, method=lime).top(1)[0]
+    >>> best.segment, round(best.value, 6), best.box
+    (0, 1.0, (0, 0, 16, 16))
     """
     started = perf_counter()
     asked = _Asked.of(image, model, method, seed, batch_size, background)
@@ -106,7 +107,7 @@ def segment(
     *,
     model: object = None,
     seed: int = 0,
-    background: object = "white",
+    background: Background = "white",
 ) -> Segments:
     """Return the segments (H, W) of a photo as :class:`Lime` would use them; -1 where the model does not see it.
 
@@ -153,7 +154,7 @@ class _Asked:
         method: object,
         seed: object,
         batch_size: object,
-        background: object,
+        background: Background,
     ) -> _Asked:
         chosen = as_method(method)
         checked = _seed(seed)

@@ -92,7 +92,7 @@ def best_batch_size(model: Model, picture_bytes: int, wanted: int | None) -> int
 def score_untouched(model: Model, composer: Composer, clock: Clock) -> Scores:
     """Return the scores (1, K) of the picture as it is."""
     start = perf_counter()
-    scores = list(model.stream([composer.untouched()]))[0]
+    scores = next(iter(model.stream([composer.untouched()])))
     clock.model += perf_counter() - start
     _check(scores, 1, 0)
     return scores

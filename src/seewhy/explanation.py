@@ -313,7 +313,7 @@ class Explanation:
         )
 
 
-def _count(n: int) -> int:
+def _count(n: object) -> int:
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         raise InvalidInput(f"n must be a whole number of at least 1, got {n!r}")
     return int(n)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from seewhy import result_file
-from seewhy._types import JsonObject, Pixels
+from seewhy._types import JsonObject, Pixels, Segments, Unit
 from seewhy.api import MethodSettings, as_method
 from seewhy.attribution import Attribution, SegmentAttribution
-from seewhy.errors import FileError, SeewhyError
+from seewhy.errors import FileError, InvalidInput, SeewhyError
 from seewhy.explanation import Explanation, ModelFacts
 from seewhy.geometry import View
-from seewhy.images import from_bytes
+from seewhy.images import Image, from_bytes
+from seewhy.protocols import MaskMaker, Method
 from seewhy.samples import Samples
-from seewhy.scene import Scene
+from seewhy.scene import Block, Scene
 from seewhy.targets import Prediction, Target
 
 
@@ -40,7 +42,7 @@ def load(path: str | os.PathLike[str]) -> Explanation:
 
 def _explanation(header: JsonObject, arrays: result_file.Arrays) -> Explanation:
     image = from_bytes(arrays["photo"].tobytes(), header["image"], tuple(header["image_warnings"]))
-    method = as_method(header["settings"])
+    method = _method(header["settings"])
     view = View.from_dict(header["view"])
     if view.photo != (image.height, image.width):
         raise FileError(f"the photo is {image.height} x {image.width}, but the view is of {view.photo}")
@@ -69,6 +71,81 @@ def _explanation(header: JsonObject, arrays: result_file.Arrays) -> Explanation:
     )
 
 
+@dataclass(frozen=True)
+class RecordedMethod:
+    """The method of a result whose settings held a Python object: a function, a regressor or an array.
+
+    Such an object is not in the file. What the samples alone can answer works; what needs the object says so.
+    """
+
+    settings: JsonObject
+    stand_in: MethodSettings
+    """The same settings with defaults where the objects were."""
+    lost: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Name shown to people."""
+        return self.stand_in.name
+
+    @property
+    def n_samples(self) -> int:
+        """Rows of the design."""
+        return self.stand_in.n_samples
+
+    @property
+    def unit(self) -> str:
+        """Unit asked for."""
+        return self.stand_in.unit
+
+    def to_dict(self) -> JsonObject:
+        """Return the settings as they were recorded."""
+        return self.settings
+
+    def masks(self, scene: Scene) -> MaskMaker:
+        """Return what turns rows into masks."""
+        return self.stand_in.masks(scene)
+
+    def scene(self, image: Image, view: View, seed: int, segments: Segments | None = None) -> Scene:
+        """Return the picture and its fill, unless the fill is what is lost."""
+        if "fill" in self.lost:
+            raise self._error("fill")
+        return self.stand_in.scene(image, view, seed, segments)
+
+    def rows(self, masks: MaskMaker, seed: int) -> Iterator[Block]:
+        """Yield the rows that were asked."""
+        return self.stand_in.rows(masks, seed)
+
+    def estimate(self, samples: Samples, scene: Scene, target: int, unit: Unit) -> Attribution:
+        """Read an attribution out of the samples, unless the surrogate is what is lost."""
+        if "surrogate" in self.lost:
+            raise self._error("surrogate")
+        return self.stand_in.estimate(samples, scene, target, unit)
+
+    def _error(self, name: str) -> FileError:
+        return FileError(f"the {name} was a Python object, {self.settings[name]}, which a result file does not hold")
+
+
+def _method(settings: JsonObject) -> Method:
+    try:
+        return as_method(settings)
+    except InvalidInput:
+        # Each choice of settings is tried by itself, so that real damage is not taken for a lost object.
+        name = settings.get("name")
+        parts = {key: value for key, value in settings.items() if isinstance(value, dict)}
+        lost = tuple(key for key, value in parts.items() if not _usable(name, key, value))
+        stand_in = as_method({key: value for key, value in settings.items() if key not in lost})
+        return RecordedMethod(settings, stand_in, lost)
+
+
+def _usable(name: object, key: str, value: JsonObject) -> bool:
+    try:
+        as_method({"name": name, key: value})
+    except InvalidInput:
+        return False
+    return True
+
+
 def _samples(header: JsonObject, arrays: result_file.Arrays) -> Samples:
     n, d, classes = len(arrays["bits"]), header["d"], tuple(header["classes"])
     shapes = {
@@ -92,7 +169,7 @@ def _samples(header: JsonObject, arrays: result_file.Arrays) -> Samples:
 
 
 def _attributions(
-    header: JsonObject, arrays: result_file.Arrays, method: MethodSettings, samples: Samples, pixels: Pixels
+    header: JsonObject, arrays: result_file.Arrays, method: Method, samples: Samples, pixels: Pixels
 ) -> Iterator[Attribution]:
     """Yield what the file holds: values as they are; maps, which are large, computed again from the samples."""
     for i, target in enumerate(header["targets"]):

@@ -57,7 +57,7 @@ class GridMasks:
         """Return masks (B, H, W) between 0 and 1."""
         down, right = self.factors(block)
         cells = block.coalitions.reshape(-1, self.grid, self.grid).astype(np.float32)
-        return np.matmul(down.transpose(0, 2, 1), np.matmul(cells, right))
+        return np.asarray(np.matmul(down.transpose(0, 2, 1), np.matmul(cells, right)))
 
     def weighted_sum(self, block: Block, weights: Floats) -> Floats:
         """Return sum_i weights[i, k] * mask_i as (K, H, W), in float64, without building the masks.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from seewhy.display import Display
 from seewhy.fills import Color, SegmentMean
@@ -19,7 +19,7 @@ class Preset:
     summary: str
     method: Lime | Rise
     targets: str = "top1"
-    display: Display = Display()
+    display: Display = field(default_factory=Display)
 
 
 PRESETS: dict[str, Preset] = {

@@ -34,4 +34,8 @@ def reporting(progress: Report | bool | None, label: str) -> Iterator[Report]:
 
             yield report
     else:
-        yield lambda done, total: None
+        yield _say_nothing
+
+
+def _say_nothing(done: int, total: int) -> None:
+    del done, total

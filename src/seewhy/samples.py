@@ -136,8 +136,10 @@ def convert(raw: Floats, log_total: Floats | float | None, kind: ScoreKind, unit
     if unit == "score":
         return raw
     if kind == "score":
-        msg = f"unit={unit!r} needs probabilities or logits, but this model gives plain scores; use unit='score', or say kind='logit' or 'probability' when the model is loaded"
-        raise InvalidInput(msg)
+        raise InvalidInput(
+            f"unit={unit!r} needs probabilities or logits, but this model gives plain scores; use unit='score', "
+            f"or say kind='logit' or 'probability' when the model is loaded"
+        )
     log_p = raw - log_total if kind == "logit" and log_total is not None else None
     if unit == "probability":
         return raw if log_p is None else np.exp(log_p)

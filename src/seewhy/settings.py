@@ -22,7 +22,7 @@ from seewhy.errors import FileError, InvalidInput
 
 def setting(help_text: str, *, search: tuple[float, float] | None = None, log: bool = False, **limits: Any) -> Any:
     """Describe a setting: ``help_text``, pydantic limits (``ge``, ``le``, ...), and the range a tuner may search."""
-    extra = {"search": list(search), "log": log} if search is not None else None
+    extra: Any = {"search": list(search), "log": log} if search is not None else None
     return Field(description=help_text, json_schema_extra=extra, **limits)
 
 

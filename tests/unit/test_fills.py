@@ -57,9 +57,7 @@ def test_segment_mean_equals_a_slow_loop():
 
 
 def test_segment_mean_needs_segments():
-    with pytest.raises(
-        InvalidInput, match=r"SegmentMean needs segments; RISE has none, use image-mean, blur"
-    ):
+    with pytest.raises(InvalidInput, match=r"SegmentMean needs segments; RISE has none, use image-mean, blur"):
         fill_picture(SegmentMean(), PIXELS, None, 0)
 
 

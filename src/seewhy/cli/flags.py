@@ -88,6 +88,8 @@ def apply(base: JsonObject, given: dict[str, str | None], flags: list[Flag]) -> 
         value: Any = given[flag.key]
         if flag.member is None:
             name = flag.place[0]
+            if value in _PYTHON_ONLY:
+                raise InvalidInput(f"{flag.name} {value} holds a Python object, so it works from Python only")
             # Naming the member that is there already keeps its settings.
             stays = name in known and isinstance(result.get(name), dict) and result[name]["name"] == value
             result[name] = result[name] if stays else value
@@ -96,7 +98,8 @@ def apply(base: JsonObject, given: dict[str, str | None], flags: list[Flag]) -> 
         part = _as_dict(result.get(family))
         if part.get("name") != flag.member:
             raise InvalidInput(
-                f"{flag.name} is a setting of {flag.member}, but {family} is {part.get('name')}; add --{family} {flag.member}"
+                f"{flag.name} is a setting of {flag.member}, but {family} is {part.get('name')}; "
+                f"add --{family} {flag.member}"
             )
         result[family] = part | {field: value}
     return result
@@ -133,7 +136,9 @@ def _help(owner: str, field: FieldInfo, usual: list[str]) -> str:
 
 
 def _plain(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _choices(annotation: Any) -> list[str]:
@@ -146,10 +151,11 @@ def _choices(annotation: Any) -> list[str]:
 
 def _join_help(one: Flag, other: Flag) -> str:
     """Name both owners where the text is the same, else show both texts."""
-    owner, _, text = other.help.partition("] ")
-    if one.help.partition("] ")[2] == text:
-        return f"{one.help.partition('] ')[0]}, {owner.removeprefix('[')}] {text}"
-    return f"{one.help} {other.help}"
+    owner, _, text = one.help.partition("] ")
+    other_owner, _, other_text = other.help.partition("] ")
+    if text != other_text:
+        return f"{one.help} {other.help}"
+    return one.help if owner == other_owner else f"{owner}, {other_owner.removeprefix('[')}] {text}"
 
 
 def _dashed(name: str) -> str:

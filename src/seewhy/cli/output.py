@@ -68,7 +68,7 @@ class Writer:
             raise FileError(f"cannot write {path}: {error.strerror or error}") from error
         return str(path)
 
-    def _picture(self, base: Path, ending: str, pixels: np.ndarray) -> str:  # type: ignore[type-arg]
+    def _picture(self, base: Path, ending: str, pixels: np.ndarray) -> str:
         path = base.with_name(base.name + ending)
         try:
             Pillow.fromarray(pixels).save(path, compress_level=1)
@@ -119,7 +119,8 @@ def _target(console: Console, explanation: Explanation, i: int, display: Display
         found = explanation.to_dict()["targets"][i]["map"]
         peak = found["peak"]
         console.print(
-            f"map from {found['min']:.4g} to {found['max']:.4g}, peak {peak['value']:.4g} at x={peak['x']}, y={peak['y']}"
+            f"map from {found['min']:.4g} to {found['max']:.4g}, "
+            f"peak {peak['value']:.4g} at x={peak['x']}, y={peak['y']}"
         )
         return
     table = Table("segment", box=None, pad_edge=False)

@@ -12,7 +12,7 @@ from seewhy.cli import DONE
 from seewhy.cli.flags import Flag, apply, families, method_flags, options
 from seewhy.errors import FileError, InvalidInput
 from seewhy.methods import METHODS, Lime
-from seewhy.models import MODELS
+from seewhy.models import DEFAULT, MODELS
 from seewhy.presets import PRESETS
 from seewhy.settings import Settings, limits
 
@@ -60,8 +60,8 @@ def segments(photo: str, model: str | None, seed: int, out: Path, **given: Any) 
 @click.command()
 def models() -> int:
     """List the models there are by name."""
-    for name, entry in MODELS.items():
-        click.echo(f"{name}  {(entry.__doc__ or '').strip().splitlines()[0]}")
+    for name in MODELS:
+        click.echo(f"{name}  ImageNet-1k, 1000 classes, embedded" + (" (default)" if name == DEFAULT else ""))
     click.echo("py:module:attribute  any Python function (B, H, W, C) float32 in 0..1 -> (B, K)")
     return DONE
 

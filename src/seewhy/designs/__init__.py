@@ -13,12 +13,10 @@ from seewhy.scene import Block
 
 DesignName: TypeAlias = Literal["bernoulli", "drop-fraction"]
 
-DESIGNS: dict[DesignName, Callable[..., Design]] = {
-    Bernoulli.name: Bernoulli,
-    DropFraction.name: DropFraction,
-}  # type: ignore[dict-item]  # the names are the literals above; a test compares them
+DESIGNS: dict[DesignName, Callable[..., Design]] = {"bernoulli": Bernoulli, "drop-fraction": DropFraction}
+"""Made from the chance ``keep`` that a segment stays."""
 
-__all__ = ["DESIGNS", "Bernoulli", "DesignName", "DropFraction", "ShiftedGrid", "rows"]
+__all__ = ["DESIGNS", "Bernoulli", "DesignName", "DropFraction", "ShiftedGrid", "rows", "with_untouched"]
 
 
 def rows(design: Design, d: int, n: int, seed: int, *, skip: int = 0) -> Iterator[Block]:

@@ -29,8 +29,9 @@ class DropFraction:
         """
         dropped = round((1 - self.keep) * d)
         if not 0 < dropped < d:
-            msg = f"keep={self.keep:g} drops {dropped} of {d} segments; drop-fraction needs at least 1 and at most {d - 1}"
-            raise InvalidInput(msg)
+            raise InvalidInput(
+                f"keep={self.keep:g} drops {dropped} of {d} segments; drop-fraction needs from 1 to {d - 1} dropped"
+            )
         index = 0
         while True:
             order = generator(seed, "design", index).random((BLOCK, d)).argsort(axis=1)

@@ -21,4 +21,4 @@ class Cosine(Settings):
         """Return weights (B,). The empty coalition has distance 1, as in scikit-learn."""
         del sums
         distance = 1 - np.sqrt(coalitions.mean(axis=1))
-        return np.exp(-((distance / self.width) ** 2) / 2)
+        return np.asarray(np.exp(-((distance / self.width) ** 2) / 2))

@@ -25,4 +25,4 @@ class InverseL2(Settings):
         apart = sums.apart[sums.apart > 0]
         if not len(apart):
             return np.ones(len(coalitions))
-        return 1 / np.sqrt(np.maximum(sums.squared_l2(coalitions), apart.min()))
+        return np.asarray(1 / np.sqrt(np.maximum(sums.squared_l2(coalitions), apart.min())))

@@ -31,7 +31,7 @@ class SegmentSums:
         x, g = scene.pixels.astype(np.float64), scene.fill.astype(np.float64)
 
         def total(product: Floats) -> Floats:
-            return np.bincount(flat, weights=product.sum(axis=-1).ravel())
+            return np.bincount(flat, weights=product.sum(axis=-1).ravel()).astype(np.float64)
 
         return cls(total(x * x), total(x * g), total(g * g))
 
@@ -42,10 +42,10 @@ class SegmentSums:
 
     def squared_l2(self, kept: Coalitions) -> Floats:
         """Return ||x - z||**2 for each masked picture z."""
-        return ~kept @ self.apart
+        return np.asarray(~kept @ self.apart)
 
     def cosine(self, kept: Coalitions) -> Floats:
         """Return 1 - cos(x, z) for each masked picture z; 1 where either is all black."""
         dot = kept @ self.picture + ~kept @ self.cross
         norms = np.sqrt(self.picture.sum() * (kept @ self.picture + ~kept @ self.fill))
-        return 1 - np.divide(dot, norms, out=np.zeros_like(dot), where=norms > 0)
+        return np.asarray(1 - np.divide(dot, norms, out=np.zeros_like(dot), where=norms > 0))

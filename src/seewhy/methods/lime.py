@@ -7,9 +7,10 @@ feature selection as in ``lime`` 0.2.0.1.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
+from pydantic import model_validator
 
 from seewhy._types import Coalitions, Floats, Segments, Unit
 from seewhy.attribution import SegmentAttribution
@@ -53,12 +54,23 @@ class Lime(Settings):
     ] = 1000
     kernel: Annotated[KernelSetting, setting("how much a coalition counts, by its distance")] = Cosine()
     surrogate: Annotated[SurrogateSetting, setting("linear model fitted to the scores")] = Ridge()
-    feature_selection: Annotated[Selection, setting("which segments the surrogate may use")] = "none"
-    num_features: Annotated[int | None, setting("segments the surrogate may use; none given: all", ge=1)] = None
+    feature_selection: Annotated[Selection, setting("how num_features segments are chosen")] = "auto"
+    num_features: Annotated[int | None, setting("segments the surrogate may use; not given: all", ge=1)] = None
     unit: Annotated[
         Literal["auto", "probability", "log-odds", "score"],
         setting("unit of the score that is explained; auto: probability where the model allows it"),
     ] = "auto"
+
+    @model_validator(mode="after")
+    def _selection_has_a_number(self) -> Self:
+        if self.feature_selection == "none" and self.num_features is not None:
+            raise InvalidInput(
+                f"Lime.num_features must not be given with feature_selection='none', which uses all segments, "
+                f"got {self.num_features}"
+            )
+        if self.feature_selection not in {"none", "auto"} and self.num_features is None:
+            raise InvalidInput(f"Lime.feature_selection={self.feature_selection!r} needs num_features, got none")
+        return self
 
     def scene(self, image: Image, view: View, seed: int, segments: Segments | None = None) -> Scene:
         """Divide the picture the model sees, and make its fill."""

@@ -58,7 +58,8 @@ class Rise(Settings):
         height, width = scene.pixels.shape[:2]
         if min(height, width) < self.grid:
             raise InvalidInput(
-                f"Rise.grid must be at most the shorter side of the picture the model sees, {min(height, width)}, got {self.grid}"
+                f"Rise.grid must be at most {min(height, width)}, the shorter side of the picture that the model sees, "
+                f"got {self.grid}"
             )
         return GridMasks(height, width, self.grid)
 

@@ -39,8 +39,8 @@ def load_model(model: object = None) -> Model:
     Parameters
     ----------
     model
-        None: the default. A name in :data:`MODELS`: that one, built once a process. ``py:module:attribute``: a
-        callable or model of a Python module. An object with ``view``, ``prepare`` and ``stream``: itself.
+        None: the default. A name in :data:`MODELS`: that one, built once a process. ``py:module:attribute``:
+        a callable or model of a Python module. An object with ``view``, ``prepare`` and ``stream``: itself.
         Another callable: :class:`FunctionModel` with its default settings.
 
     Raises

@@ -122,7 +122,7 @@ class EfficientNetLite:
         return np.ascontiguousarray(((pixels * 255 - 127) / 128).transpose(2, 0, 1), np.float32)
 
     def stream(self, batches: Iterable[Batch]) -> Iterator[Scores]:
-        """Yield logits (B, 1000) for each batch (B, 3, H, W), in order; a row depends on its picture alone."""
+        """Yield logits (B, 1000) of each batch (B, 3, H, W), in order; each depends on its picture alone."""
         return self._network.stream(batches)
 
 

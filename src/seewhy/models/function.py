@@ -111,7 +111,7 @@ class FunctionModel:
             whose = "as there are labels" if self.labels is not None else "as for the batch before"
             self._refuse(f"as many scores a picture {whose}, {classes}, returned {scores.shape[1]}")
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused below
-            found = scores.astype(np.float32)
+            found: Scores = scores.astype(np.float32)
         bad = np.argwhere(~np.isfinite(found))
         if len(bad):
             row, column = (int(place) for place in bad[0])
@@ -122,8 +122,8 @@ class FunctionModel:
         try:
             scores = np.asarray(answer)
         except Exception as error:  # whose __array__ it is, is not known
-            msg = f"model {self.name} must return an array, returned an object of type {type(answer).__name__}: {error}"
-            raise ModelError(msg) from error
+            what = f"an array, returned an object of type {type(answer).__name__}: {error}"
+            raise ModelError(f"model {self.name} must return {what}") from error
         if scores.dtype.kind not in "fiub":
             self._refuse(f"numbers, returned an object of type {type(answer).__name__} ({scores.dtype})")
         return scores
@@ -139,16 +139,18 @@ def _origin(function: Callable[..., Any]) -> tuple[str, str]:
 
 
 def _height_and_width(size: Size) -> tuple[int, int]:
-    pair = (size, size) if isinstance(size, int) else size
-    if not (isinstance(pair, tuple) and len(pair) == 2):
+    pair: object = (size, size) if isinstance(size, int) else size
+    if not isinstance(pair, tuple) or len(pair) != 2:
         raise InvalidInput(f"FunctionModel.input_size must be a number or (height, width), got {size!r}")
     return _positive("input_size", pair[0]), _positive("input_size", pair[1])
 
 
 def _names(labels: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+    given: tuple[object, ...] = tuple(labels)
+    names = tuple(label for label in given if isinstance(label, str))
+    if isinstance(labels, str) or len(names) != len(given):
         raise InvalidInput(f"FunctionModel.labels must be a sequence of names, got {labels!r:.80}")
-    return tuple(labels)
+    return names
 
 
 def _positive(name: str, value: object) -> int:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-# Two of torchvision's names are equal but for a capital: the dog 264 "Cardigan" and the garment 474 "cardigan".
-# Ours calls the dog by its other WordNet synonym, "Cardigan Welsh corgi". All else is torchvision's, unchanged.
+# Two of torchvision's names differ only in a capital: the dog 264 "Cardigan" and the garment 474 "cardigan".
+# Here the dog has its other WordNet synonym, "Cardigan Welsh corgi". All else is torchvision's, unchanged.
 
 
 @cache

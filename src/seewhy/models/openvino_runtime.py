@@ -105,7 +105,7 @@ class Network:
         return np.require(batch, np.float32, ["C", "W"])
 
     def _start(self, asked: _Asked, batch: Batch, idle: list[Any]) -> None:
-        """Start as many requests as ``batch`` needs, without copying it; a short last one is filled up with 0."""
+        """Start as many requests as ``batch`` needs, without copying it; a short last one is padded with 0."""
         for start in range(0, len(batch), self._together):
             part = batch[start : start + self._together]
             if len(part) < self._together:

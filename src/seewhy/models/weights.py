@@ -16,7 +16,7 @@ import pickle
 import struct
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,7 +114,7 @@ def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_train
 class _Unpickler(pickle.Unpickler):
     """Knows four names; whatever else a pickle asks for is an error, and nothing is imported."""
 
-    _GLOBALS = {
+    _GLOBALS: ClassVar[dict[tuple[str, str], Any]] = {
         ("collections", "OrderedDict"): OrderedDict,
         ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
         ("torch", "FloatStorage"): "<f4",
@@ -128,7 +128,7 @@ class _Unpickler(pickle.Unpickler):
             raise ModelError(f"a weights file must not name {module}.{name}") from None
 
     def persistent_load(self, pid: Any) -> _Storage:
-        """Accept ``("storage", type, key, device, size, view)`` alone; views went out of use with torch 0.4."""
+        """Accept ``("storage", type, key, device, size, view)`` alone, without a view."""
         match pid:
             case ("storage", "<f4" | "<i8" as dtype, str(key), str(), int(size), None) if size >= 0:
                 return _Storage(key, dtype, size)

@@ -4,7 +4,7 @@ The only place where numbers are rescaled, and only to be seen. Plotting is load
 """
 
 from seewhy.render.examples import examples_figure
-from seewhy.render.figure import TargetPanel, explanation_figure
+from seewhy.render.figure import explanation_figure, figure_png
 from seewhy.render.overlay import (
     cut_out,
     dim_unseen,
@@ -14,7 +14,7 @@ from seewhy.render.overlay import (
     reduced,
     regions_over,
 )
-from seewhy.render.page import figure_png
+from seewhy.render.panels import TargetPanel
 
 __all__ = [
     "TargetPanel",

@@ -1,7 +1,7 @@
 """What the colors mean: blue supports the class, vermilion contradicts it, gray is no effect.
 
-Source: the blue and the vermilion of Okabe and Ito (2008), "Color universal design". The vermilion is darkened
-to the lightness of the blue, so that neither sign looks stronger, on screen or printed in gray.
+Source: the blue and the vermilion of Okabe and Ito (2008), "Color universal design". The vermilion is
+darkened to the lightness of the blue, so that neither sign looks stronger, on screen or printed in gray.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ WHITE: Color = (255, 255, 255)
 FULL = 0.85
 """Opacity of the strongest effect: a trace of the photo stays readable under it."""
 
+_STEPS = 127
+"""Steps of an effect from 0 to the limit; finer ones make no difference in 8 bits."""
+
 
 def sign_color(value: float) -> Color:
     """Return the color of an effect by its sign; 0 is neutral."""
@@ -49,31 +52,35 @@ def strength(values: NDArray[np.floating], limit: float) -> NDArray[np.float32]:
     return np.clip(scaled, -1, 1, out=scaled)
 
 
-def painted(base: NDArray[np.float32], shares: NDArray[np.float32]) -> Rgb8:
+def painted(gray: NDArray[np.uint8], shares: NDArray[np.float32], tones: NDArray[np.float32] | None = None) -> Rgb8:
     """Paint effects over gray: opacity grows with the effect, so 0 leaves the gray as it is.
 
     Parameters
     ----------
-    base
-        (H, W) gray, 0..255.
+    gray
+        (H, W), 0..255.
     shares
         (H, W), -1..1: the effect as a share of the limit.
+    tones
+        (256,), 0..255: the tone that stands for each gray; itself, if not given.
     """
-    opacity = np.abs(shares)
-    opacity *= np.float32(FULL)
-    supports = shares > 0
-    found = np.empty((*base.shape, 3), np.uint8)
+    base = np.arange(256, dtype=np.float32) if tones is None else tones
+    # A table of every tone under every effect: a photo has far more pixels than there are pairs of them.
+    steps = (shares * np.float32(_STEPS) + np.float32(_STEPS + 0.5)).astype(np.uint16)
+    place = gray.astype(np.uint16)
+    place *= 2 * _STEPS + 1
+    place += steps
+    effects = np.arange(-_STEPS, _STEPS + 1, dtype=np.float32) / _STEPS
+    opacity = np.float32(FULL) * np.abs(effects)
+    found = np.empty((*gray.shape, 3), np.uint8)
     for channel in range(3):
-        ink = np.where(supports, np.float32(SUPPORTS[channel]), np.float32(CONTRADICTS[channel]))
-        ink -= base
-        ink *= opacity
-        ink += base
-        found[..., channel] = ink
+        ink = np.where(effects > 0, SUPPORTS[channel], CONTRADICTS[channel])
+        table = base[:, None] * (1 - opacity) + ink * opacity
+        found[..., channel] = (table + 0.5).astype(np.uint8).ravel()[place]
     return found
 
 
-def scale_colors(steps: int = 256) -> NDArray[np.float64]:
-    """Return (steps, 3) in 0..1: the colors from -limit to +limit, painted over the neutral gray."""
+def scale_colors(steps: int = 255) -> Rgb8:
+    """Return (1, steps, 3): the colors from -limit to +limit, painted over the neutral gray."""
     shares = np.linspace(-1, 1, steps, dtype=np.float32)[None]
-    base = np.full(shares.shape, NEUTRAL[0], np.float32)
-    return painted(base, shares)[0] / 255.0
+    return painted(np.full(shares.shape, NEUTRAL[0], np.uint8), shares)

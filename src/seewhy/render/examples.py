@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seewhy._types import Masks, Unit
 from seewhy.errors import InvalidInput
-from seewhy.render.colors import FAINT, unit_rgb
+from seewhy.render.colors import FAINT, INK, unit_rgb
 from seewhy.render.overlay import reduced
 from seewhy.render.page import MARGIN, Page, line_height, number, wrapped
 
@@ -55,7 +55,7 @@ def examples_figure(
             f"got {count} pictures, {shown}, {len(scores)} scores"
         )
     width, height = _size(originals.shape[2] / originals.shape[1])
-    columns = min(count, _ACROSS)
+    columns = math.ceil(count / math.ceil(count / _ACROSS))  # rows of equal length
     across = max(columns * (width + _GAP) - _GAP, 3.6)
     what = f"{unit} of {label} below each"
     keys = "" if masks is None else "mask: white keeps the pixel, black replaces it; "
@@ -79,8 +79,8 @@ def examples_figure(
 def _headline(page: Page, lines: list[tuple[str, float, str]]) -> None:
     top = MARGIN
     for line, size, weight in lines:
-        style = {} if weight == "bold" else {"color": unit_rgb(FAINT)}
-        page.text(MARGIN, top, line, size, weight=weight, **style)
+        color = INK if weight == "bold" else FAINT
+        page.text(MARGIN, top, line, size, weight=weight, color=unit_rgb(color))
         top += line_height(size)
 
 

@@ -1,7 +1,8 @@
-"""The figure of an explanation: photo, segments, chosen regions, heat map and strongest effects, side by side."""
+"""The figure of an explanation: photo, segments, chosen regions, heat map and strongest effects."""
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seewhy.render import panels
-from seewhy.render.colors import FAINT, Rgb8, unit_rgb
-from seewhy.render.overlay import Region, _Array, reduced
+from seewhy.render.colors import FAINT, INK, Rgb8, unit_rgb
+from seewhy.render.overlay import AnyArray, Region, reduced
 from seewhy.render.page import MARGIN, Page, line_height, number, wrapped
 from seewhy.render.panels import Box, TargetPanel
 
@@ -24,6 +25,7 @@ _PIXELS = 720
 _AREA = 7.0
 """Square inches of a picture, whatever its shape."""
 _GAP = 0.2
+_ROW_GAP = 0.1
 _BARS = 2.5
 _SHAPE = 2.2
 """Width to height that a figure of one class comes near: it fits a page and a slide."""
@@ -95,7 +97,7 @@ def explanation_figure(
     head = _Words([(title, 13, "bold"), (subtitle, 10, "normal")], grid.across)
     foot = _Words([(note, 9.5, "normal") for note in notes], grid.across)
     heads = [_Words(_facts(target), grid.across) for target in targets]
-    height = head.height + foot.height + sum(words.height + grid.down for words in heads)
+    height = head.height + foot.height + sum(words.height + grid.down + _ROW_GAP for words in heads)
     page = Page(grid.across + 2 * MARGIN, height + 2 * MARGIN)
     top = head.write(page, MARGIN)
     for row, target in enumerate(targets):
@@ -104,13 +106,28 @@ def explanation_figure(
         if grid.bars:
             left = MARGIN + grid.pictures + 1.5 * _GAP
             panels.bars_panel(page, Box(left, top, _BARS, grid.down - 0.25), target)
-        top += grid.down
+        top += grid.down + _ROW_GAP
     foot.write(page, top)
     return page.figure
 
 
+def figure_png(figure: Figure, dpi: float = 150) -> bytes:
+    """Return the figure as PNG; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure
+        What a function of this package returned.
+    dpi
+        Pixels an inch.
+    """
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
+    return file.getvalue()
+
+
 class _Words:
-    """Lines of text under each other, each a paragraph of (words, size, weight), broken to ``width`` inches."""
+    """Paragraphs of (words, size, weight) under each other, broken to ``width`` inches."""
 
     def __init__(self, paragraphs: Sequence[tuple[str, float, str]], width: float) -> None:
         self._lines = [
@@ -128,8 +145,8 @@ class _Words:
         """Write them from ``top`` on, and return where they end."""
         below = top + self.height
         for line, size, weight in self._lines:
-            color = {"color": unit_rgb(FAINT)} if weight == "normal" else {}
-            page.text(MARGIN, top, line, size, weight=weight, **color)
+            color = INK if weight == "bold" else FAINT
+            page.text(MARGIN, top, line, size, weight=weight, color=unit_rgb(color))
             top += line_height(size)
         return below
 
@@ -147,11 +164,11 @@ def _facts(target: TargetPanel) -> list[tuple[str, float, str]]:
 
 
 def _grid(aspect: float, targets: Sequence[TargetPanel]) -> _Grid:
-    """Choose the size of a picture from its aspect, and the columns that bring the figure near a page's shape."""
+    """Choose the size of a picture from its aspect, and the columns that come near a page's shape."""
     height = min(max(math.sqrt(_AREA / aspect), 1.4), 3.4)
     width = min(max(height * aspect, 2.0), 4.2)
     height = min(height, max(width / aspect, 1.0))
-    bars = targets[0].values is not None
+    bars = any(target.values is not None and target.limit > 0 for target in targets)
     count = 4 if targets[0].segments is not None else 3
     ways = [(3, 1)] if len(targets) > 1 else [(count, 1), (1, count)] + [(2, 2)] * (count == 4)
     grids = [_Grid(width, height, columns, rows, bars) for columns, rows in ways]
@@ -167,7 +184,7 @@ def _order(
     if target.segments is not None:
         shared.append(partial(panels.segments_panel, photo=photo, segments=target.segments))
     own: list[_Panel | None] = [
-        partial(panels.regions_panel, photo=photo, target=target, hide_rest=hide_rest),
+        partial(panels.regions_panel, photo=photo, seen=seen, target=target, hide_rest=hide_rest),
         partial(panels.heat_panel, photo=photo, seen=seen, target=target),
     ]
     if len(targets) == 1:
@@ -176,7 +193,7 @@ def _order(
 
 
 def _row(page: Page, grid: _Grid, top: float, order: Sequence[_Panel | None]) -> None:
-    """Draw panels into the grid: down the first column, then the next, so that the heat map is at the bottom."""
+    """Draw panels down the first column, then down the next, so that the heat map is at the bottom."""
     for place, panel in enumerate(order):
         column, row = divmod(place, grid.rows)
         if panel is not None:
@@ -188,7 +205,7 @@ def _shrunk(target: TargetPanel) -> TargetPanel:
     return replace(target, heatmap=_fitted(target.heatmap), region=_fitted(target.region), segments=segments)
 
 
-def _fitted(array: _Array) -> _Array:
+def _fitted(array: AnyArray) -> AnyArray:
     """Bring an array to the figure's resolution; tiny photos get larger pixels, so that lines stay thin."""
     small = reduced(array, _PIXELS)
     times = _PIXELS // max(small.shape[:2])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
@@ -15,9 +16,9 @@ from seewhy.render.colors import CONTRADICTS, INK, SUPPORTS, WHITE, Color, Rgb8,
 Region = NDArray[np.bool_]
 """(H, W): True inside."""
 
-_Array = TypeVar("_Array", bound=NDArray[Any])
+AnyArray = TypeVar("AnyArray", bound=NDArray[Any])
 
-_LINES_ACROSS = 400
+_LINES_ACROSS = 240
 """A line is one part in so many of the photo's longer side, so it looks the same at every size."""
 
 
@@ -35,7 +36,7 @@ def heat_over(photo: Rgb8, heatmap: Heatmap, limit: float, seen: Region | None =
     seen
         (H, W), False where the model did not see the photo: shown as by :func:`dim_unseen`.
     """
-    found = painted(_ramp(60, 244)[_gray(photo)], strength(heatmap, limit))
+    found = painted(_gray(photo), strength(heatmap, limit), _ramp(60, 244))
     return found if seen is None else dim_unseen(found, seen)
 
 
@@ -72,8 +73,8 @@ def outlines_over(photo: Rgb8, segments: Segments) -> Rgb8:
     found = photo.copy()
     border = _borders(segments)
     width = _line(photo)
-    found[_widened(border, 3 * width)] = INK
-    found[_widened(border, width)] = WHITE
+    _paint(found, _widened(border, 3 * width), INK)
+    _paint(found, _widened(border, width), WHITE)
     return dim_unseen(found, segments >= 0)
 
 
@@ -82,8 +83,8 @@ def mask_over(photo: Rgb8, region: Region) -> Rgb8:
     found = np.where(region[..., None], photo, _faded(photo))
     border = _borders(region)
     width = _line(photo)
-    found[_widened(border, 4 * width)] = WHITE
-    found[_widened(border, 2 * width)] = INK
+    _paint(found, _widened(border, 4 * width), WHITE)
+    _paint(found, _widened(border, 2 * width), INK)
     return found
 
 
@@ -97,25 +98,19 @@ def dim_unseen(photo: Rgb8, seen: Region) -> Rgb8:
     if seen.all():
         return photo
     width = _line(photo)
-    hidden = ~seen
-    height, length = seen.shape
-    period = 12 * width
-    row = np.arange(height, dtype=np.int32)[:, None] % period
-    hatch = (row + np.arange(length, dtype=np.int32) % period) % period < 2 * width
-    found = photo.copy()
-    found[hidden] = _ramp(120, 215)[_gray(photo)[hidden]][:, None]
-    found[hidden & hatch] = (150, 150, 150)
+    pale = np.where(_hatch(seen.shape, width), np.uint8(150), _toned(photo, 120, 215))
+    found = np.where(seen[..., None], photo, pale[..., None])
     border = _borders(seen)
-    found[_widened(border, 3 * width)] = INK
-    found[_widened(border, width)] = WHITE
+    _paint(found, _widened(border, 3 * width), INK)
+    _paint(found, _widened(border, width), WHITE)
     return found
 
 
-def reduced(array: _Array, longest: int) -> _Array:
+def reduced(array: AnyArray, longest: int) -> AnyArray:
     """Shrink a photo, map or label map so that its longer side has ``longest`` pixels; smaller ones stay.
 
-    Photos (H, W, 3) and maps of floats (H, W) are averaged over areas; labels and regions take the nearest pixel,
-    because the mean of two ids is a third one.
+    Photos (H, W, 3) and maps of floats (H, W) are averaged over areas; labels and regions take the nearest
+    pixel, because the mean of two ids is a third one.
     """
     height, width = array.shape[:2]
     if max(height, width) <= longest:
@@ -139,19 +134,33 @@ def _gray(photo: Rgb8) -> NDArray[np.uint8]:
 
 
 def _ramp(darkest: int, lightest: int) -> NDArray[np.float32]:
-    """Return a table from luma to a paler gray with less contrast, so that color on it is read alike everywhere."""
+    """Return a table from luma to a paler gray with less contrast, on which color reads alike everywhere."""
     return np.linspace(darkest, lightest, 256, dtype=np.float32)
 
 
+def _toned(photo: Rgb8, darkest: int, lightest: int) -> NDArray[np.uint8]:
+    """Return the gray photo (H, W) on a ramp."""
+    return _ramp(darkest, lightest).astype(np.uint8)[_gray(photo)]
+
+
 def _faded(photo: Rgb8) -> Rgb8:
-    pale = _ramp(120, 245).astype(np.uint8)[_gray(photo)]
-    return np.repeat(pale[..., None], 3, axis=2)
+    return np.asarray(Pillow.fromarray(_toned(photo, 150, 250)).convert("RGB")).copy()
+
+
+def _hatch(shape: tuple[int, ...], width: int) -> Region:
+    """Return diagonal stripes (H, W) for lines of ``width``: each row is the one before, moved by a pixel."""
+    stripes = np.arange(shape[0] + shape[1]) % (12 * width) < 2 * width
+    return sliding_window_view(stripes, shape[1])[: shape[0]]
+
+
+def _paint(found: Rgb8, where: Region, color: Color) -> None:
+    np.copyto(found, np.array(color, np.uint8), where=where[..., None])
 
 
 def _tinted(pixels: NDArray[np.uint8], effect: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Mix (n, 3) pixels with the color of their effects (n,) in -1..1; the weakest keep a visible tint."""
-    opacity = np.where(effect == 0, 0, 0.15 + 0.4 * np.abs(effect)).astype(np.float32)[:, None]
-    color = np.where((effect > 0)[:, None], np.float32(SUPPORTS), np.float32(CONTRADICTS))
+    opacity = np.where(effect == 0, 0, 0.12 + 0.28 * np.abs(effect)).astype(np.float32)[:, None]
+    color = np.where((effect > 0)[:, None], *np.array([SUPPORTS, CONTRADICTS], np.float32))
     mixed: NDArray[np.uint8] = (pixels + (color - pixels) * opacity).astype(np.uint8)
     return mixed
 
@@ -160,7 +169,7 @@ def _outline(found: Rgb8, labels: Segments, inside: Region, values: Floats) -> N
     """Draw each chosen segment's border within it, in its own color, and a white rim around all of them."""
     border = _borders(labels)
     width = _line(found)
-    found[_widened(border, 3 * width) & ~inside] = WHITE
+    _paint(found, _widened(border, 3 * width) & ~inside, WHITE)
     line = _widened(border, 4 * width) & inside
     colors = np.array([CONTRADICTS, INK, SUPPORTS], np.uint8)
     found[line] = colors[(np.sign(values).astype(np.intp) + 1)[labels[line]]]
@@ -168,7 +177,9 @@ def _outline(found: Rgb8, labels: Segments, inside: Region, values: Floats) -> N
 
 def _line(photo: Rgb8) -> int:
     """Return half the width of a line in pixels."""
-    return max(1, round(max(photo.shape[:2]) / (2 * _LINES_ACROSS)))
+    height, width, _ = photo.shape
+    longest: int = max(height, width)
+    return max(1, round(longest / (2 * _LINES_ACROSS)))
 
 
 def _borders(labels: NDArray[Any]) -> Region:

@@ -1,17 +1,16 @@
 """A figure laid out by hand, in inches from its top left corner, so that nothing overlaps and edges align.
 
-No automatic layout: pictures keep their own aspect ratio, and the room for text is known. Sizes and colors are
-set here and not taken from the user's plot style; the font family is theirs. Nothing of pyplot is touched.
+No automatic layout: pictures keep their own aspect ratio, and the room for text is known. Sizes and colors
+are set here and not taken from the user's plot style; the font family is theirs. pyplot is not touched.
 """
 
 from __future__ import annotations
 
-import io
 import math
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from seewhy.render.colors import FAINT, INK, Color, Rgb8, unit_rgb
+from seewhy.render.colors import INK, Color, Rgb8, unit_rgb
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,16 +43,18 @@ class Page:
     def text(self, left: float, top: float, words: str, size: float, **style: Any) -> None:
         """Write ``words`` as they are; no letter of a class name is taken for a formula."""
         across, down = self._size
-        style = {"color": unit_rgb(INK), "va": "top", "linespacing": 1.25} | style
-        self.figure.text(left / across, 1 - top / down, words, fontsize=size, parse_math=False, **style)
+        style = {"color": unit_rgb(INK)} | style
+        # Lines are placed by their baseline: by their top, words with and without high letters do not align.
+        base = 1 - (top + 0.93 * size / 72) / down
+        self.figure.text(left / across, base, words, fontsize=size, parse_math=False, **style)
 
     def picture(self, left: float, top: float, width: float, height: float, picture: Rgb8) -> Axes:
-        """Show a picture (h, w, 3) as large as the box allows, at its top, centered."""
+        """Show a picture (h, w, 3) as large as the box allows, at its top left."""
         rows, columns = picture.shape[:2]
         scale = min(width / columns, height / rows)
         # A thread of a photo would be invisible: it is drawn a little wider than it is.
         wide, tall = max(columns * scale, 0.05), max(rows * scale, 0.05)
-        axes = self.axes(left + (width - wide) / 2, top, wide, tall)
+        axes = self.axes(left, top, wide, tall)
         axes.imshow(picture, aspect="auto", interpolation="antialiased")
         return axes
 
@@ -71,22 +72,18 @@ def line_height(size: float) -> float:
 
 def number(value: float) -> str:
     """Return a score with four digits that count."""
-    return _plain(value, f"{value:.4g}")
+    text = f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.4g}"
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
-def signed(value: float) -> str:
-    """Return an effect with its sign and two digits that count."""
-    return _plain(value, f"{value:+.2g}") if value != 0 else "0"
-
-
-def _plain(value: float, short: str) -> str:
-    sign = "+" if short.startswith("+") else ""
-    text = f"{value:{sign}.0f}" if 1000 <= abs(value) < 1e6 or (abs(value) >= 100 and sign) else short
-    return text.replace("-", "\N{MINUS SIGN}", 1)
+def signed(value: float, limit: float) -> str:
+    """Return an effect with its sign, and the decimals that ``limit`` needs for two digits that count."""
+    form = "+.1e" if limit < 1e-4 else f"+.{max(0, 1 - math.floor(math.log10(limit)))}f"
+    return format(value, form).replace("-", "\N{MINUS SIGN}")
 
 
 def rounded_up(limit: float) -> float:
-    """Return the next number with two digits that count, so that the end of a scale can be written exactly."""
+    """Return the next number with two digits that count, so that a scale's end can be written exactly."""
     if limit <= 0:
         return 0.0
     step = 10.0 ** (math.floor(math.log10(limit)) - 1)
@@ -102,23 +99,3 @@ def badge(axes: Axes, x: float, y: float, words: str, color: Color) -> None:
         "linewidth": 1.2,
     }
     axes.text(x, y, words, ha="center", va="center", fontsize=8.5, color="white", weight="bold", bbox=box, zorder=5)
-
-
-def caption_style() -> dict[str, Any]:
-    """Return the style of text that explains a panel."""
-    return {"color": unit_rgb(FAINT)}
-
-
-def figure_png(figure: Figure, dpi: float = 150) -> bytes:
-    """Return the figure as PNG; the same figure gives the same bytes.
-
-    Parameters
-    ----------
-    figure
-        What a function of this package returned.
-    dpi
-        Pixels an inch.
-    """
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
-    return file.getvalue()

@@ -23,6 +23,8 @@ BAR = 0.25
 
 _WORDS = 9.5
 _MAX_BARS = 12
+_DIGIT = 0.089
+"""Inches of a bold digit at the size of the words."""
 _SILENT = "no region changes the score"
 
 
@@ -100,18 +102,20 @@ def segments_panel(page: Page, box: Box, photo: Rgb8, segments: Segments) -> Non
     page.picture(*_below(box), overlay.outlines_over(photo, segments))
 
 
-def regions_panel(page: Page, box: Box, photo: Rgb8, target: TargetPanel, *, hide_rest: bool) -> None:
+def regions_panel(
+    page: Page, box: Box, photo: Rgb8, seen: overlay.Region, target: TargetPanel, *, hide_rest: bool
+) -> None:
     """Show the chosen regions, numbered as in the chart."""
     count = len(target.chosen)
-    what = "chosen region" if count == 1 or target.segments is None else f"{count} chosen regions"
+    what = f"{count} chosen regions" if count > 1 else "chosen region"
     caption(page, box, f"{what} alone" if hide_rest else what)
-    axes = page.picture(*_below(box), _regions(photo, target, hide_rest=hide_rest))
+    axes = page.picture(*_below(box), _regions(photo, seen, target, hide_rest=hide_rest))
     words = _SILENT if target.limit == 0 else "no region chosen"
     if target.limit == 0 or not target.region.any():
         frame = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": unit_rgb(FAINT)}
         text = "\n".join(wrapped(words, min(box.width - 0.4, 1.6), 11, 3))
-        style = {"ha": "center", "va": "center", "fontsize": 11, "bbox": frame, "transform": axes.transAxes}
-        axes.text(0.5, 0.5, text, color=unit_rgb(INK), **style)
+        style = {"ha": "center", "va": "center", "fontsize": 11, "color": unit_rgb(INK)}
+        axes.text(0.5, 0.5, text, style, bbox=frame, transform=axes.transAxes)
     elif target.segments is not None and target.values is not None:
         shown = set(target.chosen)
         numbered = [i for i in target.strongest(_MAX_BARS) if i in shown]
@@ -143,31 +147,41 @@ def bars_panel(page: Page, box: Box, target: TargetPanel) -> None:
     if target.limit == 0 or not ids:
         caption(page, box, _SILENT)
         return
-    caption(page, box, f"{target.effect}, by segment")
-    axes = page.axes(box.left, box.top + CAPTION, box.width, len(ids) * BAR)
-    values = target.values[ids]
-    left, right = _reach(values)
-    colors = [(*unit_rgb(sign_color(v)), 1.0 if i in target.chosen else 0.3) for i, v in zip(ids, values, strict=True)]
-    axes.barh(range(len(ids)), values, height=0.68, color=colors)
-    axes.axvline(0, color=unit_rgb(FAINT), linewidth=0.8)
-    axes.set(xlim=(left, right), ylim=(len(ids) - 0.5, -0.5))
-    pad = (right - left) * 0.02
-    for row, (i, value) in enumerate(zip(ids, values, strict=True)):
-        side = "left" if value >= 0 else "right"
-        style = {"va": "center_baseline", "fontsize": _WORDS, "color": unit_rgb(INK)}
-        axes.text(value + (pad if value >= 0 else -pad), row, signed(value), ha=side, **style)
-        axes.text(left + pad, row, str(i), ha="left", weight="bold", **style)
+    caption(page, box, target.effect)
+    _bars(page, Box(box.left, box.top + CAPTION, box.width, len(ids) * BAR), target, ids)
     if not set(ids) <= set(target.chosen):
         below = box.top + CAPTION + len(ids) * BAR + 0.05
-        page.text(box.left, below, "pale: not among the chosen", 8.5, color=unit_rgb(FAINT))
+        page.text(box.left, below, "pale: not among the chosen", 9, color=unit_rgb(FAINT))
 
 
-def _reach(values: Floats) -> tuple[float, float]:
-    """Return the ends of the chart's axis, with room for the ids at the left and for the numbers."""
-    low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
-    span = high - low
-    left = low - span * (0.28 + (0.36 if low < 0 else 0))
-    return left, high + span * (0.4 if high > 0 else 0.1)
+def _bars(page: Page, box: Box, target: TargetPanel, ids: list[int]) -> None:
+    """Draw one bar a segment, with its id at the left and its value at its end."""
+    values = [0.0 if target.values is None else float(target.values[i]) for i in ids]
+    words = [signed(value, target.limit) for value in values]
+    axes = page.axes(*box)
+    solid = set(target.chosen)
+    colors = [(*unit_rgb(sign_color(value)), 1.0 if i in solid else 0.3) for i, value in zip(ids, values, strict=True)]
+    axes.barh(range(len(ids)), values, height=0.68, color=colors)
+    axes.axvline(0, color=unit_rgb(FAINT), linewidth=0.8)
+    left, inch = _reach(values, box.width, _DIGIT * max(map(len, words)) + 0.1, _DIGIT * len(str(max(ids))))
+    axes.set(xlim=(left, left + box.width * inch), ylim=(len(ids) - 0.5, -0.5))
+    style = {"va": "center_baseline", "fontsize": _WORDS, "color": unit_rgb(INK)}
+    for row, (i, value, word) in enumerate(zip(ids, values, words, strict=True)):
+        away, side = (0.05 * inch, "left") if value >= 0 else (-0.05 * inch, "right")
+        axes.text(value + away, row, word, {"ha": side} | style)
+        axes.text(left, row, str(i), {"ha": "left", "weight": "bold"} | style)
+
+
+def _reach(values: list[float], width: float, word: float, name: float) -> tuple[float, float]:
+    """Return where the chart's axis starts, and how much of it an inch is.
+
+    ``word`` and ``name`` are the inches that the longest value and the longest id take; room is kept for them.
+    """
+    low, high = min(0.0, *values), max(0.0, *values)
+    before = name + 0.12 + (word if low < 0 else 0)
+    after = word if high > 0 else 0.05
+    inch = (high - low) / (width - before - after)
+    return low - before * inch, inch
 
 
 def _below(box: Box) -> Box:
@@ -175,11 +189,11 @@ def _below(box: Box) -> Box:
     return Box(box.left, box.top + CAPTION, box.width, box.height - CAPTION)
 
 
-def _regions(photo: Rgb8, target: TargetPanel, *, hide_rest: bool) -> Rgb8:
+def _regions(photo: Rgb8, seen: overlay.Region, target: TargetPanel, *, hide_rest: bool) -> Rgb8:
     if hide_rest and target.region.any():
         return overlay.cut_out(photo, target.region)
     if target.segments is None or target.values is None:
-        return overlay.mask_over(photo, target.region)
+        return overlay.dim_unseen(overlay.mask_over(photo, target.region), seen)
     return overlay.regions_over(photo, target.segments, target.values, target.chosen, target.limit)
 
 
@@ -187,7 +201,7 @@ def _middle(region: overlay.Region) -> Iterator[tuple[int, int]]:
     """Yield x, y of the pixel deepest inside the region; nothing for a segment lost in shrinking."""
     from scipy.ndimage import distance_transform_edt
 
-    rows, columns = region.any(axis=1).nonzero()[0], region.any(axis=0).nonzero()[0]
+    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
     if rows.size == 0:
         return
     part = np.pad(region[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 1)
@@ -199,12 +213,12 @@ def _middle(region: overlay.Region) -> Iterator[tuple[int, int]]:
 def _scale(page: Page, box: Box, target: TargetPanel) -> None:
     """Draw the color bar from -limit to +limit, with its unit and what its ends mean."""
     axes = page.axes(box.left, box.top + 0.1, box.width, 0.12)
-    axes.imshow(scale_colors()[None], aspect="auto", extent=(-1, 1, 0, 1))
+    axes.imshow(scale_colors(), aspect="auto", extent=(-1, 1, 0, 1))
     axes.axvline(0, color=unit_rgb(FAINT), linewidth=0.8)
     middle, right, top = box.left + box.width / 2, box.left + box.width, box.top + 0.26
-    page.text(box.left, top, signed(-target.limit), _WORDS)
+    page.text(box.left, top, signed(-target.limit, target.limit), _WORDS)
     page.text(middle, top, "0", _WORDS, ha="center")
-    page.text(right, top, signed(target.limit), _WORDS, ha="right")
+    page.text(right, top, signed(target.limit, target.limit), _WORDS, ha="right")
     low, high = (unit_rgb(sign_color(sign)) for sign in (-1, 1))
     page.text(box.left, top + 0.17, "contradicts", 9, color=low)
     page.text(right, top + 0.17, "supports", 9, color=high, ha="right")

@@ -98,7 +98,7 @@ def _check_count(segmenter: Segmenter, place: str, count: int) -> None:
 
 
 def segment_view(segmenter: Segmentation, image: Image, view: View, pixels: Pixels, seed: int) -> Segments:
-    """Divide the picture that the model sees, (h, w); a label map of the photo is carried through the crop."""
+    """Divide the picture that the model sees (h, w); a label map of the photo is carried through the crop."""
     if not isinstance(segmenter, Labels):
         return segment(segmenter, pixels, seed)
     found = as_segments(view.segments_from_photo(segmenter.on_photo(image.height, image.width)))

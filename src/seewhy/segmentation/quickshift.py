@@ -37,7 +37,7 @@ class Quickshift(Settings):
         from skimage.segmentation import quickshift
 
         color = pixels.shape[-1] == 3
-        found = quickshift(  # type: ignore[no-untyped-call]
+        found = quickshift(
             pixels,
             ratio=self.ratio if color else self.ratio * LAB_RANGE,
             kernel_size=self.kernel_size,

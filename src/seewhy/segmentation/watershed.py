@@ -33,8 +33,6 @@ class Watershed(Settings):
         from skimage.segmentation import watershed
 
         gray = rgb2gray(pixels) if pixels.shape[-1] == 3 else pixels.mean(axis=-1)
-        edges = sobel(gray)  # type: ignore[no-untyped-call]
-        found = watershed(  # type: ignore[no-untyped-call]
-            edges, markers=self.n_segments, compactness=self.compactness
-        )
+        edges = sobel(gray)
+        found = watershed(edges, markers=self.n_segments, compactness=self.compactness)
         return np.asarray(found, dtype=np.int32) - 1  # scikit-image numbers basins from 1

@@ -104,7 +104,7 @@ class Regressor(Settings):
     def _fits(cls, value: Any) -> Any:
         if isinstance(value, str) or not callable(getattr(value, "fit", None)):
             msg = "must be a regressor object with a fit method (files and flags know named surrogates only)"
-            raise ValueError(msg)
+            raise ValueError(msg)  # noqa: TRY004  # pydantic turns it into a message
         return value
 
     @field_serializer("regressor")
