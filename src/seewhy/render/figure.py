@@ -27,7 +27,7 @@ _AREA = 7.0
 _GAP = 0.2
 _ROW_GAP = 0.1
 _BARS = 2.5
-_SHAPE = 2.2
+_SHAPE = 1.7
 """Width to height that a figure of one class comes near: it fits a page and a slide."""
 
 _Panel = Callable[[Page, Box], None]
@@ -41,7 +41,8 @@ class _Grid:
     height: float
     columns: int
     rows: int
-    bars: bool
+    chart: float
+    """Inches that the chart needs for all chosen segments; 0 without a chart."""
 
     @property
     def pictures(self) -> float:
@@ -51,12 +52,12 @@ class _Grid:
     @property
     def across(self) -> float:
         """Inches with the chart."""
-        return self.pictures + (_BARS + 1.5 * _GAP if self.bars else 0)
+        return self.pictures + (_BARS + 1.5 * _GAP if self.chart else 0)
 
     @property
     def down(self) -> float:
         """Inches with captions and color bar."""
-        return self.rows * (self.height + panels.CAPTION) + panels.SCALE
+        return max(self.rows * (self.height + panels.CAPTION) + panels.SCALE, self.chart)
 
     def box(self, row: int, column: int, left: float, top: float) -> Box:
         """Return the place of a picture and its caption."""
@@ -103,9 +104,9 @@ def explanation_figure(
     for row, target in enumerate(targets):
         top = heads[row].write(page, top)
         _row(page, grid, top, _order(photo, seen, targets, row, hide_rest=hide_rest))
-        if grid.bars:
+        if grid.chart:
             left = MARGIN + grid.pictures + 1.5 * _GAP
-            panels.bars_panel(page, Box(left, top, _BARS, grid.down - 0.25), target)
+            panels.bars_panel(page, Box(left, top, _BARS, grid.down), target)
         top += grid.down + _ROW_GAP
     foot.write(page, top)
     return page.figure
@@ -168,10 +169,10 @@ def _grid(aspect: float, targets: Sequence[TargetPanel]) -> _Grid:
     height = min(max(math.sqrt(_AREA / aspect), 1.4), 3.4)
     width = min(max(height * aspect, 2.0), 4.2)
     height = min(height, max(width / aspect, 1.0))
-    bars = any(target.values is not None and target.limit > 0 for target in targets)
+    chart = max(panels.chart_height(target) for target in targets)
     count = 4 if targets[0].segments is not None else 3
     ways = [(3, 1)] if len(targets) > 1 else [(count, 1), (1, count)] + [(2, 2)] * (count == 4)
-    grids = [_Grid(width, height, columns, rows, bars) for columns, rows in ways]
+    grids = [_Grid(width, height, columns, rows, chart) for columns, rows in ways]
     return min(grids, key=lambda grid: abs(math.log(grid.across / (grid.down + 1) / _SHAPE)))
 
 

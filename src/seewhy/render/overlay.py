@@ -18,7 +18,7 @@ Region = NDArray[np.bool_]
 
 AnyArray = TypeVar("AnyArray", bound=NDArray[Any])
 
-_LINES_ACROSS = 240
+_LINES_ACROSS = 360
 """A line is one part in so many of the photo's longer side, so it looks the same at every size."""
 
 
@@ -73,7 +73,7 @@ def outlines_over(photo: Rgb8, segments: Segments) -> Rgb8:
     found = photo.copy()
     border = _borders(segments)
     width = _line(photo)
-    _paint(found, _widened(border, 3 * width), INK)
+    _paint(found, _widened(border, 2 * width + 1), INK)
     _paint(found, _widened(border, width), WHITE)
     return dim_unseen(found, segments >= 0)
 
@@ -83,8 +83,8 @@ def mask_over(photo: Rgb8, region: Region) -> Rgb8:
     found = np.where(region[..., None], photo, _faded(photo))
     border = _borders(region)
     width = _line(photo)
-    _paint(found, _widened(border, 4 * width), WHITE)
-    _paint(found, _widened(border, 2 * width), INK)
+    _paint(found, _widened(border, 3 * width + 1), WHITE)
+    _paint(found, _widened(border, width + 1), INK)
     return found
 
 
@@ -101,7 +101,7 @@ def dim_unseen(photo: Rgb8, seen: Region) -> Rgb8:
     pale = np.where(_hatch(seen.shape, width), np.uint8(150), _toned(photo, 120, 215))
     found = np.where(seen[..., None], photo, pale[..., None])
     border = _borders(seen)
-    _paint(found, _widened(border, 3 * width), INK)
+    _paint(found, _widened(border, 2 * width + 1), INK)
     _paint(found, _widened(border, width), WHITE)
     return found
 
@@ -168,18 +168,18 @@ def _tinted(pixels: NDArray[np.uint8], effect: NDArray[np.float32]) -> NDArray[n
 def _outline(found: Rgb8, labels: Segments, inside: Region, values: Floats) -> None:
     """Draw each chosen segment's border within it, in its own color, and a white rim around all of them."""
     border = _borders(labels)
-    width = _line(found)
-    _paint(found, _widened(border, 3 * width) & ~inside, WHITE)
-    line = _widened(border, 4 * width) & inside
+    near = _widened(border, 2 * _line(found) + 2)
+    _paint(found, near & ~inside, WHITE)
+    line = near & inside
     colors = np.array([CONTRADICTS, INK, SUPPORTS], np.uint8)
     found[line] = colors[(np.sign(values).astype(np.intp) + 1)[labels[line]]]
 
 
 def _line(photo: Rgb8) -> int:
-    """Return half the width of a line in pixels."""
+    """Return the width of a line in pixels."""
     height, width, _ = photo.shape
     longest: int = max(height, width)
-    return max(1, round(longest / (2 * _LINES_ACROSS)))
+    return max(1, round(longest / _LINES_ACROSS))
 
 
 def _borders(labels: NDArray[Any]) -> Region:

@@ -87,7 +87,7 @@ def rounded_up(limit: float) -> float:
     if limit <= 0:
         return 0.0
     step = 10.0 ** (math.floor(math.log10(limit)) - 1)
-    return math.ceil(limit / step - 1e-9) * step
+    return math.ceil(limit / step - 1e-4) * step
 
 
 def badge(axes: Axes, x: float, y: float, words: str, color: Color) -> None:

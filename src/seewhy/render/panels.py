@@ -21,6 +21,9 @@ SCALE = 0.78
 BAR = 0.25
 """Inches from one bar of the chart to the next."""
 
+_FOOT = 0.25
+"""Inches below the chart for its explanation."""
+
 _WORDS = 9.5
 _MAX_BARS = 12
 _DIGIT = 0.089
@@ -139,11 +142,19 @@ def heat_panel(page: Page, box: Box, photo: Rgb8, seen: overlay.Region, target: 
         _scale(page, Box(inner.left, inner.top + inner.height, inner.width, SCALE), target)
 
 
+def chart_height(target: TargetPanel) -> float:
+    """Return the inches a chart needs for the chosen segments, so that each number finds its bar; 0: no chart."""
+    if target.values is None or target.limit == 0:
+        return 0.0
+    return CAPTION + BAR * min(_MAX_BARS, max(1, len(target.chosen))) + _FOOT
+
+
 def bars_panel(page: Page, box: Box, target: TargetPanel) -> None:
     """Chart the strongest segments; those that are not among the shown regions are pale."""
     if target.values is None:
         return
-    ids = target.strongest(min(_MAX_BARS, int((box.height - CAPTION) / BAR)))
+    room = int((box.height - CAPTION - _FOOT) / BAR + 1e-6)
+    ids = target.strongest(min(_MAX_BARS, room))
     if target.limit == 0 or not ids:
         caption(page, box, _SILENT)
         return

@@ -73,7 +73,9 @@ def fit(
             kept.append((x, y, weights))
     used = select(how, sums, num_features)
     coef = np.zeros(d)
-    if isinstance(surrogate, BayesianRidge | Regressor):
+    if not len(used):  # no segment changes, or none helps
+        intercept = sums.intercept(coef)
+    elif isinstance(surrogate, BayesianRidge | Regressor):
         x, y, weights = (np.concatenate(part) for part in zip(*kept, strict=True))
         coef[used], intercept = surrogate.fit_rows(x[:, used].astype(np.float64), y, weights)
     else:

@@ -6,6 +6,8 @@ get the rows as float64 (8 n d bytes while they fit).
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -87,8 +89,9 @@ class BayesianRidge(Settings):
         from sklearn.linear_model import BayesianRidge as SklearnBayesianRidge
 
         model = SklearnBayesianRidge(**self.model_dump(exclude={"name"}))
-        fitted = model.fit(x, y, sample_weight=weights)
-        return np.asarray(fitted.coef_), float(fitted.intercept_)
+        origin = y[0]  # measured from a score, constant scores are exactly 0
+        fitted = model.fit(x, y - origin, sample_weight=weights)
+        return np.asarray(fitted.coef_), float(origin + fitted.intercept_)
 
 
 class Regressor(Settings):
@@ -102,9 +105,12 @@ class Regressor(Settings):
     @field_validator("regressor")
     @classmethod
     def _fits(cls, value: Any) -> Any:
-        if isinstance(value, str) or not callable(getattr(value, "fit", None)):
+        if isinstance(value, str | type) or not callable(getattr(value, "fit", None)):
             msg = "must be a regressor object with a fit method (files and flags know named surrogates only)"
             raise ValueError(msg)  # noqa: TRY004  # pydantic turns it into a message
+        if not _takes_weights(value.fit):
+            msg = "must be a regressor whose fit takes sample_weight"
+            raise ValueError(msg)
         return value
 
     @field_serializer("regressor")
@@ -124,6 +130,14 @@ class Regressor(Settings):
             )
             raise InvalidInput(msg)
         return coef, float(np.ravel(getattr(fitted, "intercept_", 0.0))[0])
+
+
+def _takes_weights(fit: Callable[..., Any]) -> bool:
+    try:
+        parameters = inspect.signature(fit).parameters.values()
+    except (TypeError, ValueError):  # a compiled function may not tell
+        return True
+    return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def _least_squares(xx: Floats, xy: Floats) -> Floats:

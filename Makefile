@@ -1,0 +1,54 @@
+# Everything a newcomer needs is `make demo` and `make test`; both do all the set-up themselves.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo test quick check fix pictures bench wheel clean
+
+help:            ## list these commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
+
+demo: $(VENV)/.runtime   ## set up, then explain two real photos by LIME and by RISE
+	$(BIN)/python examples/demo.py demo
+
+test: $(VENV)/.test      ## set up, then run the whole test suite
+	$(BIN)/python -m pytest
+
+quick: $(VENV)/.test     ## the tests that take less than about five seconds each, on all cores
+	$(BIN)/python -m pytest -m "not slow" -n auto
+
+check: $(VENV)/.test     ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(VENV)/.test       ## format and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+pictures: $(VENV)/.runtime  ## make the pictures of the README and the docs again
+	$(BIN)/python docs/make_pictures.py
+
+bench: $(VENV)/.test     ## overhead, memory and start-up; by hand, with nothing beside it
+	$(BIN)/python bench/overhead.py
+	$(BIN)/python bench/memory.py
+	$(BIN)/python bench/startup.py
+
+wheel: $(VENV)/.test     ## build the wheel, install it into an empty environment, explain a photo there
+	$(BIN)/python bench/wheel.py
+
+clean:           ## remove the environment and what was made
+	rm -rf $(VENV) demo build dist seewhy-out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) --editable '.[test]'
+	touch $@ $(VENV)/.runtime

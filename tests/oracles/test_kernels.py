@@ -1,0 +1,143 @@
+"""Locality kernels against the formula of ``lime`` and against distances between pictures, pixel by pixel."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+from sklearn.metrics import pairwise_distances
+
+import seewhy
+from seewhy.kernels import Cosine, ImageCosine, InverseL2, Uniform
+from seewhy.kernels.segment_sums import SegmentSums
+from seewhy.scene import Scene
+
+ALL = np.array(list(product([False, True], repeat=6)))[::-1]  # the untouched picture first, the empty one last
+
+
+def scene(channels=3, fill="noise"):
+    """Return a scene of six segments of unequal size."""
+    rng = np.random.default_rng(0)
+    pixels = rng.random((9, 14, channels), dtype=np.float32)
+    segments = np.repeat(np.array([0, 0, 0, 1, 2, 2, 3, 4, 5]), 14).reshape(9, 14).astype(np.int32)
+    segments[:, 9:] = segments[::-1, 9:]
+    fills = {
+        "noise": rng.random(pixels.shape, dtype=np.float32),
+        "black": np.zeros_like(pixels),
+        "itself": pixels.copy(),
+        "partly": np.where(segments[..., None] < 3, pixels, 1 - pixels),
+    }
+    return Scene(pixels, fills[fill], segments)
+
+
+def masked(place, row):
+    """Return one masked picture, in float64, segment by segment."""
+    picture = place.pixels.astype(np.float64)
+    for segment, kept in enumerate(row):
+        if not kept:
+            picture[place.segments == segment] = place.fill[place.segments == segment]
+    return picture
+
+
+def cosine_distances(place):
+    x = place.pixels.astype(np.float64).ravel()
+    found = []
+    for row in ALL:
+        z = masked(place, row).ravel()
+        norms = np.linalg.norm(x) * np.linalg.norm(z)
+        found.append(1 - x @ z / norms if norms else 1.0)
+    return np.array(found)
+
+
+def l2_distances(place):
+    return np.array([np.linalg.norm(place.pixels.astype(np.float64) - masked(place, row)) for row in ALL])
+
+
+@pytest.mark.parametrize("width", [0.25, 0.1, 3.0])
+def test_cosine_is_the_kernel_of_lime(width):
+    data = ALL.astype(int)
+    distances = pairwise_distances(data, data[0].reshape(1, -1), metric="cosine").ravel()
+    expected = np.sqrt(np.exp(-(distances**2) / width**2))
+
+    found = Cosine(width=width)(ALL, SegmentSums.of(scene()))
+
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_the_width_of_lime_is_the_default():
+    assert Cosine() == Cosine(width=0.25)
+
+
+@pytest.mark.parametrize("fill", ["noise", "black", "itself", "partly"])
+@pytest.mark.parametrize("channels", [1, 3, 5])
+@pytest.mark.parametrize("width", [0.25, 1.0])
+def test_image_cosine_equals_a_slow_loop_over_masked_pictures(channels, fill, width):
+    place = scene(channels, fill)
+    expected = np.exp(-(cosine_distances(place) ** 2) / width**2)
+
+    found = ImageCosine(width=width)(ALL, SegmentSums.of(place))
+
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_a_wholly_black_picture_has_cosine_distance_one():
+    found = ImageCosine(width=0.5)(ALL[-1:], SegmentSums.of(scene(fill="black")))
+
+    np.testing.assert_allclose(found, np.exp(-4))
+
+
+@pytest.mark.parametrize("fill", ["noise", "black", "partly"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_inverse_l2_equals_a_slow_loop_over_masked_pictures(channels, fill):
+    place = scene(channels, fill)
+    distances = l2_distances(place)
+    nearest = min(d for d, row in zip(distances, ALL, strict=True) if np.sum(~row) == 1 and d > 1e-9)
+    expected = 1 / np.maximum(distances, nearest)
+
+    found = InverseL2()(ALL, SegmentSums.of(place))
+
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert found[0] == found.max()
+
+
+def test_inverse_l2_is_even_where_the_fill_is_the_picture():
+    np.testing.assert_array_equal(InverseL2()(ALL, SegmentSums.of(scene(fill="itself"))), np.ones(64))
+
+
+def test_no_kernel_counts_every_coalition_the_same():
+    np.testing.assert_array_equal(Uniform()(ALL, SegmentSums.of(scene())), np.ones(64))
+
+
+@pytest.mark.parametrize("kernel", [Cosine(), ImageCosine(), InverseL2(), Uniform()], ids=lambda kernel: kernel.name)
+def test_a_row_weighs_the_same_in_every_company(kernel):
+    sums = SegmentSums.of(scene(fill="black"))
+    alone = np.concatenate([kernel(ALL[i : i + 1], sums) for i in range(len(ALL))])
+
+    np.testing.assert_allclose(kernel(ALL, sums), alone, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kernel", [Cosine(), ImageCosine(), InverseL2(), Uniform()], ids=lambda kernel: kernel.name)
+@pytest.mark.parametrize("fill", ["noise", "black"])
+def test_explain_weighs_its_samples_by_the_kernel_of_its_own_pictures(kernel, fill):
+    place = scene(fill=fill)
+    weights_of = {
+        "cosine": lambda: Cosine()(ALL, SegmentSums.of(place)),  # shown above to be that of lime
+        "image-cosine": lambda: np.exp(-((cosine_distances(place) / 0.25) ** 2)),
+        "inverse-l2": lambda: InverseL2()(ALL, SegmentSums.of(place)),
+        "none": lambda: np.ones(len(ALL)),
+    }[kernel.name]()
+    method = seewhy.Lime(
+        segmentation=seewhy.Labels(array=place.segments),
+        fill=seewhy.Picture(array=place.fill),
+        kernel=kernel,
+        surrogate=seewhy.Ridge(alpha=0.5),
+        n_samples=150,
+    )
+    got = seewhy.explain(place.pixels, model=lambda batch: np.tanh(batch[:, :, 3:5].std(axis=(1, 2, 3))), method=method)
+
+    x = got.samples.block(slice(None)).coalitions
+    places = {row.tobytes(): weight for row, weight in zip(ALL, weights_of, strict=True)}
+    weights = [places[row.tobytes()] for row in x]
+    expected = Ridge(alpha=0.5).fit(x, got.samples.target(0, "score"), sample_weight=weights)
+    np.testing.assert_allclose(got.values(), expected.coef_, atol=1e-6)
+    assert got.attributions[0].intercept == pytest.approx(expected.intercept_, abs=1e-6)
