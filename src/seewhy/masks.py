@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
@@ -48,27 +49,29 @@ class GridMasks:
     def _right(self) -> Masks:
         return _windows(self.grid, self.cell[1], self.width)
 
-    def factors(self, block: Block) -> tuple[Masks, Masks]:
-        """Return (B, grid, H) and (B, grid, W): ``mask = down.T @ cells @ right``."""
-        shifts = _shifts(block)
-        return self._down[shifts[:, 0]], self._right[shifts[:, 1]]
-
     def __call__(self, block: Block) -> Masks:
         """Return masks (B, H, W) between 0 and 1."""
-        down, right = self.factors(block)
+        shifts = _shifts(block)
         cells = block.coalitions.reshape(-1, self.grid, self.grid).astype(np.float32)
-        return np.asarray(np.matmul(down.transpose(0, 2, 1), np.matmul(cells, right)))
+        across = np.matmul(cells, self._right[shifts[:, 1]])
+        return np.asarray(np.matmul(self._down[shifts[:, 0]].transpose(0, 2, 1), across))
 
-    def weighted_sum(self, block: Block, weights: Floats) -> Floats:
-        """Return sum_i weights[i, k] * mask_i as (K, H, W), in float64, without building the masks.
+    def weighted_sum(self, pieces: Iterable[tuple[Block, Floats]]) -> Floats:
+        """Return the sum of weight times mask over all rows, (H, W), in float64, without building a mask.
 
-        ``weights`` is (B, K). All masks of the block share one matrix product (H, B*grid) x (B*grid, W).
+        Masks with the same shift share their upsampling, so weights are added up per shift and cell first; that
+        takes about as much room as the map. Two matrix products then spread them over the pixels.
         """
-        down, right = self.factors(block)
-        cells = block.coalitions.reshape(-1, self.grid, self.grid).astype(np.float64)
-        across = np.matmul(cells, right.astype(np.float64)).reshape(-1, self.width)
-        tall = down.astype(np.float64).transpose(2, 0, 1)
-        return np.stack([(tall * w[None, :, None]).reshape(self.height, -1) @ across for w in weights.T])
+        down, right = self.cell
+        cells = np.zeros((down, right, self.grid, self.grid))
+        for block, weights in pieces:
+            shifts = _shifts(block)
+            kept = block.coalitions.reshape(-1, self.grid, self.grid)
+            np.add.at(cells, (shifts[:, 0], shifts[:, 1]), weights[:, None, None] * kept)
+        rows = self._down.reshape(-1, self.height).astype(np.float64)
+        columns = self._right.reshape(-1, self.width).astype(np.float64)
+        table = cells.transpose(0, 2, 1, 3).reshape(len(rows), len(columns))
+        return np.asarray(rows.T @ (table @ columns))
 
 
 def _shifts(block: Block) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:

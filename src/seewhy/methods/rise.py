@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
-from seewhy._types import Floats, Segments, Unit
+from seewhy._types import Segments, Unit
 from seewhy.attribution import MapAttribution
 from seewhy.designs import rows
 from seewhy.designs.grid import ShiftedGrid
@@ -23,9 +23,6 @@ from seewhy.protocols import MaskMaker
 from seewhy.samples import Samples
 from seewhy.scene import Block, Scene
 from seewhy.settings import Settings, setting
-
-_PIECE = 256
-"""Rows summed up in one matrix product."""
 
 
 class Rise(Settings):
@@ -84,17 +81,12 @@ class Rise(Settings):
         n = len(samples)
         # A constant score must give exactly zero, so the mean is taken of differences.
         level = scores[0] + np.mean(scores - scores[0]) if self.estimator == "centered" else 0.0
-        weighted, plain = self._sums(samples, self.masks(scene), scores - level)
-        heatmap = weighted / plain if self.estimator == "ratio" else weighted / (n * self.keep)
-        return MapAttribution(heatmap.astype(np.float32))
-
-    def _sums(self, samples: Samples, masks: GridMasks, scores: Floats) -> tuple[Floats, Floats]:
-        """Return sum(f M) and sum(M), each (h, w)."""
-        weights = np.column_stack([scores, np.ones_like(scores)] if self.estimator == "ratio" else [scores])
-        total = np.zeros((weights.shape[1], masks.height, masks.width))
-        for place, block in samples.blocks(_PIECE):
-            total += masks.weighted_sum(block, weights[place])
-        return total[0], total[-1]
+        masks, weights = self.masks(scene), scores - level
+        weighted = masks.weighted_sum((block, weights[place]) for place, block in samples.blocks())
+        if self.estimator == "ratio":
+            plain = masks.weighted_sum((block, np.ones(len(block.coalitions))) for _, block in samples.blocks())
+            return MapAttribution((weighted / plain).astype(np.float32))
+        return MapAttribution((weighted / (n * self.keep)).astype(np.float32))
 
     def warnings(self, samples: Samples) -> Iterator[str]:
         """Yield what a reader of the result must know."""

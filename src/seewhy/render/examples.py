@@ -12,7 +12,7 @@ from seewhy._types import Masks, Unit
 from seewhy.errors import InvalidInput
 from seewhy.render.colors import FAINT, INK, unit_rgb
 from seewhy.render.overlay import reduced
-from seewhy.render.page import MARGIN, Page, line_height, number, wrapped
+from seewhy.render.page import MARGIN, Page, framed, line_height, number, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,7 +70,7 @@ def examples_figure(
         left, top = MARGIN + column * (width + _GAP), MARGIN + head + row * step
         pictures = [originals[place]] if masks is None else [_gray(masks[place]), originals[place]]
         for picture in pictures:
-            page.picture(left, top, width, height, _bytes(picture))
+            framed(page.picture(left, top, width, height, _bytes(picture)))
             top += height + _GAP / 2
         page.text(left + width / 2, top, number(float(scores[place])), 11, ha="center", weight="bold")
     return page.figure

@@ -10,7 +10,7 @@ import math
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from seewhy.render.colors import INK, Color, Rgb8, unit_rgb
+from seewhy.render.colors import FAINT, INK, Color, Rgb8, unit_rgb
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,6 +57,14 @@ class Page:
         axes = self.axes(left, top, wide, tall)
         axes.imshow(picture, aspect="auto", interpolation="antialiased")
         return axes
+
+
+def framed(axes: Axes) -> None:
+    """Draw a thin frame, without which a white mask would melt into the page."""
+    axes.set_axis_on()
+    axes.set(xticks=[], yticks=[])
+    for side in axes.spines.values():
+        side.set(visible=True, color=unit_rgb(FAINT), linewidth=0.6)
 
 
 def wrapped(words: str, width: float, size: float, lines: int) -> list[str]:
