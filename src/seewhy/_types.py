@@ -37,6 +37,7 @@ Unit: TypeAlias = Literal["probability", "log-odds", "score"]
 ScoreKind: TypeAlias = Literal["probability", "logit", "score"]
 """What a model's outputs are: probabilities, logits of a softmax, or numbers of no stated kind."""
 
-Sign: TypeAlias = Literal["positive", "negative", "both"]
+Sign: TypeAlias = Literal["auto", "positive", "negative", "both"]
+"""Positive supports the class, negative contradicts it; auto: both for segments, positive for maps."""
 
 JsonObject: TypeAlias = dict[str, Any]

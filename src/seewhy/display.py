@@ -11,5 +11,7 @@ class Display(Settings):
 
     regions: Annotated[int, setting("segments shown, strongest first", ge=1, le=10_000)] = 5
     share: Annotated[float, setting("share of the seen pixels shown, for maps without segments", gt=0, le=1)] = 0.2
-    sign: Annotated[Sign, setting("positive supports the class, negative contradicts it")] = "both"
+    sign: Annotated[
+        Sign, setting("positive supports, negative contradicts; auto: both for segments, positive for maps")
+    ] = "auto"
     hide_rest: Annotated[bool, setting("show the chosen regions alone")] = False

@@ -6,7 +6,7 @@ import os
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,14 +112,14 @@ class Explanation:
         segments = self._segments()
         return np.append(found.values, 0.0).astype(np.float32)[segments]  # -1, not seen, takes the last
 
-    def top(self, n: int = 5, *, target: int = 0, sign: Sign = "both") -> list[Region]:
+    def top(self, n: int = 5, *, target: int = 0, sign: Sign = "auto") -> list[Region]:
         """Return the ``n`` strongest segments, strongest first, with value, area and box on the photo."""
         chosen = regions.strongest(self.values(target), _count(n), _sign(sign))
         known = self._regions(target)
         return [known[i] for i in chosen]
 
     def region(
-        self, n: int = 5, *, sign: Sign = "positive", target: int = 0, share: float | None = None
+        self, n: int = 5, *, sign: Sign = "auto", target: int = 0, share: float | None = None
     ) -> NDArray[np.bool_]:
         """Return the pixels (H, W) of the photo that belong to the strongest regions.
 
@@ -128,7 +128,8 @@ class Explanation:
         n
             Segments taken, strongest first; fewer if not enough have the sign.
         sign
-            ``positive`` supports the class, ``negative`` contradicts it, ``both`` goes by magnitude.
+            ``positive`` supports the class, ``negative`` contradicts it, ``both`` goes by magnitude; ``auto``: both
+            for segments, positive for pixels of a map.
         target
             Place in :attr:`targets`.
         share
@@ -320,6 +321,6 @@ def _count(n: object) -> int:
 
 
 def _sign(sign: Sign) -> Sign:
-    if sign not in {"positive", "negative", "both"}:
-        raise InvalidInput(f"sign must be positive, negative or both, got {sign!r}")
+    if sign not in get_args(Sign):
+        raise InvalidInput(f"sign must be one of {', '.join(get_args(Sign))}, got {sign!r}")
     return sign

@@ -40,16 +40,18 @@ def describe(segments: Segments, values: Floats) -> list[Region]:
 def strongest(values: Floats, n: int | None, sign: Sign) -> NDArray[np.intp]:
     """Return up to ``n`` indices of ``values``, strongest first, of one sign or of both by magnitude.
 
-    Values of exactly 0 are never chosen. ``n=None`` takes all.
+    ``auto`` is both. Values of exactly 0 are never chosen. ``n=None`` takes all.
     """
-    strength = {"positive": values, "negative": -values, "both": np.abs(values)}[sign]
+    strength = {"positive": values, "negative": -values, "both": np.abs(values)}["both" if sign == "auto" else sign]
     order = np.argsort(-strength, kind="stable")
     return order[strength[order] > 0][:n]
 
 
 def strongest_pixels(heatmap: Heatmap, seen: NDArray[np.bool_], share: float, sign: Sign) -> NDArray[np.bool_]:
-    """Return the ``share`` of the seen pixels (H, W) with the strongest values of a sign; never values of 0."""
-    strength = {"positive": heatmap, "negative": -heatmap, "both": np.abs(heatmap)}[sign]
+    """Return the ``share`` of the seen pixels (H, W) with the strongest values of a sign; ``auto`` is positive; never 0."""
+    strength = {"positive": heatmap, "negative": -heatmap, "both": np.abs(heatmap)}[
+        "positive" if sign == "auto" else sign
+    ]
     limit = np.quantile(strength[seen], 1 - share)
     chosen: NDArray[np.bool_] = seen & (strength >= limit) & (strength > 0)
     return chosen

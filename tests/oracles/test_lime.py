@@ -26,8 +26,8 @@ D = int(SEGMENTS.max()) + 1
 PHOTO = (0.3 + 0.4 * RNG.random((D, 3)))[SEGMENTS] + RNG.uniform(-0.25, 0.25, (32, 32, 3))
 PHOTO = PHOTO.astype(np.float32)
 FILLS = [
-    pytest.param(None, seewhy.SegmentMean(), id="segment-mean"),
-    pytest.param(0.2, seewhy.Color(value=[51, 51, 51]), id="constant"),
+    pytest.param((None, seewhy.SegmentMean()), id="segment-mean"),
+    pytest.param((0.2, seewhy.Color(value=[51, 51, 51])), id="constant"),
 ]
 
 
@@ -106,7 +106,7 @@ def in_the_limit(model, hide_color):
     y = np.concatenate(
         [model(filled + rows[:, SEGMENTS, None] * (PHOTO - filled)) for rows in np.array_split(x, len(x) // 256)]
     )
-    fitted = LinearRegression().fit(x, y, sample_weight=weights_of(np.maximum(x, 0)))
+    fitted = LinearRegression().fit(x, y, sample_weight=weights_of(x))
     return fitted.coef_, fitted.intercept_
 
 

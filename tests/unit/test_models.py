@@ -180,7 +180,7 @@ def test_a_name_of_python_is_imported(tmp_path, monkeypatch):
     assert load_model("py:seewhy_test_mine:predict").name == "predict"
     assert load_model("py:seewhy_test_mine:Namespace.inner").name == "predict"
     assert load_model("py:seewhy_test_mine:ready").name == "ready"
-    with pytest.raises(InvalidInput, match="number: .*an object of type int"):
+    with pytest.raises(InvalidInput, match=r"number: .*an object of type int"):
         load_model("py:seewhy_test_mine:number")
     with pytest.raises(InvalidInput, match="which has no absent"):
         load_model("py:seewhy_test_mine:absent")
@@ -201,10 +201,10 @@ def test_a_name_of_python_has_two_parts(place):
 
 def test_an_unknown_name_brings_the_known_ones():
     with pytest.raises(
-        InvalidInput, match="efficientnet-lite0.*got 'efficientnet_lite'; did you mean efficientnet-lite0"
+        InvalidInput, match=r"efficientnet-lite0.*got 'efficientnet_lite'; did you mean efficientnet-lite0"
     ):
         load_model("efficientnet_lite")
-    with pytest.raises(InvalidInput, match="got 'zzz'$"):
+    with pytest.raises(InvalidInput, match=r"got 'zzz'$"):
         load_model("zzz")
     assert list(MODELS) == ["efficientnet-lite0"]
 

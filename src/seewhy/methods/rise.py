@@ -72,7 +72,7 @@ class Rise(Settings):
         reference
             S = sum(f M) / (N p), equation 6.
         ratio
-            S = sum(f M) / sum(M), pixel by pixel.
+            S = sum(f M) / sum(M), pixel by pixel; the mean of f where every mask is 0.
         centered
             S = sum((f - mean f) M) / (N p): the same ranking of pixels in the limit, without the noise that the
             level of f adds; 0 means that keeping the pixel changes nothing on average.
