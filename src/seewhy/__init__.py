@@ -22,7 +22,7 @@ from seewhy.images import Image, load_image
 from seewhy.kernels import Cosine, ImageCosine, InverseL2, Uniform
 from seewhy.loading import load
 from seewhy.methods import METHODS, Lime, Rise
-from seewhy.models import MODELS, load_model
+from seewhy.models import MODELS, FunctionModel, load_model
 from seewhy.presets import PRESETS
 from seewhy.regions import Region
 from seewhy.segmentation import Felzenszwalb, Grid, Labels, Quickshift, Slic, Watershed
@@ -41,6 +41,7 @@ __all__ = [
     "Explanation",
     "Felzenszwalb",
     "FileError",
+    "FunctionModel",
     "Grid",
     "Image",
     "ImageCosine",

@@ -48,7 +48,10 @@ def strongest(values: Floats, n: int | None, sign: Sign) -> NDArray[np.intp]:
 
 
 def strongest_pixels(heatmap: Heatmap, seen: NDArray[np.bool_], share: float, sign: Sign) -> NDArray[np.bool_]:
-    """Return the ``share`` of the seen pixels (H, W) with the strongest values of a sign; ``auto`` is positive; never 0."""
+    """Return the ``share`` of the seen pixels (H, W) with the strongest values of a sign, never values of 0.
+
+    ``auto`` is positive.
+    """
     strength = {"positive": heatmap, "negative": -heatmap, "both": np.abs(heatmap)}[
         "positive" if sign == "auto" else sign
     ]

@@ -85,7 +85,8 @@ class Rise(Settings):
         weighted = masks.weighted_sum((block, weights[place]) for place, block in samples.blocks())
         if self.estimator == "ratio":
             plain = masks.weighted_sum((block, np.ones(len(block.coalitions))) for _, block in samples.blocks())
-            return MapAttribution((weighted / plain).astype(np.float32))
+            ratio = np.divide(weighted, plain, out=np.full_like(weighted, scores.mean()), where=plain > 0)
+            return MapAttribution(ratio.astype(np.float32))
         return MapAttribution((weighted / (n * self.keep)).astype(np.float32))
 
     def warnings(self, samples: Samples) -> Iterator[str]:
