@@ -113,11 +113,18 @@ def segment(
 
     Parameters are those of :func:`explain`; ``segmentation`` is a name, settings, or None for the default.
     """
-    photo = load_image(image, background=background)
-    black_box = load_model(model)
-    view = black_box.view(photo.height, photo.width)
+    photo, _, view = _opened(image, model, background)
     chosen = Lime(segmentation=segmentation if segmentation is not None else Slic()).segmentation
     return view.segments_to_photo(segment_view(chosen, photo, view, view.apply(photo), _seed(seed)))
+
+
+def _opened(image: object, model: object, background: Background) -> tuple[Image, Model, View]:
+    """Return the photo with the channels that the model takes, the model, and how the one becomes the other's input."""
+    photo = load_image(image, background=background)
+    black_box = load_model(model)
+    if black_box.channels is not None:
+        photo = photo.with_channels(black_box.channels)
+    return photo, black_box, black_box.view(photo.height, photo.width)
 
 
 def as_method(method: object) -> MethodSettings:
@@ -160,11 +167,7 @@ class _Asked:
         checked = _seed(seed)
         if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
             raise InvalidInput(f"batch_size must be a whole number of at least 1, or None, got {batch_size!r}")
-        photo = load_image(image, background=background)
-        black_box = load_model(model)
-        if black_box.channels is not None:
-            photo = photo.with_channels(black_box.channels)
-        view = black_box.view(photo.height, photo.width)
+        photo, black_box, view = _opened(image, model, background)
         return cls(photo, black_box, chosen, view, checked, batch_size)
 
 

@@ -181,10 +181,10 @@ class Explanation:
             title=f"Masked pictures that {self.model.name} scored",
         )
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        from seewhy.render.figure import figure_png
+    def _repr_png_(self) -> bytes:
+        from seewhy.render.png import NOTEBOOK_DPI, figure_png
 
-        return {"image/png": figure_png(self.plot()), "text/plain": repr(self)}
+        return figure_png(self.plot(), dpi=NOTEBOOK_DPI)
 
     def __repr__(self) -> str:
         named = ", ".join(f"{t.label} {t.score:.3g}" for t in self.targets)

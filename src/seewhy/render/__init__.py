@@ -4,7 +4,7 @@ The only place where numbers are rescaled, and only to be seen. Plotting is load
 """
 
 from seewhy.render.examples import examples_figure
-from seewhy.render.figure import explanation_figure, figure_png
+from seewhy.render.figure import explanation_figure
 from seewhy.render.overlay import (
     cut_out,
     dim_unseen,
@@ -15,6 +15,7 @@ from seewhy.render.overlay import (
     regions_over,
 )
 from seewhy.render.panels import TargetPanel
+from seewhy.render.png import figure_png
 
 __all__ = [
     "TargetPanel",

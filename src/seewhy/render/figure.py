@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -110,21 +109,6 @@ def explanation_figure(
         top += grid.down + _ROW_GAP
     foot.write(page, top)
     return page.figure
-
-
-def figure_png(figure: Figure, dpi: float = 150) -> bytes:
-    """Return the figure as PNG; the same figure gives the same bytes.
-
-    Parameters
-    ----------
-    figure
-        What a function of this package returned.
-    dpi
-        Pixels an inch.
-    """
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
-    return file.getvalue()
 
 
 class _Words:

@@ -27,9 +27,9 @@ class Page:
     """A white figure of ``width`` x ``height`` inches."""
 
     def __init__(self, width: float, height: float) -> None:
-        from matplotlib.figure import Figure
+        from seewhy.render.shown import ShownFigure
 
-        self.figure: Figure = Figure(figsize=(width, height), dpi=150, facecolor="white")
+        self.figure: Figure = ShownFigure(figsize=(width, height), dpi=150, facecolor="white")
         self._size = (width, height)
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
