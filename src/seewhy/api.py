@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from time import perf_counter
@@ -212,14 +213,17 @@ class _Run:
             self.masks,
             chain([head], self.rows),
             batch_size=batch_size,
+            classes=self.untouched.shape[1],
             clock=self.clock,
             cancel=cancel,
+            first=self.known,
         )
         report(len(self.recorder), total)
         try:
-            for block, scores in scored:
-                self.recorder.add(block, scores)
-                report(len(self.recorder), total)
+            with closing(scored):  # whatever ends the loop, no thread goes on composing
+                for block, scores in scored:
+                    self.recorder.add(block, scores)
+                    report(len(self.recorder), total)
         except KeyboardInterrupt:
             if len(self.recorder) < 2:
                 raise

@@ -1,6 +1,7 @@
 """Surrogates and feature selections against scikit-learn and the code of ``lime`` on the same rows."""
 
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -166,9 +167,7 @@ def test_what_cannot_be_a_weighted_regressor_is_refused_before_any_work(regresso
 def test_ridge_with_fewer_samples_than_segments(alpha):
     x, y, weights = draw(6, n=12, d=40)
 
-    check_equal(
-        ours(Ridge(alpha=alpha), x, y, weights), lime_fit(x, y, weights, linear_model.Ridge(alpha=alpha)), 1e-8
-    )
+    check_equal(ours(Ridge(alpha=alpha), x, y, weights), lime_fit(x, y, weights, linear_model.Ridge(alpha=alpha)), 1e-8)
 
 
 def test_least_squares_with_fewer_samples_than_segments_is_the_smallest_solution():
@@ -252,7 +251,7 @@ def test_nothing_to_learn_from_gives_nothing(surrogate, how):
 def test_splitting_and_reordering_the_rows_changes_nothing(cuts, order, how, surrogate):
     x, y, weights = draw(12, n=80, d=9, level=5.0)
     edges = [0, *sorted(cuts), 80]
-    pieces = [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]  # some are empty
+    pieces = [slice(a, b) for a, b in pairwise(edges)]  # some are empty
     order.shuffle(pieces)
     rows = ((x[piece], y[piece], weights[piece]) for piece in pieces)
 
