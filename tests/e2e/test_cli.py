@@ -857,6 +857,13 @@ def test_the_five_workflows_can_be_said_by_flags(name: str) -> None:
     assert seewhy.Display(**asked["display"]) == seewhy.Display(**display)
 
 
+def test_naming_the_member_that_is_there_keeps_its_settings() -> None:
+    base = ("--preset", "lime-scratch-resnet50")
+
+    assert _asked(*base, "--segmentation", "slic", "--surrogate", "lasso") == _asked(*base)
+    assert _asked(*base, "--surrogate", "ridge")["method"]["surrogate"] == {"name": "ridge", "alpha": 1.0}
+
+
 def test_none_takes_an_optional_setting_away() -> None:
     asked = _asked("--preset", "lime-default", "--num-features", "none", "--feature-selection", "none")
 

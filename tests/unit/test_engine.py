@@ -149,6 +149,24 @@ def test_a_function_may_change_what_it_was_given(method):
     np.testing.assert_allclose(got.samples.scores, expected_scores(got), rtol=1e-5, atol=1e-5)
 
 
+def test_a_function_that_changes_what_it_was_given_harms_neither_the_photo_nor_the_weights():
+    photo = PHOTO.astype(np.float32) / 255
+
+    def model(batch):
+        answer = score(batch)
+        batch[:] = 0.5
+        return answer
+
+    method = LIME.replace(kernel="image-cosine")
+    harmless = seewhy.explain(photo.copy(), model=score, method=method)
+
+    got = seewhy.explain(photo, model=model, method=method)
+
+    np.testing.assert_array_equal(got.values(), harmless.values())
+    np.testing.assert_array_equal(photo, PHOTO.astype(np.float32) / 255)
+    np.testing.assert_array_equal(got.image.pixels, photo)
+
+
 @METHODS
 def test_a_function_may_answer_in_the_same_array_each_time(method):
     room = np.empty((100, 2))
@@ -335,6 +353,21 @@ def test_the_number_of_classes_may_not_change_between_batches():
         seewhy.explain(PHOTO, model=model, method=RISE, batch_size=10)
 
 
+@pytest.mark.parametrize("nonsense", [np.full((1, 2), np.nan), np.zeros(2), np.zeros((2, 2))], ids=["nan", "flat", "2"])
+def test_nonsense_of_a_streaming_model_for_the_untouched_picture_is_refused(nonsense):
+    with pytest.raises(ModelError, match="the model must return"):
+        seewhy.explain(PHOTO, model=Streaming(function=lambda batch: nonsense), method=LIME)
+
+
+def test_a_streaming_model_that_says_nothing_is_refused():
+    class Silent(Streaming):
+        def stream(self, batches):
+            return iter(())
+
+    with pytest.raises(ModelError, match="gave none for the untouched picture"):
+        seewhy.explain(PHOTO, model=Silent(), method=LIME)
+
+
 def test_nonsense_for_the_untouched_picture_is_refused_before_any_sample():
     calls = []
 
@@ -514,10 +547,10 @@ def test_an_exception_of_a_callback_reaches_the_user_and_stops_the_work(method, 
     def fail(*_):
         raise Odd(place)
 
-    with pytest.raises(Odd, match=place):
+    with pytest.raises(Odd, match=place) as caught:
         seewhy.explain(PHOTO, model=score, method=method, batch_size=10, **{place: fail})
 
-    assert composing() == []
+    assert composing() == [], caught  # which still holds every frame of the run
 
 
 @METHODS
@@ -526,10 +559,10 @@ def test_an_exception_of_a_late_callback_leaves_no_thread_behind(method):
         if done > 30:
             raise Odd
 
-    with pytest.raises(Odd):
+    with pytest.raises(Odd) as caught:
         seewhy.explain(PHOTO, model=score, method=method, batch_size=10, progress=report)
 
-    assert composing() == []
+    assert composing() == [], caught  # which still holds every frame of the run
 
 
 @METHODS
@@ -682,3 +715,15 @@ def test_a_recorder_keeps_every_bit_and_score_however_it_is_fed(d, cuts, seed):
     np.testing.assert_array_equal(samples.head(13).target(0, "score"), scores[:13, 0])
     with pytest.raises(InvalidInput, match="target 1 was not kept; kept are 3, 0"):
         samples.target(1, "score")
+
+
+@pytest.mark.parametrize(("p", "cut"), [(1.0, 32), (0.4, 0)])
+def test_scores_cut_at_the_limit_of_log_odds_are_counted(p, cut):
+    def certain(batch):
+        return np.tile([p, 1 - p], (len(batch), 1))
+
+    settings = seewhy.Lime(n_samples=32, segmentation=seewhy.Grid(rows=2, columns=2), unit="log-odds")
+    picture = np.random.default_rng(0).random((8, 8, 3)).astype(np.float32)
+    warnings = seewhy.explain(picture, model=certain, method=settings, targets=0).warnings
+
+    assert [w for w in warnings if "were cut" in w] == ([f"{cut} of 32 scores were cut at log-odds of +-12"] if cut else [])
