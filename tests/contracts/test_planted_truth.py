@@ -188,6 +188,10 @@ def test_a_region_that_speaks_against_the_class_has_the_lowest_value():
 
         assert strongest_block(-got.heatmap()) == 7
         assert np.mean(BLOCKS[got.region(share=0.02, sign="negative")] == 7) > 0.8
+        if method.name == "lime":
+            assert got.top(1)[0].segment == got.top(1, sign="negative")[0].segment == int(np.argmin(got.values()))
+            assert 7 not in {found.segment for found in got.top(100, sign="positive")}
+            np.testing.assert_array_equal(got.region(1, sign="negative"), got.region(1, sign="both"))
         assert got.heatmap().min() < -3 * got.heatmap().max()
 
 

@@ -270,15 +270,21 @@ def test_each_target_has_its_own_pictures_and_table(call: Call, place: Path) -> 
     assert "lime for dog · ² (1), probability" in found.out
     assert "lime for [bold]cat[/bold] (0), probability" in found.out
     assert found.out.count("box x0 y0 x1 y1") == 2
+    explanation = seewhy.load("seewhy-out/cat.lime.seewhy")
+    for i, table in enumerate(found.out.split("box x0 y0 x1 y1")[1:]):
+        best = explanation.top(1, target=i, sign="both")[0]
+        first = table.splitlines()[1].split()
+        assert (int(first[0]), float(first[1])) == (best.segment, pytest.approx(best.value, rel=1e-2))
     assert (place / "seewhy-out/cat.lime.heatmap.png").is_file()
     assert (place / "seewhy-out/cat.lime.0.region.png").is_file()
 
 
 def test_names_that_look_like_markup_are_printed_as_they_are(call: Call) -> None:
-    found = call("explain", "cat.png", *SMALL)
+    found = call("explain", "cat.png", *SMALL, "--targets", "top3")
 
     assert found.code == 0
     assert "cat.png (tiny [red]x)\n" in found.out
+    assert "lime for [/] :cat: $x_{$ (2)" in found.out
     for name in ("[bold]cat[/bold]", "dog · ²", "[/] :cat: $x_{$"):
         assert name in found.out
 

@@ -272,6 +272,19 @@ def test_only_the_proportion_of_weights_counts_where_the_penalty_is_per_sample(s
     )
 
 
+@pytest.mark.parametrize("origin", [0.0, 300.0, -1e4])
+@pytest.mark.parametrize("surrogate", [Ridge(), Lasso(), BayesianRidge()], ids=["ridge", "lasso", "bayesian-ridge"])
+def test_the_origin_of_scores_does_not_matter(surrogate, origin):
+    x, y, weights = draw(15)
+
+    found = fit(surrogate, iter([(x, y, weights)]), d=11, origin=origin, how="none", num_features=None)
+
+    expected = ours(surrogate, x, y, weights)
+    np.testing.assert_allclose(found.coef, expected.coef, atol=1e-6)
+    assert found.intercept == pytest.approx(expected.intercept, abs=1e-6)
+    assert found.r2 == pytest.approx(expected.r2, abs=1e-6)
+
+
 def test_nearly_constant_scores_far_from_zero_keep_their_r2():
     x, y, weights = draw(14)
     tiny = 1000.0 + 1e-6 * y

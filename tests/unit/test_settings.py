@@ -216,6 +216,17 @@ def test_a_message_names_class_setting_rule_and_value(given: dict[str, Any], sai
     assert isinstance(caught.value, ValueError)
 
 
+class Rack(Settings):
+    """Several."""
+
+    sizes: Annotated[tuple[int, ...], setting("sizes")] = ()
+
+
+def test_only_the_first_fault_of_a_setting_is_named() -> None:
+    with pytest.raises(InvalidInput, match=r"^Rack.sizes must be a whole number, got 'a'$"):
+        Rack(sizes=("a", "b"))
+
+
 def test_what_must_be_given_is_named() -> None:
     with pytest.raises(InvalidInput, match=r"^Fork.teeth must be given$"):
         Fork()

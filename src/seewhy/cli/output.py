@@ -12,7 +12,6 @@ import numpy as np
 from PIL import Image as Pillow
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from seewhy._types import JsonObject
 from seewhy.attribution import SegmentAttribution
@@ -140,7 +139,7 @@ def _predictions(console: Console, explanation: Explanation) -> None:
     table = Table("class", "name", box=None, pad_edge=False)
     table.add_column("score", justify="right")
     for prediction in explanation.predictions[:5]:
-        table.add_row(str(prediction.index), Text(prediction.label), f"{prediction.score:.4f}")
+        table.add_row(str(prediction.index), prediction.label, f"{prediction.score:.4f}")
     console.print(table)
 
 
