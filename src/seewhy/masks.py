@@ -11,7 +11,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 from seewhy._types import Floats, Masks, Segments
 from seewhy.scene import Block
 
-
 _ONE_THREAD = 2**18
 """Multiplications up to which OpenBLAS stays in the calling thread. Beyond it, it wakes a thread for each core, and
 those spin on while the model needs the cores: on two cores that cost up to 40 % of a run."""
