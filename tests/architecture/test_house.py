@@ -15,7 +15,18 @@ import seewhy
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "seewhy"
 MODULES = sorted(SOURCE.rglob("*.py"))
-HEAVY = ("torch", "tensorflow", "keras", "openvino", "matplotlib", "sklearn", "skimage", "tqdm", "rich", "scipy.ndimage")
+HEAVY = (
+    "torch",
+    "tensorflow",
+    "keras",
+    "openvino",
+    "matplotlib",
+    "sklearn",
+    "skimage",
+    "tqdm",
+    "rich",
+    "scipy.ndimage",
+)
 
 
 def test_import_is_light_and_loads_no_framework():
@@ -53,7 +64,9 @@ def test_modules_and_functions_fit_a_screen(path):
 
 def docstring_lines(node):
     first = node.body[0]
-    is_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    is_docstring = (
+        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    )
     return first.end_lineno - first.lineno + 1 if is_docstring else 0
 
 
@@ -71,7 +84,9 @@ def test_frameworks_are_named_only_by_their_adapters():
 
 def test_no_global_randomness():
     for path in MODULES:
-        assert not re.search(r"np\.random\.(seed|rand|randn|randint|choice)\(|^import random", code_of(path), re.MULTILINE)
+        assert not re.search(
+            r"np\.random\.(seed|rand|randn|randint|choice)\(|^import random", code_of(path), re.MULTILINE
+        )
 
 
 def code_of(path):
@@ -115,7 +130,12 @@ def test_version_stands_in_changelog_and_citation():
 
 def test_import_contracts_hold():
     done = subprocess.run(
-        [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-cache"],
+        [
+            sys.executable,
+            "-c",
+            "from importlinter.cli import lint_imports_command; lint_imports_command()",
+            "--no-cache",
+        ],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
         capture_output=True,

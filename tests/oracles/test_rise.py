@@ -184,8 +184,7 @@ def test_a_long_run_reaches_what_enumeration_gives(keep):
         _, got = run(size, 2, estimator, keep, n, batch_size=1000)
         f_drawn, m_drawn = got.samples.target(0, "score"), reference_masks_of(got, masks, grids, shifts)
         blocks = [
-            direct(estimator, f_drawn[place], m_drawn[place], keep)
-            for place in np.array_split(np.arange(n), parts)
+            direct(estimator, f_drawn[place], m_drawn[place], keep) for place in np.array_split(np.arange(n), parts)
         ]
         error = np.std(blocks, axis=0, ddof=1) / np.sqrt(parts)
 
@@ -195,7 +194,9 @@ def test_a_long_run_reaches_what_enumeration_gives(keep):
 
 def reference_masks_of(got, masks, grids, shifts):
     """Return the masks of a run, looked up among those enumerated."""
-    known = {(grid.astype(bool).tobytes(), *shift): i for i, (grid, shift) in enumerate(zip(grids, shifts, strict=True))}
+    known = {
+        (grid.astype(bool).tobytes(), *shift): i for i, (grid, shift) in enumerate(zip(grids, shifts, strict=True))
+    }
     drawn = zip(*asked(got), strict=True)
     return masks[[known[grid.tobytes(), *shift] for grid, shift in drawn]]
 

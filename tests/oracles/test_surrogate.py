@@ -166,9 +166,7 @@ def test_what_cannot_be_a_weighted_regressor_is_refused_before_any_work(regresso
 def test_ridge_with_fewer_samples_than_segments(alpha):
     x, y, weights = draw(6, n=12, d=40)
 
-    check_equal(
-        ours(Ridge(alpha=alpha), x, y, weights), lime_fit(x, y, weights, linear_model.Ridge(alpha=alpha)), 1e-8
-    )
+    check_equal(ours(Ridge(alpha=alpha), x, y, weights), lime_fit(x, y, weights, linear_model.Ridge(alpha=alpha)), 1e-8)
 
 
 def test_least_squares_with_fewer_samples_than_segments_is_the_smallest_solution():

@@ -143,9 +143,7 @@ def test_a_bad_file_is_named(tmp_path: Path, content: bytes) -> None:
         load_image(tmp_path / "cat.jpg")
 
 
-@given(
-    st.binary(max_size=60), st.sampled_from([JPEG, png(), encoded(Pillow.fromarray(PHOTO), "GIF")]), st.data()
-)
+@given(st.binary(max_size=60), st.sampled_from([JPEG, png(), encoded(Pillow.fromarray(PHOTO), "GIF")]), st.data())
 def test_damage_anywhere_never_raises_another_error(junk: bytes, whole: bytes, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(whole)))
     with contextlib.suppress(ImageError):
@@ -208,9 +206,7 @@ def test_exif_orientation_is_applied(orientation: int, kind: str) -> None:
     exif[0x0112] = orientation
     data = encoded(Pillow.fromarray(PHOTO), kind, exif=exif)
     image = load_image(data)
-    np.testing.assert_array_equal(
-        image.pixels, np.asarray(ImageOps.exif_transpose(Pillow.open(io.BytesIO(data))))
-    )
+    np.testing.assert_array_equal(image.pixels, np.asarray(ImageOps.exif_transpose(Pillow.open(io.BytesIO(data)))))
     assert image.height == (60 if orientation < 5 else 80)
     if kind != "TIFF":  # Pillow itself turns these
         assert image.warnings == (() if orientation == 1 else (f"EXIF orientation {orientation} applied",))
