@@ -2,7 +2,7 @@
 
 Each run is a process of its own, so one peak cannot hide another.
 
-    python bench/memory.py [--few 1000] [--many 100000]
+Run: ``python bench/memory.py [--few 1000] [--many 100000]``
 """
 
 from __future__ import annotations

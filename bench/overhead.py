@@ -4,7 +4,7 @@ The bare model gets batches of the size that ``explain`` uses, through the same 
 nothing to compose. Both are timed in turns, and the median of the ratios of neighbors is printed, because the
 machine's speed drifts.
 
-    python bench/overhead.py [--n 1000] [--rounds 5]
+Run: ``python bench/overhead.py [--n 1000] [--rounds 5]``
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Cold starts: importing, the help text, and a 12-megapixel photo with 500 samples from the command line.
 
-python bench/startup.py [--rounds 3]
+Run: ``python bench/startup.py [--rounds 3]``
 """
 
 from __future__ import annotations

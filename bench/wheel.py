@@ -1,6 +1,6 @@
 """Build the wheel, install it into an empty environment, and explain a photo there.
 
-python bench/wheel.py
+Run: ``python bench/wheel.py``
 """
 
 from __future__ import annotations
@@ -41,9 +41,8 @@ def main() -> None:
         heavy = [n for n in ("torch", "tensorflow") if run(python, "-m", "pip", "list").lower().find(f"\n{n} ") >= 0]
         if heavy or result["predictions"][0]["label"] != "espresso":
             sys.exit(f"the wheel's environment is wrong: {heavy or result['predictions'][0]}")
-        print(
-            f"{wheel.name}: {wheel.stat().st_size / 1e6:.2f} MB, coffee.png is an {result['predictions'][0]['label']}"
-        )
+        size = wheel.stat().st_size / 1e6
+        print(f"{wheel.name}: {size:.2f} MB, coffee.png is an {result['predictions'][0]['label']}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Make the pictures of the README and the method pages again, from photos that scikit-image ships.
 
-python docs/make_pictures.py
+Run: ``python docs/make_pictures.py``
 """
 
 from pathlib import Path

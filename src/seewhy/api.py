@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from time import perf_counter
@@ -21,7 +22,7 @@ from seewhy.methods import METHODS, Lime, Rise
 from seewhy.models import load_model
 from seewhy.progress import Report, reporting
 from seewhy.protocols import Model
-from seewhy.samples import Recorder, Samples, convert, log_total, recognize_kind, resolve_unit
+from seewhy.samples import LOG_ODDS_LIMIT, Recorder, Samples, convert, log_total, recognize_kind, resolve_unit
 from seewhy.scene import Block
 from seewhy.segmentation import Segmentation, Slic, segment_view
 from seewhy.settings import by_name
@@ -212,14 +213,17 @@ class _Run:
             self.masks,
             chain([head], self.rows),
             batch_size=batch_size,
+            classes=self.untouched.shape[1],
             clock=self.clock,
             cancel=cancel,
+            first=self.known,
         )
         report(len(self.recorder), total)
         try:
-            for block, scores in scored:
-                self.recorder.add(block, scores)
-                report(len(self.recorder), total)
+            with closing(scored):  # whatever ends the loop, no thread goes on composing
+                for block, scores in scored:
+                    self.recorder.add(block, scores)
+                    report(len(self.recorder), total)
         except KeyboardInterrupt:
             if len(self.recorder) < 2:
                 raise
@@ -262,6 +266,10 @@ class _Run:
         if len(samples) < asked.method.n_samples:
             why = "interrupted" if interrupted else "cancelled"
             yield f"partial: {why} after {len(samples)} of {asked.method.n_samples} samples"
+        if self.unit == "log-odds":
+            cut = sum(int(np.sum(np.abs(samples.target(i, self.unit)) == LOG_ODDS_LIMIT)) for i in self.targets)
+            if cut:
+                yield f"{cut} of {len(samples) * len(self.targets)} scores were cut at log-odds of +-{LOG_ODDS_LIMIT:g}"
         yield from asked.method.warnings(samples)
 
     def _score(self, index: int, unit: str | None = None) -> float:

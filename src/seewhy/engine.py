@@ -7,7 +7,7 @@ is composed in a second thread while the model works on the one before.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -27,6 +27,8 @@ Cancel = Callable[[], bool]
 
 _BATCH_BYTES = 32_000_000
 _LARGEST_BATCH = 64
+
+_ONE_EACH = "must give one answer for every batch"
 
 T = TypeVar("T")
 
@@ -92,9 +94,11 @@ def best_batch_size(model: Model, picture_bytes: int, wanted: int | None) -> int
 def score_untouched(model: Model, composer: Composer, clock: Clock) -> Scores:
     """Return the scores (1, K) of the picture as it is."""
     start = perf_counter()
-    scores = next(iter(model.stream([composer.untouched()])))
+    scores = next(iter(model.stream([composer.untouched()])), None)
     clock.model += perf_counter() - start
-    _check(scores, 1, 0)
+    if scores is None:
+        raise ModelError(f"the model {_ONE_EACH}, gave none for the untouched picture")
+    _check(scores, 1, None, 0)
     return scores
 
 
@@ -105,10 +109,14 @@ def collect(
     blocks: Iterable[Block],
     *,
     batch_size: int,
+    classes: int,
     clock: Clock,
     cancel: Cancel | None = None,
-) -> Iterator[tuple[Block, Scores]]:
+    first: int = 0,
+) -> Generator[tuple[Block, Scores], None, None]:
     """Score the rows of ``blocks`` and yield them with their scores (B, K), in order, holding few batches.
+
+    ``classes`` is the K of the untouched picture; ``first`` the number of the first row, for messages.
 
     Raises
     ------
@@ -116,6 +124,7 @@ def collect(
         The model answered something other than one finite row a picture. Its own exceptions keep their type
         and gain a note that names the samples.
     """
+    done, answered = first, 0
     asked: deque[Block] = deque()
 
     def compose() -> Iterator[Batch]:
@@ -124,7 +133,6 @@ def collect(
             asked.append(block)
             yield batch
 
-    done = 0
     waiting = _Ahead(compose())
     scores = model.stream(waiting)
     try:
@@ -136,11 +144,14 @@ def collect(
                 error.add_note(f"while scoring samples from {done} on")
                 raise
             clock.model += perf_counter() - start - (waiting.seconds - starved)
-            if answer is None:
+            if answer is None and waiting.exhausted and answered == waiting.taken:
                 return
+            if answer is None or answered == waiting.taken:
+                wrong = "none" if answer is None else "one too many"
+                raise ModelError(f"the model {_ONE_EACH}, gave {wrong} for samples from {done} on")
             block = asked.popleft()
-            _check(answer, len(block.coalitions), done)
-            done += len(answer)
+            _check(answer, len(block.coalitions), classes, done)
+            done, answered = done + len(answer), answered + 1
             yield block, answer
     finally:
         close = getattr(scores, "close", None)
@@ -153,7 +164,7 @@ class _Ahead:
     """Iterates over ``items`` with the next one made in a second thread; counts the seconds waited for it."""
 
     def __init__(self, items: Iterator[Batch]) -> None:
-        self.seconds = 0.0
+        self.seconds, self.taken, self.exhausted = 0.0, 0, False
         self._items = items
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="seewhy-compose")
         self._next = self._thread.submit(next, items, None)
@@ -166,7 +177,9 @@ class _Ahead:
         item = self._next.result()
         self.seconds += perf_counter() - start
         if item is None:
+            self.exhausted = True
             raise StopIteration
+        self.taken += 1
         self._next = self._thread.submit(next, self._items, None)
         return item
 
@@ -198,10 +211,10 @@ def _cut(block: Block, place: slice) -> Block:
     return Block(block.coalitions[place], None if block.shifts is None else block.shifts[place])
 
 
-def _check(scores: Scores, expected: int, done: int) -> None:
-    if scores.ndim != 2 or len(scores) != expected:
-        msg = f"the model must return one row of scores a picture, ({expected}, K), got {scores.shape}"
-        raise ModelError(msg)
+def _check(scores: Scores, expected: int, classes: int | None, done: int) -> None:
+    if scores.ndim != 2 or len(scores) != expected or scores.shape[1] != (classes or scores.shape[1]):
+        shape = f"({expected}, {classes or 'K'})"
+        raise ModelError(f"the model must return one row of scores a picture, {shape}, got {scores.shape}")
     bad = np.argwhere(~np.isfinite(scores))
     if len(bad):
         row, column = (int(x) for x in bad[0])

@@ -182,7 +182,8 @@ def _file(path: Path) -> tuple[IO[bytes], str]:
         if not path.is_file():
             got = "a folder" if path.is_dir() else "a device or pipe" if path.exists() else "nothing there"
             raise ImageError(f"{shown} must be a file that exists, got {got}")
-        return path.open("rb"), path.name
+        # A name that is not Unicode can be opened, but neither drawn nor printed.
+        return path.open("rb"), path.name.encode("utf-8", "replace").decode()
 
 
 def _color(background: Background) -> tuple[int, ...]:

@@ -29,8 +29,11 @@ def reporting(progress: Report | bool | None, label: str) -> Iterator[Report]:
         with tqdm(desc=label, unit=" pictures", dynamic_ncols=True, leave=False, file=sys.stderr) as bar:
 
             def report(done: int, total: int) -> None:
+                first = bar.total is None
                 bar.total = total
                 bar.update(done - bar.n)
+                if first:  # show at once how much there is to do
+                    bar.refresh()
 
             yield report
     else:

@@ -60,7 +60,7 @@ def read(path: str | os.PathLike[str]) -> tuple[JsonObject, Arrays]:
         raise FileError(f"{path} is a safetensors file, but not a seewhy result")
     try:
         header = json.loads(metadata["seewhy"])
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise FileError(f"{path} has a damaged header: {error}") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         found = header.get("format") if isinstance(header, dict) else header

@@ -20,6 +20,8 @@ LOG_ODDS_LIMIT = 12.0
 """Log-odds are cut at +-12 (a probability of 6e-6 from certainty): beyond it float32 scores carry no information."""
 
 _ROWS = 4096
+_ROUNDING = 1e-6
+"""How far probabilities in float32 may lie outside of 0..1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,12 +142,24 @@ def convert(raw: Floats, log_total: Floats | float | None, kind: ScoreKind, unit
             f"unit={unit!r} needs probabilities or logits, but this model gives plain scores; use unit='score', "
             f"or say kind='logit' or 'probability' when the model is loaded"
         )
-    log_p = raw - log_total if kind == "logit" and log_total is not None else None
+    log_p: Floats | None = None
+    if kind == "logit" and log_total is not None:
+        log_p = np.minimum(raw - log_total, 0)  # rounding must not pass a probability of 1
     if unit == "probability":
         return raw if log_p is None else np.exp(log_p)
+    if log_p is None:
+        raw = _probabilities(raw)
     with np.errstate(divide="ignore"):  # a probability of exactly 0 or 1 is cut at the limit, below
         odds = np.log(raw) - np.log1p(-raw) if log_p is None else log_p - np.log(-np.expm1(log_p))
     return np.clip(odds, -LOG_ODDS_LIMIT, LOG_ODDS_LIMIT)
+
+
+def _probabilities(raw: Floats) -> Floats:
+    """Return ``raw`` without what rounding adds beyond 0 and 1; refuse what is further off."""
+    bad = raw[(raw < -_ROUNDING) | (raw > 1 + _ROUNDING)]
+    if len(bad):
+        raise InvalidInput(f"log-odds need probabilities in 0..1, got {bad[0]:g}; use unit='score'")
+    return np.clip(raw, 0, 1)
 
 
 def resolve_unit(kind: ScoreKind, unit: Unit | str) -> Unit:
@@ -163,7 +177,7 @@ def recognize_kind(scores: Scores) -> ScoreKind:
     """
     rows = scores.astype(np.float64)
     sums_to_one = bool(np.all(np.abs(rows.sum(axis=1) - 1) <= 1e-3))
-    return "probability" if rows.shape[1] > 1 and rows.min() >= -1e-6 and sums_to_one else "score"
+    return "probability" if rows.shape[1] > 1 and rows.min() >= -_ROUNDING and sums_to_one else "score"
 
 
 def log_total(scores: Scores) -> Floats:

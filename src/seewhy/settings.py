@@ -35,7 +35,9 @@ class Settings(BaseModel):
         Names the class, the setting, the rule and the value that broke it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=False, arbitrary_types_allowed=True, allow_inf_nan=False
+    )
 
     source: ClassVar[str] = ""
     """Paper or code the thing comes from."""
@@ -130,13 +132,26 @@ def _message(cls: type[Settings], error: ValidationError) -> str:
     return "; ".join(lines.values())
 
 
+_KINDS = {
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be text",
+}
+
+
 def _rule(cls: type[Settings], fault: Any) -> str:
     kind, loc = fault["type"], fault["loc"]
     if kind == "extra_forbidden":
         return f"is not a setting; {cls.__name__} has {', '.join(cls.model_fields)}"
     if kind == "missing":
         return "must be given"
-    text = str(fault["msg"])
+    text = _KINDS.get(kind, str(fault["msg"]))
     text = text.removeprefix("Value error, ").replace("Input should be", "must be")
     field = cls.model_fields.get(str(loc[0])) if loc else None
     rule = limits(field) if field is not None else ""

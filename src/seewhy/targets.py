@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -48,7 +48,9 @@ def resolve_targets(targets: Targets, scores: Floats, labels: Sequence[str] | No
     InvalidInput
         An index out of range, an unknown or ambiguous name (the message lists the nearest), no target at all.
     """
-    wanted = [targets] if isinstance(targets, str | int | np.integer) else list(targets)
+    wanted: list[object] = [targets]
+    if isinstance(targets, Iterable) and not isinstance(targets, str | bytes):
+        wanted = list(targets)
     if not wanted:
         raise InvalidInput("targets must name at least one class, got none")
     found: list[int] = []
@@ -78,14 +80,14 @@ def _resolve(target: object, scores: Floats, labels: Sequence[str] | None) -> li
 def _by_name(name: str, labels: Sequence[str] | None) -> int:
     if labels is None:
         raise InvalidInput(f"targets={name!r} is a class name, but this model has no class names; give an index")
-    if name in labels:
-        return labels.index(name)
     plain = name.strip().casefold().replace("_", " ")
-    same = [i for i, label in enumerate(labels) if label.casefold().replace("_", " ") == plain]
+    same = [i for i, label in enumerate(labels) if label == name]
+    same = same or [i for i, label in enumerate(labels) if label.casefold().replace("_", " ") == plain]
     if len(same) == 1:
         return same[0]
-    near = same or _nearest(plain, labels)
-    listed = ", ".join(f"{labels[i]} ({i})" for i in near)
+    listed = ", ".join(f"{labels[i]} ({i})" for i in same or _nearest(plain, labels))
+    if same:
+        raise InvalidInput(f"targets={name!r} names several classes: {listed}; give an index")
     raise InvalidInput(f"targets={name!r} is not a class of this model; nearest: {listed or 'none'}")
 
 

@@ -157,7 +157,7 @@ def test_intercept_and_r2_agree_with_lime(both):
 
 
 def test_the_same_coalitions_get_the_same_scores_as_in_lime(both):
-    model, hide_color, got, _, (_, _, _, (data, labels)), _ = both
+    _, _, got, _, (_, _, _, (data, labels)), _ = both
     ours = {
         row.tobytes(): scores
         for row, scores in zip(got.samples.bits, got.samples.scores[:, np.argsort(got.samples.classes)], strict=True)

@@ -1,6 +1,7 @@
 """Surrogates and feature selections against scikit-learn and the code of ``lime`` on the same rows."""
 
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -250,7 +251,7 @@ def test_nothing_to_learn_from_gives_nothing(surrogate, how):
 def test_splitting_and_reordering_the_rows_changes_nothing(cuts, order, how, surrogate):
     x, y, weights = draw(12, n=80, d=9, level=5.0)
     edges = [0, *sorted(cuts), 80]
-    pieces = [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]  # some are empty
+    pieces = [slice(a, b) for a, b in pairwise(edges)]  # some are empty
     order.shuffle(pieces)
     rows = ((x[piece], y[piece], weights[piece]) for piece in pieces)
 

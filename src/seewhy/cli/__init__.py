@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
+from pathlib import Path
 
 import click
 
@@ -31,21 +33,21 @@ def _commands() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
-    given = sys.argv[1:] if arguments is None else arguments
-    debug = "--debug" in given
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    rest, debug = _without_debug(given)
+    _print_anything()
     try:
         _commands()
-        # --debug is accepted anywhere, since it is added when something has just gone wrong.
-        code = app.main([a for a in given if a != "--debug"], prog_name="seewhy", standalone_mode=False)
+        code = app.main(rest, prog_name="seewhy", standalone_mode=False, obj=debug)
     except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        sys.exit(error.exit_code)
-    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
-        sys.stderr.close()
-        sys.exit(DONE)
+        sys.exit(WRONG)
+    except click.ClickException as error:
+        click.echo(_usage(error, rest), err=True)
+        sys.exit(WRONG)
     except Exception as error:  # noqa: BLE001  # the last place an error can become one line
         sys.exit(report(error, debug=debug))
     sys.exit(code if isinstance(code, int) else DONE)
@@ -63,3 +65,30 @@ def report(error: Exception, *, debug: bool, place: str = "") -> int:
     text = " ".join(f"{kind}{error}{notes}".split())
     click.echo(f"error: {place}{text}" + ("" if known or debug else " (--debug shows more)"), err=True)
     return WRONG if known else FAILED
+
+
+def _without_debug(given: list[str]) -> tuple[list[str], bool]:
+    """Take ``--debug`` out: it is accepted anywhere, since it is added when something has just gone wrong."""
+    end = given.index("--") if "--" in given else len(given)
+    rest = [word for word in given[:end] if word != "--debug"]
+    return rest + given[end:], len(rest) < end
+
+
+def _print_anything() -> None:
+    """Names may hold what the terminal's encoding does not; they must not stop the run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _usage(error: click.ClickException, given: list[str]) -> str:
+    """Return click's complaint as one line that says where to read on."""
+    text = " ".join(error.format_message().split())
+    text = text.replace("'. (Did", "' (did").rstrip(".")
+    context = getattr(error, "ctx", None)
+    command = f"seewhy {given[0]}" if given and given[0] in app.commands else "seewhy"
+    advice = f"; see {context.command_path if context else command} --help"
+    if isinstance(error, click.NoSuchOption):
+        dashed = [word for word in given if word.startswith("-") and Path(word).is_file()]
+        advice = f"; a photo of that name is given as ./{dashed[0]}" if dashed else advice
+    return f"error: {text[:1].lower()}{text[1:]}{advice}"

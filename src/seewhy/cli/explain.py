@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,75 +12,106 @@ import click
 
 from seewhy._types import JsonObject
 from seewhy.cli import DONE, INTERRUPTED, report
-from seewhy.cli.flags import apply, method_flags, options
+from seewhy.cli.flags import Option, Sectioned, describe, method_flags, options, settings_of
 from seewhy.cli.output import Writer, summary
 from seewhy.display import Display
-from seewhy.errors import FileError, InvalidInput
+from seewhy.errors import InvalidInput
 from seewhy.methods import METHODS
 from seewhy.presets import PRESETS
 from seewhy.settings import read_toml
 
 _METHOD_FLAGS = method_flags()
-_TOP_LEVEL = ("method", "model", "targets", "seed", "display")
+_SHOWN = "What is shown"
+_DETAILS = "Details of the run"
+_FILE_HOLDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "method": ((str, dict), "a name or a table"),
+    "model": ((str,), "text"),
+    "targets": ((str, int, list), "text, a number, or a list of them"),
+    "seed": ((int,), "a whole number of at least 0"),
+    "display": ((dict,), "a table"),
+}
+"""What a settings file may hold."""
 
 
-@click.command(epilog="Exit codes: 0 done, 1 failure, 2 wrong usage or input, 130 interrupted.")
+def _shown(name: str) -> str:
+    return describe(Display.model_fields[name])
+
+
+@click.command(cls=Sectioned, epilog="Exit codes: 0 done, 1 failure, 2 wrong usage or input, 130 interrupted.")
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
 @click.option("--method", "method_name", metavar="NAME", help=f"{' or '.join(METHODS)} (default lime).")
 @click.option("--preset", metavar="NAME", help=f"A known way of working: {', '.join(PRESETS)}.")
 @click.option("--settings", "settings_file", metavar="FILE.toml", help="Settings, as a run before wrote them.")
 @click.option("--model", metavar="MODEL", help="Name of a model, or py:module:attribute (default efficientnet-lite0).")
 @click.option("--targets", multiple=True, metavar="CLASS", help="top1, topN, class index or name; may be repeated.")
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random (default 0).")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Pictures a model call (default: what suits the model).")
-@click.option(
-    "--background",
-    metavar="COLOR",
-    default="white",
-    help="What shows through transparent photos (default white).",
-)
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of everything random (default 0).")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path),
     default=Path("seewhy-out"),
+    metavar="FOLDER",
     help="Folder for the files (default seewhy-out).",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per photo, and nothing else.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors; no progress bar.")
+@click.option("--regions", cls=Option, section=_SHOWN, metavar="N", help=_shown("regions"))
+@click.option("--share", cls=Option, section=_SHOWN, metavar="SHARE", help=_shown("share"))
+@click.option("--sign", cls=Option, section=_SHOWN, metavar="SIGN", help=_shown("sign"))
+@click.option("--hide-rest/--show-rest", cls=Option, section=_SHOWN, default=None, help=_shown("hide_rest"))
 @click.option(
     "--examples",
+    cls=Option,
+    section=_SHOWN,
     type=click.IntRange(min=1),
     metavar="N",
     help="Also draw N masked pictures with their scores.",
 )
-@click.option("--regions", metavar="N", help="Segments shown (default 5).")
-@click.option("--share", metavar="SHARE", help="Share of the photo shown, for maps (default 0.2).")
 @click.option(
-    "--sign",
-    metavar="SIGN",
-    help="positive, negative, both, or auto: both for segments, positive for maps (default auto).",
+    "--batch-size",
+    cls=Option,
+    section=_DETAILS,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Pictures a model call (default: what suits the model).",
 )
-@click.option("--hide-rest/--show-rest", default=None, help="Show the chosen regions alone.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per photo, and nothing else.")
-@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors; no progress bar.")
+@click.option(
+    "--background",
+    cls=Option,
+    section=_DETAILS,
+    metavar="COLOR",
+    default="white",
+    help="What shows through transparent photos (default white).",
+)
 @options(_METHOD_FLAGS)
 @click.pass_context
 def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) -> int:
     """Explain why a model gives each PHOTO its class.
 
     Writes the figure, the heat map, the region mask, the result file and the settings.
-    """
+
+    \b
+      seewhy explain photo.jpg
+      seewhy explain photo.jpg --method rise --targets top3
+      seewhy explain photos/*.jpg --segmentation slic --slic-n-segments 20 --n-samples 500
+    """  # noqa: D301  # \b keeps click from joining the lines
+    import numpy as np
+
     from seewhy import api
+    from seewhy.cli.model import named_model
+    from seewhy.images import load_image
 
     asked = settings_from(given)
     display = Display(**asked["display"])
     method = api.as_method(asked["method"])
     writer = Writer(given["out"], photos)
-    debug = bool(context.parent and context.parent.params.get("debug"))
-    codes = []
-    for photo in photos:
+    load_image(np.zeros((2, 2), np.uint8), background=given["background"])  # said once, not for each photo
+    model = named_model(asked["model"])
+    codes: list[int] = []
+    for i, photo in enumerate(photos):
         try:
             explanation = api.explain(
                 Path(photo),
-                model=asked["model"],
+                model=model,
                 method=method,
                 targets=asked["targets"],
                 seed=asked["seed"],
@@ -88,12 +121,13 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
             )
             files = writer.write(photo, explanation, asked, display, given["examples"])
         except Exception as error:  # noqa: BLE001  # one bad photo must not cost the others
-            codes.append(report(error, debug=debug, place="" if str(photo) in str(error) else f"{photo}: "))
+            place = "" if str(error).startswith(photo) else f"{photo}: "
+            codes.append(report(error, debug=bool(context.obj), place=place))
             continue
         if given["as_json"]:
             click.echo(json.dumps(explanation.to_dict() | {"files": files}, allow_nan=False))
         elif not given["quiet"]:
-            summary(explanation, files, display)
+            click.echo("\n" * bool(i) + summary(explanation, files, display), nl=False)
         if not explanation.complete:
             return INTERRUPTED
     return max(codes, default=DONE)
@@ -101,42 +135,86 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
 
 def settings_from(given: dict[str, Any]) -> JsonObject:
     """Merge preset or settings file with the flags, which win; return method, model, targets, seed, display."""
-    if given["preset"] and given["settings_file"]:
-        raise InvalidInput("--preset and --settings cannot be given together")
-    asked = _start(given)
-    base = asked["method"] if isinstance(asked["method"], dict) else {"name": asked["method"]}
-    name = given["method_name"] or base.get("name", "lime")
-    if name not in METHODS:
-        raise InvalidInput(f"--method must be one of {', '.join(METHODS)}, got {name!r}")
-    full = METHODS[name](**({} if base.get("name") != name else base)).to_dict()
-    asked["method"] = apply(full, given, _METHOD_FLAGS)
+    asked, source = _start(given)
+    base: JsonObject = asked["method"]
+    name = given["method_name"] or base["name"]
+    _one_of("--method", name, METHODS)
+    if name != base["name"]:
+        if source:
+            raise InvalidInput(f"--method must be {base['name']}, as in {source}, or not be given, got {name!r}")
+        base = METHODS[name]().to_dict()
+    asked["method"] = settings_of(base, given, _METHOD_FLAGS).to_dict()
     for key in ("model", "seed"):
         asked[key] = asked[key] if given[key] is None else given[key]
     if given["targets"]:
-        asked["targets"] = list(given["targets"])
+        asked["targets"] = _targets(given["targets"])
     shown = {key: given[key] for key in Display.model_fields if given[key] is not None}
-    asked["display"] = asked["display"] | shown
+    asked["display"] = _display(asked["display"], shown)
     return asked
 
 
-def _start(given: dict[str, Any]) -> JsonObject:
-    asked: JsonObject = {"method": "lime", "model": None, "targets": "top1", "seed": 0, "display": {}}
-    if given["preset"]:
-        preset = PRESETS.get(given["preset"])
-        if preset is None:
-            raise InvalidInput(f"--preset must be one of {', '.join(PRESETS)}, got {given['preset']!r}")
-        chosen = {
-            "method": preset.method.to_dict(),
-            "targets": preset.targets,
-            "display": preset.display.to_dict(),
-        }
-        return asked | chosen
-    if given["settings_file"]:
-        read = read_toml(given["settings_file"])
-        surplus = set(read) - set(_TOP_LEVEL)
-        if surplus:
-            raise FileError(
-                f"{given['settings_file']} must hold only {', '.join(_TOP_LEVEL)}, got {', '.join(sorted(surplus))}"
-            )
-        return asked | read
-    return asked
+def _start(given: dict[str, Any]) -> tuple[JsonObject, str]:
+    """Return what the flags start from, and what it was read from."""
+    asked: JsonObject = {"method": METHODS["lime"]().to_dict()}
+    asked |= {"model": None, "targets": "top1", "seed": 0, "display": {}}
+    if given["preset"] is not None and given["settings_file"] is not None:
+        raise InvalidInput("--preset and --settings cannot be given together; give one of them, and flags for the rest")
+    if given["preset"] is not None:
+        _one_of("--preset", given["preset"], PRESETS)
+        preset = PRESETS[given["preset"]]
+        chosen = {"method": preset.method.to_dict(), "targets": preset.targets, "display": preset.display.to_dict()}
+        return asked | chosen, f"--preset {given['preset']}"
+    if given["settings_file"] is not None:
+        read = _read(given["settings_file"])
+        return asked | read, given["settings_file"] if "method" in read else ""
+    return asked, ""
+
+
+def _read(path: str) -> JsonObject:
+    """Return a settings file, checked; every message names the file."""
+    from seewhy.api import as_method
+
+    read = read_toml(path)
+    surplus = set(read) - set(_FILE_HOLDS)
+    if surplus:
+        raise InvalidInput(f"{path} must hold only {', '.join(_FILE_HOLDS)}, got {', '.join(sorted(surplus))}")
+    for key in read:
+        value: Any = read[key]
+        kinds, rule = _FILE_HOLDS[key]
+        fits = isinstance(value, kinds) and not isinstance(value, bool)
+        if not fits or (key == "seed" and value < 0):
+            raise InvalidInput(f"{path}: {key} must be {rule}, got {value!r}")
+    try:
+        if "method" in read:
+            read["method"] = as_method(read["method"]).to_dict()
+        Display(**read.get("display", {}))
+    except InvalidInput as error:
+        raise InvalidInput(f"{path}: {error}") from None
+    return read
+
+
+def _display(base: JsonObject, shown: JsonObject) -> JsonObject:
+    try:
+        return Display(**(base | shown)).to_dict()
+    except InvalidInput as error:
+        text = str(error)
+        for key in shown:
+            text = text.replace(f"Display.{key} ", f"--{key.replace('_', '-')} ")
+        raise InvalidInput(text) from None
+
+
+def _targets(given: tuple[str, ...]) -> list[str]:
+    for text in given:
+        parts = [part.strip() for part in text.split(",")]
+        if len(parts) > 1 and all(part.removeprefix("top").isdigit() for part in parts):
+            flags = " ".join(f"--targets {part}" for part in parts)
+            raise InvalidInput(f"--targets must be one class each time, got {text!r}; write {flags}")
+    return list(given)
+
+
+def _one_of(flag: str, name: str, known: Iterable[str]) -> None:
+    names = list(known)
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise InvalidInput(f"{flag} must be one of {', '.join(names)}, got {name!r}{hint}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from seewhy.settings import Settings, limits, members
 
 _PYTHON_ONLY = {"custom", "regressor"}
 """Members that hold a Python object and so have no flags."""
+USUAL = "The usual"
+"""Heading of the flags that a newcomer needs."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,60 @@ class Flag:
     owners: tuple[str, ...]
     """Methods that have the setting."""
     help: str
+    settings: str
+    """What messages call the setting: ``Slic.n_segments``."""
+    optional: bool
+    """Whether ``none`` takes the setting away."""
 
     @property
     def key(self) -> str:
         """The name click hands the value over under."""
         return self.name.removeprefix("--").replace("-", "_")
+
+    @property
+    def section(self) -> str:
+        """The heading it stands under in ``--help``."""
+        if self.name == "--n-samples":
+            return USUAL
+        if self.member is not None:
+            return f"For --{self.place[0]} {self.member}"
+        return f"Settings of {' and '.join(self.owners)}"
+
+    def value(self, text: str) -> Any:
+        """Return what the text on the command line stands for, as far as the settings do not read it themselves."""
+        if self.place[-1] == "path":
+            return text
+        if self.optional and text == "none":
+            return None
+        if text.startswith("["):
+            try:
+                return json.loads(text)
+            except json.JSONDecodeError:
+                return text
+        return text
+
+
+class Option(click.Option):
+    """An option that stands under a heading."""
+
+    def __init__(self, *names: Any, section: str = USUAL, **given: Any) -> None:
+        super().__init__(*names, **given)
+        self.section = section
+
+
+class Sectioned(click.Command):
+    """A command whose ``--help`` lists the options under headings, the usual ones first."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one list of options for each heading."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for option in self.get_params(ctx):
+            record = option.get_help_record(ctx)
+            if record is not None and isinstance(option, click.Option):
+                sections.setdefault(getattr(option, "section", USUAL), []).append(record)
+        for heading, records in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
 
 
 def families(settings: type[Settings]) -> dict[str, dict[str, type[Settings]]]:
@@ -51,12 +103,8 @@ def method_flags() -> list[Flag]:
     for method, settings in METHODS.items():
         for flag in _flags_of(method, settings):
             same = flags.get(flag.name)
-            if same is None:
-                flags[flag.name] = flag
-            else:
-                both = _join_help(same, flag)
-                flags[flag.name] = Flag(flag.name, flag.place, flag.member, (*same.owners, method), both)
-    return list(flags.values())
+            flags[flag.name] = flag if same is None else _join(same, flag)
+    return sorted(flags.values(), key=lambda flag: flag.member is not None)
 
 
 def options(flags: list[Flag]) -> Callable[[Any], Any]:
@@ -64,45 +112,67 @@ def options(flags: list[Flag]) -> Callable[[Any], Any]:
 
     def decorate(command: Any) -> Any:
         for flag in reversed(flags):
-            command = click.option(flag.name, flag.key, metavar="VALUE", help=flag.help)(command)
+            command = click.option(
+                flag.name, flag.key, cls=Option, section=flag.section, metavar="VALUE", help=flag.help
+            )(command)
         return command
 
     return decorate
 
 
-def apply(base: JsonObject, given: dict[str, str | None], flags: list[Flag]) -> JsonObject:
-    """Return the settings ``base`` of a method with the flags that were given.
+def settings_of(base: JsonObject, given: dict[str, str | None], flags: list[Flag]) -> Settings:
+    """Return the settings ``base`` of a method with the flags that were given, checked.
 
     Raises
     ------
     InvalidInput
-        A flag belongs to another method, or to a member that is not chosen.
+        A flag belongs to another method, or to a member that is not chosen, or its value breaks a rule.
     """
+    used = [flag for flag in flags if given.get(flag.key) is not None]
+    result = _merged(base, given, sorted(used, key=lambda flag: len(flag.place)))
+    try:
+        return METHODS[base["name"]](**result)
+    except InvalidInput as error:
+        text = str(error)
+        for flag in used:
+            for setting in flag.settings.split():
+                text = text.replace(f"{setting} ", f"{flag.name} ")
+        raise InvalidInput(text) from None
+
+
+def _merged(base: JsonObject, given: dict[str, str | None], used: list[Flag]) -> JsonObject:
     method = base["name"]
     known = families(METHODS[method])
     result = dict(base)
-    chosen = sorted((flag for flag in flags if given.get(flag.key) is not None), key=lambda flag: len(flag.place))
-    for flag in chosen:
+    for flag in used:
         if method not in flag.owners:
             raise InvalidInput(f"{flag.name} is a setting of {', '.join(flag.owners)}, but the method is {method}")
-        value: Any = given[flag.key]
+        text = str(given[flag.key])
+        value = flag.value(text)
+        family = flag.place[0]
         if flag.member is None:
-            name = flag.place[0]
-            if value in _PYTHON_ONLY:
-                raise InvalidInput(f"{flag.name} {value} holds a Python object, so it works from Python only")
+            if family in known and text in _PYTHON_ONLY:
+                raise InvalidInput(f"{flag.name} {text} holds a Python object, so it works from Python only")
             # Naming the member that is there already keeps its settings.
-            stays = name in known and isinstance(result.get(name), dict) and result[name]["name"] == value
-            result[name] = result[name] if stays else value
+            stays = family in known and isinstance(result.get(family), dict) and result[family]["name"] == value
+            result[family] = result[family] if stays else value
             continue
-        family, field = flag.place
         part = _as_dict(result.get(family))
         if part.get("name") != flag.member:
             raise InvalidInput(
                 f"{flag.name} is a setting of {flag.member}, but {family} is {part.get('name')}; "
                 f"add --{family} {flag.member}"
             )
-        result[family] = part | {field: value}
+        result[family] = part | {flag.place[1]: value}
+    for family, by_name in known.items():
+        _needs_path(by_name, family, _as_dict(result.get(family)))
     return result
+
+
+def _needs_path(known: dict[str, type[Settings]], family: str, part: JsonObject) -> None:
+    member = part.get("name")
+    if isinstance(member, str) and member in known and "path" in known[member].model_fields and not part.get("path"):
+        raise InvalidInput(f"--{family} {member} needs --{member}-path FILE, got none")
 
 
 def _as_dict(value: Any) -> JsonObject:
@@ -115,24 +185,40 @@ def _flags_of(method: str, settings: type[Settings]) -> Iterator[Flag]:
         if name == "name":
             continue
         usual = [member for member in known.get(name, {}) if member not in _PYTHON_ONLY]
-        yield Flag(f"--{_dashed(name)}", (name,), None, (method,), _help(method, field, usual))
+        place = f"{settings.__name__}.{name}"
+        yield Flag(
+            f"--{_dashed(name)}", (name,), None, (method,), describe(field, usual), place, _takes_none(field.annotation)
+        )
         for member in usual:
             for inner, described in known[name][member].model_fields.items():
                 if inner not in {"name", "array"}:
-                    text = _help(f"{name} {member}", described, [])
-                    yield Flag(f"--{member}-{_dashed(inner)}", (name, inner), member, (method,), text)
+                    yield Flag(
+                        f"--{member}-{_dashed(inner)}",
+                        (name, inner),
+                        member,
+                        (method,),
+                        describe(described, ["true", "false"] if described.annotation is bool else None),
+                        f"{known[name][member].__name__}.{inner}",
+                        _takes_none(described.annotation),
+                    )
 
 
-def _help(owner: str, field: FieldInfo, usual: list[str]) -> str:
+def describe(field: FieldInfo, usual: list[str] | None = None) -> str:
+    """Return the help of a setting: what it is, what it may be, and its default."""
     choice = usual or _choices(field.annotation)
+    if choice and "color" in choice:
+        choice = [*choice, "or a color such as black"]
     default = field.get_default()
     shown = default.name if isinstance(default, Settings) else default  # type: ignore[attr-defined]
     facts = [
         ", ".join(choice),
         limits(field),
         "" if field.is_required() or shown is None else f"default {_plain(shown)}",
+        "none takes it away" if _takes_none(field.annotation) and limits(field) else "",
     ]
-    return f"[{owner}] {field.description or ''} ({'; '.join(fact for fact in facts if fact) or 'no default'})"
+    said = "; ".join(fact for fact in facts if fact)
+    text = field.description or ""
+    return f"{text[:1].upper()}{text[1:]}" + (f" ({said})." if said else ".")
 
 
 def _plain(value: object) -> str:
@@ -149,13 +235,16 @@ def _choices(annotation: Any) -> list[str]:
     return []
 
 
-def _join_help(one: Flag, other: Flag) -> str:
-    """Name both owners where the text is the same, else show both texts."""
-    owner, _, text = one.help.partition("] ")
-    other_owner, _, other_text = other.help.partition("] ")
-    if text != other_text:
-        return f"{one.help} {other.help}"
-    return one.help if owner == other_owner else f"{owner}, {other_owner.removeprefix('[')}] {text}"
+def _takes_none(annotation: Any) -> bool:
+    return type(None) in get_args(annotation)
+
+
+def _join(one: Flag, other: Flag) -> Flag:
+    """Return one flag for two methods; where they differ, its help says which is whose."""
+    text = one.help if one.help == other.help else f"{one.owners[0]}: {one.help} {other.owners[0]}: {other.help}"
+    known = " ".join(dict.fromkeys([*one.settings.split(), *other.settings.split()]))
+    owners = (*one.owners, *other.owners)
+    return Flag(one.name, one.place, one.member, owners, text, known, one.optional or other.optional)
 
 
 def _dashed(name: str) -> str:

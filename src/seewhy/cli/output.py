@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image as Pillow
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from seewhy._types import JsonObject
+from seewhy.attribution import SegmentAttribution
 from seewhy.display import Display
 from seewhy.errors import FileError
 from seewhy.explanation import Explanation
@@ -22,12 +27,16 @@ class Writer:
 
     def __init__(self, folder: Path, photos: tuple[str, ...]) -> None:
         self.folder = folder
-        self._twice = {stem for stem, count in Counter(Path(photo).stem for photo in photos).items() if count > 1}
-        self._order = {photo: i + 1 for i, photo in enumerate(photos)}
+        self._stems = _stems(photos)
+        self._photos = {Path(photo).resolve() for photo in photos}
         try:
             folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise FileError(f"--out must be a folder, but {folder} is a file") from None
         except OSError as error:
-            raise FileError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+            raise FileError(f"--out: cannot make the folder {folder}: {error.strerror or error}") from error
+        if not os.access(folder, os.W_OK | os.X_OK):  # said before the work, not after it
+            raise FileError(f"--out must be a folder that can be written to, got {folder}")
 
     def write(
         self, photo: str, explanation: Explanation, asked: JsonObject, display: Display, examples: int | None
@@ -35,11 +44,8 @@ class Writer:
         """Write everything and return the paths."""
         from seewhy.render import figure_png, heat_over
 
-        stem = Path(photo).stem
-        if stem in self._twice:  # photos of the same name from different folders
-            stem = f"{stem}-{self._order[photo]}"
-        base = self.folder / f"{stem}.{explanation.method.name}"
-        written = [self._bytes(base, ".png", figure_png(explanation.plot(**display.to_dict())))]
+        name = f"{self._stems[photo]}.{explanation.method.name}"
+        written = [self._bytes(name + ".png", figure_png(explanation.plot(**display.to_dict())))]
         seen = None if explanation.view.whole else explanation.seen
         for i, target in enumerate(explanation.targets):
             tag = "" if i == 0 else f".{target.index}"
@@ -51,30 +57,52 @@ class Writer:
                 target=i,
                 share=display.share if explanation.segments is None else None,
             )
-            written.append(self._picture(base, f"{tag}.heatmap.png", painted))
-            written.append(self._picture(base, f"{tag}.region.png", region.astype(np.uint8) * 255))
+            written.append(self._picture(f"{name}{tag}.heatmap.png", painted))
+            written.append(self._picture(f"{name}{tag}.region.png", region.astype(np.uint8) * 255))
         if examples:
-            written.append(self._bytes(base, ".examples.png", figure_png(explanation.plot_examples(examples))))
-        written.append(str(explanation.save(base.with_name(base.name + ".seewhy"))))
-        written.append(self._bytes(base, ".toml", to_toml(_settings(explanation, asked, display)).encode()))
+            written.append(self._bytes(name + ".examples.png", figure_png(explanation.plot_examples(examples))))
+        written.append(str(explanation.save(self._path(name + ".seewhy"))))
+        written.append(self._bytes(name + ".toml", to_toml(_settings(explanation, asked, display)).encode()))
         return written
 
-    @staticmethod
-    def _bytes(base: Path, ending: str, data: bytes) -> str:
-        path = base.with_name(base.name + ending)
+    def _path(self, name: str) -> Path:
+        path = self.folder / name
+        if path.resolve() in self._photos:
+            raise FileError(f"cannot write {path}: it is one of the photos; choose another folder with --out")
+        return path
+
+    def _bytes(self, name: str, data: bytes) -> str:
+        path = self._path(name)
         try:
             path.write_bytes(data)
         except OSError as error:
             raise FileError(f"cannot write {path}: {error.strerror or error}") from error
         return str(path)
 
-    def _picture(self, base: Path, ending: str, pixels: np.ndarray) -> str:
-        path = base.with_name(base.name + ending)
+    def _picture(self, name: str, pixels: np.ndarray) -> str:
+        path = self._path(name)
         try:
             Pillow.fromarray(pixels).save(path, compress_level=1)
         except OSError as error:
             raise FileError(f"cannot write {path}: {error.strerror or error}") from error
         return str(path)
+
+
+def _stems(photos: tuple[str, ...]) -> dict[str, str]:
+    """Return a file name without ending for each photo; photos of the same name are numbered."""
+    different = list(dict.fromkeys(photos))
+    count = Counter(Path(photo).stem.casefold() for photo in different)
+    taken = {stem for stem, times in count.items() if times == 1}
+    stems = {}
+    for i, photo in enumerate(different):
+        stem, number = Path(photo).stem, i + 1
+        if count[stem.casefold()] > 1:
+            while f"{stem}-{number}".casefold() in taken:
+                number += 1
+            stem = f"{stem}-{number}"
+            taken.add(stem.casefold())
+        stems[photo] = stem
+    return stems
 
 
 def _settings(explanation: Explanation, asked: JsonObject, display: Display) -> JsonObject:
@@ -87,47 +115,71 @@ def _settings(explanation: Explanation, asked: JsonObject, display: Display) -> 
     }
 
 
-def summary(explanation: Explanation, files: list[str], display: Display) -> None:
-    """Print predictions, the strongest regions, what it cost, and the files."""
-    console = Console(soft_wrap=True, highlight=False)
-    console.print(f"[bold]{explanation.image.name}[/bold] · {explanation.model.name}", markup=True)
+def summary(explanation: Explanation, files: list[str], display: Display) -> str:
+    """Return predictions, the strongest regions, what it cost, and the files."""
+    # Wide enough for any name: nothing is cut or folded, here or in a pipe; a narrow terminal wraps the lines.
+    console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True, width=1000)
+    with console.capture() as text:
+        _predictions(console, explanation)
+        for i in range(len(explanation.targets)):
+            _target(console, explanation, i, display)
+        seconds, inside = explanation.seconds or 0.0, explanation.seconds_model or 0.0
+        state = "" if explanation.complete else " (partial)"
+        console.print(
+            f"\n{explanation.n_evaluations} model calls{state}, {seconds:.2f} s in all, {inside:.2f} s inside the model"
+        )
+        for warning in explanation.warnings:
+            console.print(f"note: {warning}")
+        for file in files:
+            console.print(f"wrote {file}")
+    return text.get()
+
+
+def _predictions(console: Console, explanation: Explanation) -> None:
+    console.print(f"{explanation.image.name} ({explanation.model.name})", style="bold")
     table = Table("class", "name", box=None, pad_edge=False)
     table.add_column("score", justify="right")
     for prediction in explanation.predictions[:5]:
-        table.add_row(str(prediction.index), prediction.label, f"{prediction.score:.4f}")
+        table.add_row(str(prediction.index), Text(prediction.label), f"{prediction.score:.4f}")
     console.print(table)
-    for i in range(len(explanation.targets)):
-        _target(console, explanation, i, display)
-    seconds, inside = explanation.seconds or 0.0, explanation.seconds_model or 0.0
-    state = "" if explanation.complete else " (partial)"
-    console.print(
-        f"\n{explanation.n_evaluations} model calls{state}, {seconds:.2f} s in all, {inside:.2f} s inside the model"
-    )
-    for warning in explanation.warnings:
-        console.print(f"note: {warning}", markup=False)
-    for file in files:
-        console.print(f"wrote {file}", markup=False)
 
 
 def _target(console: Console, explanation: Explanation, i: int, display: Display) -> None:
     target = explanation.targets[i]
     console.print(
         f"\n{explanation.method.name} for {target.label} ({target.index}), {target.unit} {target.score:.4g}",
-        markup=False,
     )
-    if explanation.segments is None:
-        found = explanation.to_dict()["targets"][i]["map"]
-        peak = found["peak"]
+    found = explanation.attributions[i]
+    if not isinstance(found, SegmentAttribution):
+        facts = explanation.to_dict()["targets"][i]["map"]
+        peak = facts["peak"]
         console.print(
-            f"map from {found['min']:.4g} to {found['max']:.4g}, "
+            f"map from {facts['min']:.4g} to {facts['max']:.4g}, "
             f"peak {peak['value']:.4g} at x={peak['x']}, y={peak['y']}"
         )
         return
+    top = explanation.top(display.regions, target=i, sign=display.sign)
+    values = _aligned([region.value for region in top])
+    total = explanation.seen.sum()
     table = Table("segment", box=None, pad_edge=False)
     for name in ("value", "area", "box x0 y0 x1 y1"):
-        table.add_column(name, justify="right")
-    total = explanation.seen.sum()
-    for region in explanation.top(display.regions, target=i, sign=display.sign):
+        table.add_column(name, justify="right", no_wrap=True)
+    for region, value in zip(top, values, strict=True):
         box = " ".join(map(str, region.box))
-        table.add_row(str(region.segment), f"{region.value:+.4g}", f"{100 * region.area / total:.1f} %", box)
-    console.print(table)
+        table.add_row(str(region.segment), value, f"{100 * region.area / total:.1f} %", box)
+    if top:
+        console.print(table)
+    else:
+        console.print(f"no segment has a {display.sign} value")
+    r2 = "" if found.r2 is None else f", R2 {found.r2:.3f}"
+    console.print(f"surrogate {found.prediction:.4g}, model {target.score:.4g}{r2}")
+
+
+def _aligned(values: Iterable[float]) -> list[str]:
+    """Return values with the same number of decimals, four digits for the largest."""
+    listed = list(values)
+    largest = max((abs(value) for value in listed), default=0.0)
+    decimals = 4 if largest == 0 else 3 - math.floor(math.log10(largest))
+    if -3 <= decimals <= 8:
+        return [f"{value:+.{max(decimals, 0)}f}" for value in listed]
+    return [f"{value:+.3e}" for value in listed]

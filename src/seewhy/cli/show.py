@@ -9,7 +9,7 @@ import click
 from PIL import Image as Pillow
 
 from seewhy.cli import DONE
-from seewhy.cli.flags import Flag, apply, families, method_flags, options
+from seewhy.cli.flags import Flag, Sectioned, families, method_flags, options, settings_of
 from seewhy.errors import FileError, InvalidInput
 from seewhy.methods import METHODS, Lime
 from seewhy.models import DEFAULT, MODELS
@@ -19,13 +19,14 @@ from seewhy.settings import Settings, limits
 _SEGMENTATION_FLAGS: list[Flag] = [flag for flag in method_flags() if flag.place[0] == "segmentation"]
 
 
-@click.command()
+@click.command(cls=Sectioned)
 @click.argument("photo", metavar="PHOTO")
 @click.option("--model", metavar="MODEL", help="Model whose picture is divided (default efficientnet-lite0).")
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed (default 0).")
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", default=0, help="Seed (default 0).")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
     default=Path("seewhy-out"),
     help="Folder (default seewhy-out).",
 )
@@ -35,12 +36,13 @@ def segments(photo: str, model: str | None, seed: int, out: Path, **given: Any) 
     import numpy as np
 
     from seewhy import api
+    from seewhy.cli.model import named_model
     from seewhy.images import load_image
     from seewhy.render import outlines_over
 
-    settings = Lime(**apply(Lime().to_dict(), given, _SEGMENTATION_FLAGS)).segmentation
+    settings = Lime(**settings_of(Lime().to_dict(), given, _SEGMENTATION_FLAGS).to_dict()).segmentation
     image = load_image(Path(photo))
-    found = api.segment(image, settings, model=model, seed=seed)
+    found = api.segment(image, settings, model=named_model(model), seed=seed)
     areas = np.bincount(found[found >= 0])
     path = out / f"{Path(photo).stem}.segments.png"
     try:

@@ -12,17 +12,18 @@ from seewhy.settings import Settings
 class InverseL2(Settings):
     """One over the Euclidean distance between masked and untouched picture (pixels in 0..1).
 
-    The untouched picture itself, at distance 0, weighs as much as the nearest picture that masking can give:
-    the one that loses only the segment that differs least from the fill.
+    Nothing weighs more than a picture that loses one segment of average (squared) difference from the fill. This
+    bounds the untouched picture, at distance 0, and pictures that lose only what looks like the fill anyway: else
+    a single nearly black segment under a black fill would make every other sample worthless.
     """
 
-    source: ClassVar[str] = "own rule at distance 0; the weight is a common classroom variant of LIME"
+    source: ClassVar[str] = "own rule near distance 0; the weight is a common classroom variant of LIME"
 
     name: Literal["inverse-l2"] = "inverse-l2"
 
     def __call__(self, coalitions: Coalitions, sums: SegmentSums) -> Floats:
         """Return weights (B,); all 1 if the fill equals the picture."""
-        apart = sums.apart[sums.apart > 0]
-        if not len(apart):
+        nearest = sums.apart.mean()
+        if nearest <= 0:
             return np.ones(len(coalitions))
-        return np.asarray(1 / np.sqrt(np.maximum(sums.squared_l2(coalitions), apart.min())))
+        return np.asarray(1 / np.sqrt(np.maximum(sums.squared_l2(coalitions), nearest)))

@@ -20,8 +20,8 @@ from seewhy._types import Batch, Scores
 from seewhy.errors import InvalidInput
 
 TOGETHER = 2
-"""Pictures the network sees at once. Measured on two cores: 1, 2, 4, 8, 16 together gave 361, 377, 328, 293,
-296 pictures a second; one alone reads all weights for each picture, many no longer fit the cache."""
+"""Pictures the network sees at once. In one interleaved measurement on two cores, 1, 2, 4 and 8 together gave
+335, 352, 328 and 293 pictures a second (medians); a second measurement put 2 before 1 by 4 % again."""
 
 _SETTINGS = {
     "PERFORMANCE_HINT": "THROUGHPUT",  # a stream for each core; one stream over all cores is 10 % slower

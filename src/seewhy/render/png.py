@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,5 +24,8 @@ def figure_png(figure: Figure, dpi: float = 150) -> bytes:
         Pixels an inch.
     """
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
+    with warnings.catch_warnings():
+        # A name in a script that the font does not have is drawn as boxes; nobody can act on the warning.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        figure.savefig(file, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
     return file.getvalue()

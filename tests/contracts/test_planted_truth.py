@@ -1,0 +1,409 @@
+"""What the model reads is where the explanation points: every method, with every setting that has a name."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import ElasticNet
+
+import seewhy
+from seewhy.designs import DESIGNS
+from seewhy.fills import FILLS
+from seewhy.geometry import View
+from seewhy.kernels import KERNELS
+from seewhy.models import FunctionModel
+from seewhy.segmentation import SEGMENTATIONS
+from seewhy.surrogate import SURROGATES
+
+H, W = 36, 48
+RNG = np.random.default_rng(0)
+BLOCKS = (np.arange(H)[:, None] // 12 * 4 + np.arange(W)[None] // 12).astype(np.int32)
+"""Twelve squares of 12 x 12."""
+PHOTO = (0.25 + 0.5 * RNG.random((12, 3)))[BLOCKS] + RNG.uniform(-0.15, 0.15, (H, W, 3))
+PHOTO = np.rint(255 * PHOTO).astype(np.uint8)
+"""Every square has its color, and is rough, so that no fill leaves it as it is."""
+OTHER = RNG.integers(0, 256, (H, W, 3), dtype=np.uint8)
+RIVER = np.where(np.arange(W)[None] + np.arange(H)[:, None] < 40, BLOCKS % 3, 3 + BLOCKS // 4).astype(np.int32)
+
+SEGMENTATION = {
+    "slic": seewhy.Slic(n_segments=12, compactness=30),
+    "quickshift": seewhy.Quickshift(kernel_size=2, max_dist=30, ratio=0.5),
+    "felzenszwalb": seewhy.Felzenszwalb(scale=300, sigma=1.5, min_size=60),
+    "watershed": seewhy.Watershed(n_segments=12),
+    "grid": seewhy.Grid(rows=3, columns=4),
+    "labels": seewhy.Labels(array=RIVER),
+    "custom": lambda pixels: 40 - BLOCKS,
+}
+FILL = {
+    "segment-mean": seewhy.SegmentMean(),
+    "image-mean": seewhy.ImageMean(),
+    "color": seewhy.Color(value="black"),
+    "blur": seewhy.Blur(),
+    "noise": seewhy.Noise(),
+    "picture": seewhy.Picture(array=OTHER),
+}
+SURROGATE = {
+    "ridge": seewhy.Ridge(),
+    "least-squares": seewhy.LeastSquares(),
+    "lasso": seewhy.Lasso(alpha=0.001),
+    "bayesian-ridge": seewhy.BayesianRidge(),
+    "regressor": ElasticNet(alpha=1e-3),
+}
+
+
+def reader(segments, hidden):
+    """Return a model with one class for every region, which says how well that region alone is kept.
+
+    1 where the region is as in the photo, about 0.3 where it is as in the picture ``hidden``.
+    """
+    photo = PHOTO.astype(np.float32) / 255
+    d = int(segments.max()) + 1
+    one = np.eye(d)[segments.ravel()]  # (H * W, d)
+    far = np.maximum(((hidden - photo) ** 2).sum(axis=-1).ravel() @ one, 1e-9)
+
+    def model(batch):
+        apart = ((batch - photo) ** 2).sum(axis=-1).reshape(len(batch), -1) @ one
+        return np.exp(-1.2 * apart / far)
+
+    return model
+
+
+def fill_for(method, segments=None):
+    """Return the picture that stands where masks are 0."""
+    photo = seewhy.load_image(PHOTO)
+    return method.scene(photo, View.identity(H, W), 0, segments).fill
+
+
+def check_points_at_each(got, d):
+    assert len(got.targets) == d
+    for k in range(d):
+        values = got.values(k)
+        assert int(np.argmax(values)) == k
+        assert values[k] > 2 * np.delete(np.abs(values), k).max()
+
+
+def test_every_name_there_is_has_a_member_here():
+    assert set(SEGMENTATION) == set(SEGMENTATIONS)
+    assert set(FILL) == set(FILLS)
+    assert set(SURROGATE) == set(SURROGATES)
+
+
+@pytest.mark.parametrize("fill", FILL)
+@pytest.mark.parametrize("segmentation", SEGMENTATION)
+def test_lime_points_at_the_region_the_model_reads(segmentation, fill):
+    method = seewhy.Lime(segmentation=SEGMENTATION[segmentation], fill=FILL[fill], n_samples=200)
+    segments = seewhy.segment(PHOTO, SEGMENTATION[segmentation], model=len)
+    d = int(segments.max()) + 1
+    assert 4 <= d <= 40
+    model = FunctionModel(reader(segments, fill_for(method, segments)), kind="score")
+
+    got = seewhy.explain(PHOTO, model=model, method=method, targets=list(range(d)))
+
+    np.testing.assert_array_equal(got.segments, segments)
+    check_points_at_each(got, d)
+
+
+@pytest.mark.parametrize("surrogate", SURROGATE)
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("design", DESIGNS)
+def test_lime_points_there_with_every_design_kernel_and_surrogate(design, kernel, surrogate):
+    method = seewhy.Lime(
+        segmentation=SEGMENTATION["grid"],
+        fill="gray",
+        design=design,
+        keep=0.6,
+        kernel=kernel,
+        surrogate=SURROGATE[surrogate],
+        n_samples=200,
+    )
+    model = FunctionModel(reader(BLOCKS, np.float32(128 / 255)), kind="score")
+
+    got = seewhy.explain(PHOTO, model=model, method=method, targets=list(range(12)))
+
+    check_points_at_each(got, 12)
+
+
+@pytest.mark.parametrize("selection", ["auto", "highest-weights", "forward-selection", "lasso-path"])
+@pytest.mark.parametrize("num_features", [1, 3, 8, 100])
+def test_lime_points_there_with_every_selection(selection, num_features):
+    method = seewhy.Lime(
+        segmentation=SEGMENTATION["grid"], n_samples=200, feature_selection=selection, num_features=num_features
+    )
+    model = FunctionModel(reader(BLOCKS, fill_for(method, BLOCKS)), kind="score")
+
+    got = seewhy.explain(PHOTO, model=model, method=method, targets=[0, 5, 11])
+
+    for place, k in enumerate([0, 5, 11]):
+        assert int(np.argmax(got.values(place))) == k
+        assert 1 <= np.count_nonzero(got.values(place)) <= num_features
+
+
+@pytest.mark.parametrize("unit", ["auto", "probability", "log-odds", "score"])
+@pytest.mark.parametrize("kind", ["probability", "logit"])
+@pytest.mark.parametrize("method", ["lime", "rise"])
+def test_every_method_points_there_in_every_unit(method, kind, unit):
+    read = reader(BLOCKS, np.float32(0))
+
+    def model(batch):
+        logits = 4 * read(batch)
+        odds = np.exp(logits)
+        return logits if kind == "logit" else odds / odds.sum(axis=1, keepdims=True)
+
+    settings = {
+        "lime": seewhy.Lime(segmentation=SEGMENTATION["grid"], fill="black", n_samples=400, unit=unit),
+        "rise": seewhy.Rise(n_samples=1500, grid=4, unit=unit),
+    }[method]
+
+    got = seewhy.explain(PHOTO, model=FunctionModel(model, kind=kind), method=settings, targets=[0, 5, 11])
+
+    for place, k in enumerate([0, 5, 11]):
+        assert got.targets[place].unit == ("probability" if unit == "auto" else unit)
+        assert strongest_block(got.heatmap(place)) == k
+
+
+def strongest_block(heatmap):
+    return int(np.argmax(np.bincount(BLOCKS.ravel(), weights=heatmap.ravel())))
+
+
+@pytest.mark.parametrize("fill", [name for name in FILL if name != "segment-mean"])
+@pytest.mark.parametrize(
+    ("estimator", "keep"), [("centered", 0.5), ("centered", 0.3), ("ratio", 0.4), ("reference", 0.5)]
+)
+def test_rise_points_at_the_region_the_model_reads(estimator, fill, keep):
+    method = seewhy.Rise(n_samples=1200, grid=6, keep=keep, fill=FILL[fill], estimator=estimator)
+    model = FunctionModel(reader(BLOCKS, fill_for(method)), kind="score")
+
+    got = seewhy.explain(PHOTO, model=model, method=method, targets=list(range(12)))
+
+    for k in range(12):
+        heatmap = got.heatmap(k)
+        assert strongest_block(heatmap) == k
+        assert BLOCKS.flat[np.argmax(heatmap)] == k
+        assert np.mean(BLOCKS[got.region(share=0.02, target=k)] == k) > 0.8
+
+
+def test_a_region_that_speaks_against_the_class_has_the_lowest_value():
+    for method in (seewhy.Lime(segmentation="grid", fill="black", n_samples=200), seewhy.Rise(n_samples=1000, grid=4)):
+        read = reader(BLOCKS, np.float32(0))
+
+        got = seewhy.explain(PHOTO, model=lambda batch, read=read: -read(batch)[:, 7], method=method)
+
+        assert strongest_block(-got.heatmap()) == 7
+        assert np.mean(BLOCKS[got.region(share=0.02, sign="negative")] == 7) > 0.8
+        assert got.heatmap().min() < -3 * got.heatmap().max()
+
+
+# --- constant models ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("selection", ["none", "forward-selection", "highest-weights", "lasso-path"])
+@pytest.mark.parametrize("surrogate", [name for name in SURROGATE if name != "regressor"])
+def test_a_constant_model_gets_exactly_zero_from_lime(surrogate, selection):
+    limited = {} if selection == "none" else {"feature_selection": selection, "num_features": 3}
+    method = seewhy.Lime(segmentation="grid", surrogate=surrogate, n_samples=100, **limited)
+
+    got = seewhy.explain(PHOTO, model=lambda batch: np.full((len(batch), 1), 0.3), method=method)
+
+    assert (got.values() == 0).all()
+    assert (got.heatmap() == 0).all()
+    assert got.attributions[0].intercept == np.float32(0.3)
+    assert got.attributions[0].r2 is None
+    assert not got.region().any()
+    assert got.top() == []
+
+
+@pytest.mark.parametrize("kind", ["probability", "logit"])
+@pytest.mark.parametrize("unit", ["probability", "log-odds", "score"])
+@pytest.mark.parametrize("method", [seewhy.Lime(segmentation="grid", n_samples=60), seewhy.Rise(n_samples=60, grid=4)])
+def test_a_constant_model_gets_exactly_zero_in_every_unit(method, unit, kind):
+    model = FunctionModel(lambda batch: np.tile([0.7, 0.1, 0.2], (len(batch), 1)), kind=kind)
+
+    got = seewhy.explain(PHOTO, model=model, method=method.replace(unit=unit), targets=[0, 1])
+
+    assert (got.heatmap(0) == 0).all()
+    assert (got.heatmap(1) == 0).all()
+
+
+@pytest.mark.parametrize(("estimator", "expected"), [("centered", 0.0), ("ratio", 0.3)])
+def test_a_constant_model_gets_a_flat_map_from_rise(estimator, expected):
+    got = seewhy.explain(
+        PHOTO,
+        model=lambda batch: np.full(len(batch), 0.3),
+        method=seewhy.Rise(n_samples=100, grid=4, estimator=estimator),
+    )
+
+    np.testing.assert_allclose(got.heatmap(), expected, rtol=0, atol=1e-7)
+    if estimator == "centered":
+        assert (got.heatmap() == 0).all()
+
+
+# --- symmetry ----------------------------------------------------------------------------------------------
+
+
+def test_regions_that_count_the_same_get_the_same_values_from_lime():
+    # Whole numbers over 1024 and a black fill: float32 holds every score exactly, so least squares must be exact.
+    white = np.full((H, W, 3), 255, dtype=np.uint8)
+    weight = np.minimum(np.arange(12), 11 - np.arange(12))  # square k counts as much as square 11 - k
+
+    def model(batch):
+        return (batch[..., 0].reshape(len(batch), -1) @ np.eye(12)[BLOCKS.ravel()] @ weight)[:, None] / 1024
+
+    method = seewhy.Lime(
+        segmentation=SEGMENTATION["grid"], fill="black", surrogate="least-squares", n_samples=100, unit="score"
+    )
+
+    got = seewhy.explain(white, model=model, method=method)
+
+    np.testing.assert_allclose(got.values(), weight * 144 / 1024, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(got.values(), got.values()[::-1], rtol=0, atol=1e-9)
+    assert got.attributions[0].intercept == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        seewhy.Lime(segmentation=SEGMENTATION["grid"], fill="black", n_samples=4000),
+        seewhy.Rise(n_samples=4000, grid=4, estimator="centered"),
+        seewhy.Rise(n_samples=4000, grid=4, estimator="ratio"),
+        seewhy.Rise(n_samples=4000, grid=4, estimator="reference"),
+    ],
+    ids=lambda method: f"{method.name}-{method.to_dict().get('estimator', 'ridge')}",
+)
+def test_a_symmetric_picture_and_model_give_a_symmetric_answer(method):
+    """Left and right, up and down: within five standard errors of the difference, from 20 parts of the samples."""
+    quarter = PHOTO[: H // 2, : W // 2]
+    half = np.concatenate([quarter, quarter[:, ::-1]], axis=1)
+    photo = np.concatenate([half, half[::-1]])
+
+    def model(batch):  # saturates, and multiplies the four quarters
+        brightness = batch.mean(axis=3)
+        a = brightness[:, : H // 2].reshape(len(batch), H // 2, 2, -1).mean(axis=(1, 3))
+        b = brightness[:, H // 2 :].reshape(len(batch), H // 2, 2, -1).mean(axis=(1, 3))
+        return np.tanh(6 * a.prod(axis=1) + 6 * b.prod(axis=1) + brightness.mean(axis=(1, 2)))
+
+    got = seewhy.explain(photo, model=model, method=method)
+
+    def squares(explained):
+        heatmap = got.heatmap() if explained is None else explained
+        return (np.bincount(BLOCKS.ravel(), weights=heatmap.ravel()) / 144).reshape(3, 4)
+
+    parts = [squares(heatmap) for heatmap in maps_of_parts(got, 20)]
+    for flip in (np.fliplr, np.flipud):
+        error = np.std([part - flip(part) for part in parts], axis=0, ddof=1) / np.sqrt(len(parts))
+        difference = squares(None) - flip(squares(None))
+        assert (np.abs(difference) <= 5 * error + 1e-9).all()
+        assert error.max() < 0.1 * np.abs(squares(None)).max(), "the bound is too wide to show anything"
+
+
+def maps_of_parts(got, parts):
+    """Yield the maps (H, W) that parts of the samples give."""
+    for rows in np.array_split(np.arange(len(got.samples)), parts):
+        some = got.samples.head(int(rows[-1]) + 1)
+        cut = {name: getattr(some, name) for name in ("bits", "shifts", "scores", "log_totals")}
+        cut = {name: None if array is None else array[rows[0] :] for name, array in cut.items()}
+        piece = type(some)(d=some.d, classes=some.classes, kind=some.kind, **cut)
+        found = got.method.estimate(piece, got.scene, got.targets[0].index, got.targets[0].unit)
+        yield found.heatmap if hasattr(found, "heatmap") else found.values[got.segments]
+
+
+# --- several targets ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "method", [seewhy.Lime(segmentation="grid", n_samples=90), seewhy.Rise(n_samples=90, grid=4)], ids=["lime", "rise"]
+)
+def test_several_targets_share_the_model_calls_and_give_what_each_alone_gives(method):
+    read, calls = reader(BLOCKS, np.float32(0)), []
+
+    def model(batch):
+        calls.append(len(batch))
+        return read(batch)
+
+    together = seewhy.explain(PHOTO, model=model, method=method, targets=[3, 0, 8])
+    asked = sum(calls)
+
+    assert asked == together.n_evaluations == 90 + (method.name == "rise")
+    assert [target.index for target in together.targets] == [3, 0, 8]
+    for place, index in enumerate([3, 0, 8]):
+        alone = seewhy.explain(PHOTO, model=model, method=method, targets=index)
+        np.testing.assert_array_equal(alone.heatmap(), together.heatmap(place))
+        assert alone.targets == together.targets[place : place + 1]
+
+
+# --- through a crop ----------------------------------------------------------------------------------------
+
+
+class Cropped(FunctionModel):
+    """Sees the photo with its shorter side at 36, and of that the center 24 x 24."""
+
+    def view(self, height, width):
+        return View.resize_shorter_then_crop(height, width, shorter=36, crop=24)
+
+
+def cropped_photo(height, width):
+    return np.random.default_rng(5).integers(40, 256, (height, width, 3), dtype=np.uint8)
+
+
+def reads(top, left):
+    """Return a model of the brightness of an 8 x 8 square in the model's picture."""
+
+    def model(batch):
+        return batch[:, top : top + 8, left : left + 8].mean(axis=(1, 2, 3))
+
+    return Cropped(model, kind="score")
+
+
+@pytest.mark.parametrize(("height", "width"), [(72, 144), (144, 72), (54, 90)])
+@pytest.mark.parametrize("method", ["lime", "rise"])
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (0, 2), (1, 1), (2, 0), (2, 2)])
+def test_through_a_crop_the_region_lands_at_its_place_on_the_original_photo(method, height, width, row, column):
+    settings = {
+        "lime": seewhy.Lime(segmentation=seewhy.Grid(rows=3, columns=3), fill="black", n_samples=100),
+        "rise": seewhy.Rise(n_samples=600, grid=3),
+    }[method]
+    photo = cropped_photo(height, width)
+
+    got = seewhy.explain(photo, model=reads(8 * row, 8 * column), method=settings)
+
+    scale = min(height, width) / 36  # photo pixels for a pixel of the model
+    y0, x0 = (height - 24 * scale) / 2, (width - 24 * scale) / 2  # the crop stands in the middle
+    top, left = y0 + 8 * row * scale, x0 + 8 * column * scale
+    seen = np.zeros((height, width), bool)
+    seen[round(y0) : round(y0 + 24 * scale), round(x0) : round(x0 + 24 * scale)] = True
+    planted = np.zeros((height, width), bool)
+    planted[round(top) : round(top + 8 * scale), round(left) : round(left + 8 * scale)] = True
+    np.testing.assert_array_equal(got.seen, seen)
+    assert (got.heatmap()[~seen] == 0).all()
+    y, x = np.unravel_index(np.argmax(np.where(seen, got.heatmap(), -1)), planted.shape)
+    assert planted[y, x]
+    if method == "lime":
+        best = got.top(1)[0]
+        x0, y0, x1, y1 = best.box
+        np.testing.assert_allclose((y0, x0, y1, x1), (top, left, top + 8 * scale, left + 8 * scale), atol=1)
+        np.testing.assert_array_equal(got.region(1), planted)
+        assert (got.segments[~seen] == -1).all()
+        assert best.area == planted.sum()
+    else:
+        peak = got.to_dict()["targets"][0]["map"]["peak"]
+        assert (peak["y"], peak["x"]) == (y, x)
+
+
+def test_a_label_map_drawn_on_the_photo_lands_there_again_through_a_crop():
+    photo, labels = cropped_photo(72, 144), np.zeros((72, 144), dtype=np.int32)
+    labels[30:50, 60:80] = 7  # within the crop
+    labels[0:5, 0:5] = 4  # outside of it
+    labels[:, 76:] = 9  # partly seen, and over some of region 7
+    model = Cropped(lambda batch: batch[:, 5:12, 5:12].mean(axis=(1, 2, 3)), kind="score")
+    method = seewhy.Lime(
+        segmentation=seewhy.Labels(array=labels), fill="black", surrogate="least-squares", n_samples=60
+    )
+
+    got = seewhy.explain(photo, model=model, method=method)
+
+    # Rows 5..11 and columns 5..11 of the model are rows 22..35 and columns 58..71 of the photo.
+    crop = np.zeros_like(labels, dtype=bool)
+    crop[12:60, 48:96] = True
+    assert sorted(np.unique(got.segments)) == [-1, 0, 1, 2]  # 0, 7 and 9: region 4 is not seen
+    for mine, theirs in enumerate([0, 7, 9]):
+        np.testing.assert_array_equal(got.segments == mine, crop & (labels == theirs))
+    values = got.values()
+    assert abs(values[2]) < 0.02 * values[0], "region 9 is not read"
+    assert values[1] > 0.1 * values[0]

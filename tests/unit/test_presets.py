@@ -1,0 +1,111 @@
+"""Presets: the numbers of the five workflows, each by name."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+import seewhy
+from seewhy import PRESETS, Display, InvalidInput, Lime, Rise
+from seewhy.api import as_method
+from seewhy.settings import to_toml
+
+BLACK = seewhy.Color(value="#000000")
+
+
+def test_the_names() -> None:
+    assert list(PRESETS) == [
+        "lime-default",
+        "lime-lab",
+        "lime-scratch-resnet18",
+        "lime-scratch-resnet50",
+        "rise-lab",
+    ]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_frozen_complete_and_can_be_written_down(name: str) -> None:
+    preset = PRESETS[name]
+
+    with pytest.raises(FrozenInstanceError):
+        preset.targets = "top2"  # type: ignore[misc]
+    assert as_method(preset.method.to_dict()) == preset.method
+    assert Display(**preset.display.to_dict()) == preset.display
+    assert preset.summary
+    assert "\n" not in preset.summary
+    assert to_toml({"method": preset.method.to_dict(), "display": preset.display.to_dict()})
+
+
+def test_lime_default_is_lime_as_it_comes() -> None:
+    preset = PRESETS["lime-default"]
+
+    assert preset.method == Lime(
+        segmentation=seewhy.Quickshift(kernel_size=4, max_dist=200, ratio=0.2, sigma=0),
+        fill="segment-mean",
+        design="bernoulli",
+        keep=0.5,
+        n_samples=1000,
+        kernel=seewhy.Cosine(width=0.25),
+        surrogate=seewhy.Ridge(alpha=1),
+        feature_selection="auto",
+        num_features=100_000,
+        unit="auto",
+    )
+    assert preset.targets == "top5"
+    assert (preset.display.regions, preset.display.sign) == (5, "positive")
+
+
+def test_lime_lab_is_w4() -> None:
+    preset = PRESETS["lime-lab"]
+
+    assert isinstance(preset.method, Lime)
+    assert preset.method.num_features == 100_000
+    assert preset.method.n_samples == 5000
+    assert preset.method.fill == BLACK
+    assert isinstance(preset.method.segmentation, seewhy.Quickshift)
+    assert preset.targets == "top3"
+    assert (preset.display.regions, preset.display.sign, preset.display.hide_rest) == (15, "positive", False)
+
+
+def test_lime_scratch_resnet18_is_w2() -> None:
+    preset = PRESETS["lime-scratch-resnet18"]
+
+    assert isinstance(preset.method, Lime)
+    assert isinstance(preset.method.segmentation, seewhy.Slic)
+    assert preset.method.segmentation.n_segments == 50
+    assert (preset.method.n_samples, preset.method.design, preset.method.keep) == (100, "drop-fraction", 0.8)
+    assert isinstance(preset.method.surrogate, seewhy.Lasso)
+    assert preset.method.kernel == seewhy.InverseL2()
+    assert (preset.display.regions, preset.display.sign) == (7, "both")  # the 7 largest by magnitude
+    assert preset.targets == "top3"
+
+
+def test_lime_scratch_resnet50_is_w3() -> None:
+    preset = PRESETS["lime-scratch-resnet50"]
+
+    assert isinstance(preset.method, Lime)
+    assert isinstance(preset.method.segmentation, seewhy.Slic)
+    assert (preset.method.segmentation.n_segments, preset.method.n_samples) == (20, 500)
+    assert preset.method.fill == BLACK
+    assert preset.method.surrogate == seewhy.Lasso(alpha=0.1)
+    assert isinstance(preset.method.kernel, seewhy.ImageCosine)
+    assert preset.method.unit == "score"
+    assert preset.display.sign == "positive"
+    assert preset.targets == "top3"
+
+
+def test_rise_lab_is_w5() -> None:
+    preset = PRESETS["rise-lab"]
+
+    assert isinstance(preset.method, Rise)
+    assert (preset.method.n_samples, preset.method.grid, preset.method.keep) == (2000, 8, 0.5)
+
+
+def test_a_preset_is_a_start_not_an_end() -> None:
+    changed = PRESETS["lime-lab"].method.replace(n_samples=50)
+
+    assert changed.n_samples == 50
+    assert PRESETS["lime-lab"].method.n_samples == 5000
+    with pytest.raises(InvalidInput, match=r"^Lime.n_samples must be at least 2"):
+        PRESETS["lime-lab"].method.replace(n_samples=0)
