@@ -40,7 +40,7 @@ class Rise(Settings):
     estimator: Annotated[
         Literal["controlled", "centered", "ratio", "reference"],
         setting("how the map is computed from masks and scores"),
-    ] = "centered"
+    ] = "controlled"
     unit: Annotated[
         Literal["auto", "probability", "log-odds", "score"],
         setting("unit of the score that is explained; auto: probability where the model allows it"),
