@@ -82,6 +82,27 @@ class GridMasks:
         table = cells.transpose(0, 2, 1, 3).reshape(len(rows), len(columns))
         return np.asarray(rows.T @ (table @ columns))
 
+    def pooled(self, block: Block, parts: int) -> Floats:
+        """Return every mask averaged over ``parts`` x ``parts`` rectangles, (B, parts * parts), without building it."""
+        shifts = _shifts(block)
+        down = np.matmul(self._down, _pooling(self.height, parts).T)
+        right = np.matmul(self._right, _pooling(self.width, parts).T)
+        cells = block.coalitions.reshape(-1, self.grid, self.grid)
+        across = np.matmul(cells, right[shifts[:, 1]])
+        pooled = np.matmul(down[shifts[:, 0]].transpose(0, 2, 1), across)
+        return np.asarray(pooled.reshape(len(cells), -1))
+
+    def pooled_covariance(self, coefficients: Floats, parts: int, keep: float) -> Floats:
+        """Return Cov(M, c . pooled(M)) as a map (H, W): exact, over random cells and shifts.
+
+        Given the shift a mask is linear in independent cells and its mean is ``keep`` everywhere, so
+        Cov(M(l), M(l')) = keep (1 - keep) K(l_y, l'_y) K(l_x, l'_x), with K the mean over shifts of the products of
+        upsampling weights.
+        """
+        left = _kernel(self._down) @ _pooling(self.height, parts).T
+        right = _kernel(self._right) @ _pooling(self.width, parts).T
+        return np.asarray(keep * (1 - keep) * left @ coefficients.reshape(parts, parts) @ right.T)
+
 
 def _shifts(block: Block) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
     if block.shifts is None:
@@ -99,3 +120,16 @@ def _windows(grid: int, cell: int, length: int) -> Masks:
     # Beyond the last full window no shift below ``cell`` can start.
     windows = sliding_window_view(up.astype(np.float32), length, axis=0)[:cell]
     return np.ascontiguousarray(windows)
+
+
+def _kernel(windows: Masks) -> Floats:
+    """Return (length, length): the mean over shifts of the products of upsampling weights, summed over cells."""
+    rows = windows.reshape(-1, windows.shape[-1]).astype(np.float64)
+    return np.asarray(rows.T @ rows / len(windows))
+
+
+def _pooling(length: int, parts: int) -> Floats:
+    """Return (parts, length): the mean over each of ``parts`` stretches of as equal length as possible."""
+    part = np.arange(length) * parts // length
+    chosen = (part == np.arange(parts)[:, None]).astype(np.float64)
+    return np.asarray(chosen / chosen.sum(axis=1, keepdims=True))

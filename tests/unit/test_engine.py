@@ -726,4 +726,6 @@ def test_scores_cut_at_the_limit_of_log_odds_are_counted(p, cut):
     picture = np.random.default_rng(0).random((8, 8, 3)).astype(np.float32)
     warnings = seewhy.explain(picture, model=certain, method=settings, targets=0).warnings
 
-    assert [w for w in warnings if "were cut" in w] == ([f"{cut} of 32 scores were cut at log-odds of +-12"] if cut else [])
+    assert [w for w in warnings if "were cut" in w] == (
+        [f"{cut} of 32 scores were cut at log-odds of +-12"] if cut else []
+    )

@@ -7,16 +7,30 @@ import numpy as np
 
 from seewhy.designs.bernoulli import Bernoulli
 from seewhy.designs.drop_fraction import DropFraction
+from seewhy.designs.foldover_hadamard import FoldoverHadamard
 from seewhy.designs.grid import ShiftedGrid
 from seewhy.protocols import Design
 from seewhy.scene import Block
 
-DesignName: TypeAlias = Literal["bernoulli", "drop-fraction"]
+DesignName: TypeAlias = Literal["bernoulli", "drop-fraction", "foldover-hadamard"]
 
-DESIGNS: dict[DesignName, Callable[..., Design]] = {"bernoulli": Bernoulli, "drop-fraction": DropFraction}
+DESIGNS: dict[DesignName, Callable[..., Design]] = {
+    "bernoulli": Bernoulli,
+    "drop-fraction": DropFraction,
+    "foldover-hadamard": FoldoverHadamard,
+}
 """Made from the chance ``keep`` that a segment stays."""
 
-__all__ = ["DESIGNS", "Bernoulli", "DesignName", "DropFraction", "ShiftedGrid", "rows", "with_untouched"]
+__all__ = [
+    "DESIGNS",
+    "Bernoulli",
+    "DesignName",
+    "DropFraction",
+    "FoldoverHadamard",
+    "ShiftedGrid",
+    "rows",
+    "with_untouched",
+]
 
 
 def rows(design: Design, d: int, n: int, seed: int, *, skip: int = 0) -> Iterator[Block]:

@@ -14,7 +14,7 @@ from pydantic import model_validator
 
 from seewhy._types import Coalitions, Floats, Segments, Unit
 from seewhy.attribution import SegmentAttribution
-from seewhy.designs import DESIGNS, DesignName, rows, with_untouched
+from seewhy.designs import DESIGNS, DesignName, FoldoverHadamard, rows, with_untouched
 from seewhy.errors import InvalidInput
 from seewhy.fills import FillSetting, SegmentMean, fill_picture
 from seewhy.geometry import View
@@ -86,9 +86,9 @@ class Lime(Settings):
         return SegmentMasks(scene.segments)
 
     def rows(self, masks: MaskMaker, seed: int) -> Iterator[Block]:
-        """Yield ``n_samples`` coalitions, the untouched picture first."""
-        design = DESIGNS[self.design](keep=self.keep)
-        return with_untouched(rows(design, masks.d, self.n_samples, seed))
+        """Yield ``n_samples`` coalitions, the untouched picture first; a balanced design stays as it is."""
+        drawn = rows(DESIGNS[self.design](keep=self.keep), masks.d, self.n_samples, seed)
+        return drawn if self.design == FoldoverHadamard.name else with_untouched(drawn)
 
     def estimate(self, samples: Samples, scene: Scene, target: int, unit: Unit) -> SegmentAttribution:
         """Fit the surrogate to the scores of one class: algorithm 1, from line 6 on."""

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
-from seewhy._types import Segments, Unit
+from seewhy._types import Floats, Segments, Unit
 from seewhy.attribution import MapAttribution
 from seewhy.designs import rows
 from seewhy.designs.grid import ShiftedGrid
@@ -23,6 +23,8 @@ from seewhy.protocols import MaskMaker
 from seewhy.samples import Samples
 from seewhy.scene import Block, Scene
 from seewhy.settings import Settings, setting
+from seewhy.surrogate.cross_validation import cross_validated_ridge
+from seewhy.surrogate.sums import WeightedSums
 
 
 class Rise(Settings):
@@ -36,9 +38,9 @@ class Rise(Settings):
     keep: Annotated[float, setting("chance that a cell is kept (p)", ge=0.01, le=0.99, search=(0.1, 0.9))] = 0.5
     fill: Annotated[FillSetting, setting("what stands where a mask is 0")] = Color(value="black")
     estimator: Annotated[
-        Literal["centered", "ratio", "reference"],
+        Literal["controlled", "centered", "ratio", "reference"],
         setting("how the map is computed from masks and scores"),
-    ] = "centered"
+    ] = "controlled"
     unit: Annotated[
         Literal["auto", "probability", "log-odds", "score"],
         setting("unit of the score that is explained; auto: probability where the model allows it"),
@@ -76,21 +78,54 @@ class Rise(Settings):
         centered
             S = sum((f - mean f) M) / (N p): the same ranking of pixels in the limit, without the noise that the
             level of f adds; 0 means that keeping the pixel changes nothing on average.
+        controlled
+            The limit of centered, from fewer masks: see :meth:`_controlled`.
         """
         scores = samples.target(target, unit)
-        n = len(samples)
-        # A constant score must give exactly zero, so the mean is taken of differences.
-        level = scores[0] + np.mean(scores - scores[0]) if self.estimator == "centered" else 0.0
-        masks, weights = self.masks(scene), scores - level
-        weighted = masks.weighted_sum((block, weights[place]) for place, block in samples.blocks())
-        if self.estimator == "ratio":
-            plain = masks.weighted_sum((block, np.ones(len(block.coalitions))) for _, block in samples.blocks())
-            ratio = np.divide(weighted, plain, out=np.full_like(weighted, scores.mean()), where=plain > 0)
-            return MapAttribution(ratio.astype(np.float32))
-        return MapAttribution((weighted / (n * self.keep)).astype(np.float32))
+        masks = self.masks(scene)
+        return MapAttribution(getattr(self, f"_{self.estimator}")(samples, masks, scores).astype(np.float32))
+
+    def _reference(self, samples: Samples, masks: GridMasks, scores: Floats) -> Floats:
+        return _weighted(samples, masks, scores) / (len(samples) * self.keep)
+
+    def _ratio(self, samples: Samples, masks: GridMasks, scores: Floats) -> Floats:
+        weighted, plain = _weighted(samples, masks, scores), _weighted(samples, masks, np.ones_like(scores))
+        return np.divide(weighted, plain, out=np.full_like(weighted, scores.mean()), where=plain > 0)
+
+    def _centered(self, samples: Samples, masks: GridMasks, scores: Floats) -> Floats:
+        return _weighted(samples, masks, _centered(scores)) / (len(samples) * self.keep)
+
+    def _controlled(self, samples: Samples, masks: GridMasks, scores: Floats) -> Floats:
+        """Take the part of f that is linear in the mask out of the sampling: its covariance is known exactly.
+
+        With phi the mask averaged over grid x grid rectangles and b a ridge of f on phi,
+        S = (Cov_n(f - b phi, M) + Cov(b phi, M)) / p. The first is estimated, the second is in closed form, so
+        only what is not linear in phi adds noise. Any b gives the same limit.
+        """
+        sums = WeightedSums(masks.d, float(scores[0]))
+        for place, block in samples.blocks():
+            phi = masks.pooled(block, self.grid)
+            sums.update(phi, scores[place], np.ones(len(phi)))
+        b = cross_validated_ridge(sums)
+        rest = scores.copy()
+        for place, block in samples.blocks():
+            rest[place] -= masks.pooled(block, self.grid) @ b
+        sampled = _weighted(samples, masks, _centered(rest)) / len(samples)
+        return (sampled + masks.pooled_covariance(b, self.grid, self.keep)) / self.keep
 
     def warnings(self, samples: Samples) -> Iterator[str]:
         """Yield what a reader of the result must know."""
         cells = samples.d
         if len(samples) < cells:
             yield f"{len(samples)} masks for {cells} grid cells: the map is mostly noise, ask for more masks"
+
+
+def _weighted(samples: Samples, masks: GridMasks, weights: Floats) -> Floats:
+    """Return sum_i weights_i M_i, (h, w)."""
+    return masks.weighted_sum((block, weights[place]) for place, block in samples.blocks())
+
+
+def _centered(scores: Floats) -> Floats:
+    """Return the scores less their mean; a constant score gives exactly zero."""
+    away = scores - scores[0]
+    return np.asarray(away - away.mean())

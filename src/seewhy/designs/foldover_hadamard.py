@@ -1,0 +1,49 @@
+"""Randomized foldover Hadamard blocks: balanced coalitions whose main effects do not disturb each other.
+
+A block is [Z; 1 - Z], with Z from random columns of a Hadamard matrix under random signs. Each row is exactly
+Bernoulli(1/2)^d, so estimators keep the limit they have with coin flips. Inside a block the columns are exactly
+orthogonal, and what a coalition and its complement have in common (all effects of even order) cancels.
+
+Sources: Box and Wilson (1951), doi:10.1111/j.2517-6161.1951.tb00067.x (foldover); Plackett and Burman (1946),
+doi:10.1093/biomet/33.4.305. The random signs and columns are what makes the rows unbiased.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from seewhy.designs.hadamard import hadamard_at_least
+from seewhy.errors import InvalidInput
+from seewhy.randomness import generator
+from seewhy.scene import Block
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldoverHadamard:
+    """Pairs of a coalition and its complement, from a Hadamard matrix of the next order above d; keep is 1/2."""
+
+    name: ClassVar[str] = "foldover-hadamard"
+    keep: float = 0.5
+
+    def blocks(self, d: int, seed: int) -> Iterator[Block]:
+        """Yield blocks (2m, d), m the next Hadamard order above d, pairs side by side, without end.
+
+        Raises
+        ------
+        InvalidInput
+            ``keep`` is not 1/2.
+        """
+        if self.keep != 0.5:
+            raise InvalidInput(f"keep must be 0.5 with design='foldover-hadamard', got {self.keep:g}")
+        matrix = hadamard_at_least(d + 1)
+        m = len(matrix)
+        index = 0
+        while True:
+            rng = generator(seed, "design", index)
+            columns = 1 + rng.permutation(m - 1)[:d]  # the first column is constant
+            signs = rng.choice(np.array([-1, 1], dtype=np.int8), size=d)
+            kept = matrix[rng.permutation(m)][:, columns] * signs > 0
+            yield Block(np.stack([kept, ~kept], axis=1).reshape(2 * m, d))
+            index += 1
