@@ -472,7 +472,7 @@ HEADER = {
     "view missing": {"view": None},
     "view of another photo": {"view": View.identity(H, W + 1).to_dict()},
     "view between the pixels": {"view": View((H, W), (H * 8, W * 8), 5, 5, 1, 1).to_dict()},
-    "view too large": {"view": View((H, W), (10**6, 10**6), 0, 0, H, W).to_dict()},
+    "view too large": {"view": View((H, W), (20_000, 20_000), 410, 300, H, W).to_dict()},
     "view elsewhere": {"view": View.identity(H, W).to_dict() | {"top": 500}},
     "model classes": {"model_classes": 0},
     "fingerprint": {"fingerprint": None},
@@ -488,6 +488,73 @@ def test_a_header_that_says_something_else_is_refused(files, method, change, tmp
     arrays.pop(changes.pop("-", None), None)
 
     check_refused(tmp_path, closed(header | changes, arrays))
+
+
+def test_a_view_that_shows_nothing_of_the_photo_is_refused(files, tmp_path):
+    header, arrays = opened(files["rise"])
+    arrays["shifts"] *= 0
+    between = View((H, W), (16 * H, 16 * W), 9, 9, 14, 14)  # pixels of the photo have their centers at 8, 24, ...
+
+    check_refused(tmp_path, closed(header | {"view": between.to_dict()}, arrays))
+
+    seen = View((H, W), (16 * H, 16 * W), 9, 9, 16, 16)
+    (tmp_path / "seen").write_bytes(closed(header | {"view": seen.to_dict()}, arrays))
+    assert seewhy.load(tmp_path / "seen").seen.sum() == 1
+
+
+@pytest.mark.parametrize("method", ["lime", "rise"])
+def test_classes_must_be_different_ones_of_the_model(files, method, tmp_path):
+    header, arrays = opened(files[method])
+    first, second, other = header["classes"]
+    assert {first, second} == {target["index"] for target in header["targets"]}
+
+    for classes in ([first, second, 3], [first, second, first], [first, other, first]):
+        check_refused(tmp_path, closed(header | {"classes": classes}, arrays))
+
+
+@pytest.mark.parametrize("method", ["lime", "rise"])
+@pytest.mark.parametrize("change", [{"index": 9}, {"unit": "odds"}, {"unit": None}, {"label": 3}, {"score": "0.3"}])
+def test_a_target_that_says_something_else_is_refused(files, method, change, tmp_path):
+    header, arrays = opened(files[method])
+    one, two = header["targets"]
+
+    check_refused(tmp_path, closed(header | {"targets": [one, two | change]}, arrays))
+
+
+@pytest.mark.parametrize("name", ["intercept", "r2"])
+@pytest.mark.parametrize("value", ["0.5", float("nan"), [1.0]])
+def test_a_fit_that_is_no_number_is_refused(files, name, value, tmp_path):
+    header, arrays = opened(files["lime"])
+    one, two = header["targets"]
+
+    check_refused(tmp_path, closed(header | {"targets": [one | {name: value}, two]}, arrays))
+
+
+def test_a_fit_without_an_intercept_is_refused(files, tmp_path):
+    header, arrays = opened(files["lime"])
+    targets = [{key: value for key, value in target.items() if key != "intercept"} for target in header["targets"]]
+
+    check_refused(tmp_path, closed(header | {"targets": targets}, arrays))
+
+
+def test_a_unit_that_the_kind_of_score_does_not_allow_is_refused(tmp_path):
+    for method in (LIME, RISE):
+        plain = run(method, logits).save(tmp_path / "plain").read_bytes()
+        header, arrays = opened(plain)
+        (target,) = header["targets"]
+        assert target["unit"] == "score"
+
+        check_refused(tmp_path, closed(header | {"targets": [target | {"unit": "probability"}]}, arrays))
+
+
+def test_the_settings_of_another_method_are_refused(tmp_path):
+    squares = LIME.replace(segmentation=seewhy.Grid(rows=4, columns=4))  # as many segments as RISE has cells
+    files = {method.name: run(method).save(tmp_path / method.name).read_bytes() for method in (squares, RISE)}
+
+    for one, other in (("lime", "rise"), ("rise", "lime")):
+        header, arrays = opened(files[one])
+        settings = opened(files[other])[0]["settings"]
+        check_refused(tmp_path, closed(header | {"settings": settings}, arrays))
 
 
 def test_segments_of_another_view_are_refused(files, tmp_path):
