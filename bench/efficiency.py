@@ -72,12 +72,14 @@ def lime(photo: Path, long: int) -> None:
 
 def rise(photo: Path, long: int) -> None:
     one, two = (seewhy.explain(photo, method=seewhy.Rise(n_samples=long), seed=seed) for seed in (1, 2))
-    truth = (answer(one, one.samples) + answer(two, two.samples)) / 2
+    folded = seewhy.explain(photo, method=seewhy.Rise(n_samples=long, design="foldover-hadamard"), seed=3)
+    truth = sum(answer(run, run.samples) for run in (one, two, folded)) / 3
     names = ("reference", "ratio", "centered", "controlled")
     rows = {
         f"{name} (the paper)" if name == "reference" else name: [error(one, truth, n, estimator=name) for n in SIZES]
         for name in names
     }
+    rows["controlled, foldover-hadamard"] = [error(folded, truth, n) for n in SIZES]
     table(f"RISE, {photo.name}, 8 x 8 cells", rows)
 
 

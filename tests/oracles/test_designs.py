@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from seewhy.designs import DESIGNS, Bernoulli, DropFraction, FoldoverHadamard, rows
+from seewhy.designs import DESIGNS, Bernoulli, DropFraction, FoldoverGrid, FoldoverHadamard, rows
 from seewhy.designs.hadamard import hadamard_at_least
 from seewhy.errors import InvalidInput
 
@@ -146,3 +146,19 @@ def test_near_n_equal_2d_the_foldover_does_not_fall_into_the_trap_of_plain_pairs
 
     assert error(foldover) < 0.25 * error(pair)
     assert error(foldover) < 0.5 * error(coins)
+
+
+def test_a_foldover_grid_shares_one_shift_in_each_pair_and_no_more():
+    cell = (7, 5)
+    drawn = list(islice(FoldoverGrid(keep=0.5, cell=cell).blocks(36, 0), 40))
+    z = np.concatenate([block.coalitions for block in drawn])
+    shifts = np.concatenate([block.shifts for block in drawn])
+
+    assert np.array_equal(z[0::2], ~z[1::2])
+    assert np.array_equal(shifts[0::2], shifts[1::2])
+    counts = np.zeros(cell)
+    np.add.at(counts, (shifts[0::2, 0], shifts[0::2, 1]), 1)
+    expected = len(z) / 2 / counts.size
+    assert counts.min() > expected - 5 * np.sqrt(expected)
+    assert counts.max() < expected + 5 * np.sqrt(expected)
+    assert len(np.unique(shifts[0 : len(drawn[0].coalitions) : 2], axis=0)) > 10

@@ -15,7 +15,7 @@ from seewhy.surrogate.sums import WeightedSums
 HEIGHT, WIDTH, GRID, KEEP = 5, 6, 2, 0.3
 
 
-def every_mask():
+def every_mask(keep=KEEP):
     """All 16 grids at all shifts, with their probabilities."""
     maker = GridMasks(HEIGHT, WIDTH, GRID)
     shifts = list(product(range(maker.cell[0]), range(maker.cell[1])))
@@ -23,7 +23,7 @@ def every_mask():
     cells = np.array([row[0] for row in rows])
     block = Block(cells, np.array([row[1] for row in rows], dtype=np.int32))
     kept = cells.sum(axis=1)
-    return maker, block, KEEP**kept * (1 - KEEP) ** (GRID * GRID - kept) / len(shifts)
+    return maker, block, keep**kept * (1 - keep) ** (GRID * GRID - kept) / len(shifts)
 
 
 def pooled_by_hand(masks):
@@ -55,13 +55,14 @@ def nonlinear(batch):
     return np.stack([1 / (1 + np.exp(-4 * (a * b + c - 0.7)))], axis=1)
 
 
-def test_the_limit_is_that_of_rise():
+@pytest.mark.parametrize(("design", "keep"), [("bernoulli", KEEP), ("foldover-hadamard", 0.5)])
+def test_the_limit_is_that_of_rise(design, keep):
     """S = E[f M] / p - E f, enumerated; a long run must lie within its own error of it."""
-    maker, block, chance = every_mask()
+    maker, block, chance = every_mask(keep)
     masks = maker(block).astype(float)
     f = nonlinear(masks[..., None])[:, 0].astype(float)
-    exact = np.einsum("n,n,nhw->hw", chance, f - chance @ f, masks) / KEEP
-    rise = seewhy.Rise(n_samples=4000, grid=GRID, keep=KEEP, estimator="controlled")
+    exact = np.einsum("n,n,nhw->hw", chance, f - chance @ f, masks) / keep
+    rise = seewhy.Rise(n_samples=4000, grid=GRID, design=design, keep=keep, estimator="controlled")
     white = np.ones((HEIGHT, WIDTH, 1), np.float32)
 
     maps = np.stack([seewhy.explain(white, model=nonlinear, method=rise, seed=s).heatmap() for s in range(12)])

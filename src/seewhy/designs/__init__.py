@@ -1,4 +1,4 @@
-"""Designs say which coalitions are asked. One file each; ``DESIGNS`` lists those over segments."""
+"""Designs say which coalitions are asked. ``DESIGNS`` lists those over segments, ``GRID_DESIGNS`` RISE's."""
 
 from collections.abc import Callable, Iterator
 from typing import Literal, TypeAlias
@@ -8,7 +8,7 @@ import numpy as np
 from seewhy.designs.bernoulli import Bernoulli
 from seewhy.designs.drop_fraction import DropFraction
 from seewhy.designs.foldover_hadamard import FoldoverHadamard
-from seewhy.designs.grid import ShiftedGrid
+from seewhy.designs.grid import FoldoverGrid, ShiftedGrid
 from seewhy.protocols import Design
 from seewhy.scene import Block
 
@@ -21,12 +21,23 @@ DESIGNS: dict[DesignName, Callable[..., Design]] = {
 }
 """Made from the chance ``keep`` that a segment stays."""
 
+GridDesignName: TypeAlias = Literal["bernoulli", "foldover-hadamard"]
+
+GRID_DESIGNS: dict[GridDesignName, Callable[..., Design]] = {
+    "bernoulli": ShiftedGrid,
+    "foldover-hadamard": FoldoverGrid,
+}
+"""Made from ``keep`` and the size of a ``cell`` in pixels."""
+
 __all__ = [
     "DESIGNS",
+    "GRID_DESIGNS",
     "Bernoulli",
     "DesignName",
     "DropFraction",
+    "FoldoverGrid",
     "FoldoverHadamard",
+    "GridDesignName",
     "ShiftedGrid",
     "rows",
     "with_untouched",

@@ -12,8 +12,7 @@ import numpy as np
 
 from seewhy._types import Floats, Segments, Unit
 from seewhy.attribution import MapAttribution
-from seewhy.designs import rows
-from seewhy.designs.grid import ShiftedGrid
+from seewhy.designs import GRID_DESIGNS, GridDesignName, rows
 from seewhy.errors import InvalidInput
 from seewhy.fills import Color, FillSetting, fill_picture
 from seewhy.geometry import View
@@ -35,6 +34,7 @@ class Rise(Settings):
     name: Literal["rise"] = "rise"
     n_samples: Annotated[int, setting("masks drawn (N)", ge=2, le=10_000_000, search=(200, 8000), log=True)] = 2000
     grid: Annotated[int, setting("cells along each side (s)", ge=2, le=64, search=(4, 16))] = 8
+    design: Annotated[GridDesignName, setting("how grids are drawn")] = "bernoulli"
     keep: Annotated[float, setting("chance that a cell is kept (p)", ge=0.01, le=0.99, search=(0.1, 0.9))] = 0.5
     fill: Annotated[FillSetting, setting("what stands where a mask is 0")] = Color(value="black")
     estimator: Annotated[
@@ -66,7 +66,8 @@ class Rise(Settings):
         """Yield ``n_samples`` grids with their shifts."""
         if not isinstance(masks, GridMasks):
             raise InvalidInput("Rise needs grid masks")
-        return rows(ShiftedGrid(keep=self.keep, cell=masks.cell), masks.d, self.n_samples, seed)
+        design = GRID_DESIGNS[self.design](keep=self.keep, cell=masks.cell)
+        return rows(design, masks.d, self.n_samples, seed)
 
     def estimate(self, samples: Samples, scene: Scene, target: int, unit: Unit) -> MapAttribution:
         """Compute the map S of one class from scores f and masks M, N masks kept with chance p.
