@@ -78,6 +78,8 @@ def check_points_at_each(got, d):
         values = got.values(k)
         assert int(np.argmax(values)) == k
         assert values[k] > 2 * np.delete(np.abs(values), k).max()
+        assert got.top(1, target=k)[0].segment == k
+        np.testing.assert_array_equal(got.region(1, target=k), got.segments == k)
 
 
 def test_every_name_there_is_has_a_member_here():
@@ -396,6 +398,10 @@ def test_through_a_crop_the_region_lands_at_its_place_on_the_original_photo(meth
     else:
         peak = got.to_dict()["targets"][0]["map"]["peak"]
         assert (peak["y"], peak["x"]) == (y, x)
+        strongest = got.region(share=0.1)
+        assert not strongest[~seen].any()
+        assert strongest.sum() == pytest.approx(0.1 * seen.sum(), rel=0.05)
+        assert got.heatmap()[strongest].min() >= got.heatmap()[seen & ~strongest].max()
 
 
 def test_a_label_map_drawn_on_the_photo_lands_there_again_through_a_crop():

@@ -155,3 +155,5 @@ def test_explain_weighs_its_samples_by_the_kernel_of_its_own_pictures(kernel, fi
     expected = Ridge(alpha=0.5).fit(x, got.samples.target(0, "score"), sample_weight=weights)
     np.testing.assert_allclose(got.values(), expected.coef_, atol=1e-6)
     assert got.attributions[0].intercept == pytest.approx(expected.intercept_, abs=1e-6)
+    assert got.attributions[0].prediction == pytest.approx(expected.predict(np.ones((1, 6)))[0], abs=1e-6)
+    assert got.attributions[0].prediction != pytest.approx(got.attributions[0].intercept, abs=1e-3)

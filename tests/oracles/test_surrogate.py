@@ -209,6 +209,15 @@ def test_segments_that_change_together_share_evenly(surrogate):
     assert found.coef[4] == pytest.approx(found.coef[2], abs=1e-9)
 
 
+def test_lasso_on_segments_that_nearly_always_change_together():
+    x, y, weights = draw(16, n=2000)
+    x[:, 4] = x[:, 2] ^ (np.arange(2000) % 250 == 3)
+    y = y + 3 * x[:, 4]
+    regressor = linear_model.Lasso(alpha=0.001, tol=1e-12, max_iter=100_000)
+
+    check_equal(ours(Lasso(alpha=0.001), x, y, weights), lime_fit(x, y, weights, regressor), 1e-6)
+
+
 @pytest.mark.parametrize("how", ["none", *SELECTIONS])
 @pytest.mark.parametrize(
     "surrogate",

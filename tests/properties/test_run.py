@@ -206,12 +206,13 @@ def test_a_constant_added_to_the_model_leaves_the_centered_map_and_raises_the_ra
     def maps(c):
         return [
             run(RISE.replace(estimator=name), lambda batch: steps(batch) + c, targets=1).heatmap()
-            for name in ("centered", "ratio")
+            for name in ("centered", "ratio", "controlled")
         ]
 
-    (centered, ratio), (centered_up, ratio_up) = maps(0.0), maps(constant)
+    (centered, ratio, controlled), (centered_up, ratio_up, controlled_up) = maps(0.0), maps(constant)
 
     np.testing.assert_allclose(centered_up, centered, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(controlled_up, controlled, rtol=0, atol=1e-6)
     np.testing.assert_allclose(ratio_up, ratio + constant, rtol=0, atol=1e-5)
     assert np.ptp(centered) > 0.01
 

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seewhy
-from seewhy.designs import Bernoulli, DropFraction, ShiftedGrid, rows, with_untouched
+from seewhy.designs import Bernoulli, DropFraction, FoldoverHadamard, ShiftedGrid, rows, with_untouched
 from seewhy.errors import InvalidInput
 
 ALL = [Bernoulli(keep=0.3), DropFraction(keep=0.3), ShiftedGrid(keep=0.3, cell=(5, 9))]
+BALANCED = FoldoverHadamard()
 EVERY = pytest.mark.parametrize("design", ALL, ids=lambda design: design.name)
 
 
@@ -74,7 +75,7 @@ def test_shifts_stay_within_one_cell():
     assert abs(np.corrcoef(shifts.T)[0, 1]) < 0.07
 
 
-@EVERY
+@pytest.mark.parametrize("design", [*ALL, BALANCED], ids=lambda design: design.name)
 @settings(max_examples=25, deadline=None)
 @given(n=st.integers(1, 300), skip=st.integers(0, 320), seed=st.integers(0, 2**40))
 def test_a_run_taken_up_again_goes_on_where_it_was_left(design, n, skip, seed):
@@ -86,7 +87,7 @@ def test_a_run_taken_up_again_goes_on_where_it_was_left(design, n, skip, seed):
     np.testing.assert_array_equal(drawn(design, n=n + 77, seed=seed)[:n], whole)
 
 
-@EVERY
+@pytest.mark.parametrize("design", [*ALL, BALANCED], ids=lambda design: design.name)
 def test_each_seed_draws_its_own(design):
     first = [next(design.blocks(40, seed)).coalitions.tobytes() for seed in range(20)]
 
@@ -113,3 +114,21 @@ def test_lime_asks_for_the_untouched_picture_first_and_keeps_as_many_as_asked():
     assert kept[0].all()
     assert kept[1:].mean() == pytest.approx(0.8, abs=0.02)
     assert got.samples.scores[0, 0] == pytest.approx(picture.mean() / 255, abs=1e-5)
+
+
+def test_a_balanced_design_reaches_the_model_as_it_was_drawn():
+    picture = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+    calls = []
+
+    def model(batch):
+        calls.append(len(batch))
+        return batch.mean(axis=(1, 2, 3))
+
+    method = seewhy.Lime(segmentation=seewhy.Grid(rows=5, columns=5), design="foldover-hadamard", n_samples=150)
+
+    got = seewhy.explain(picture, model=model, method=method, seed=4)
+
+    np.testing.assert_array_equal(
+        got.samples.block(slice(None)).coalitions, drawn(FoldoverHadamard(), d=25, n=150, seed=4)
+    )
+    assert sum(calls) == got.n_evaluations == 151  # and the untouched picture
