@@ -30,6 +30,8 @@ class MapAttribution:
 
     heatmap: Heatmap
     """(h, w)"""
+    level: float = 0.0
+    """Value of a pixel that changes nothing: 0, or the mean score where the map holds scores. Pictures start there."""
 
 
 Attribution: TypeAlias = SegmentAttribution | MapAttribution

@@ -112,6 +112,15 @@ class Explanation:
         segments = self._segments()
         return np.append(found.values, 0.0).astype(np.float32)[segments]  # -1, not seen, takes the last
 
+    def changes(self, target: int = 0) -> Heatmap:
+        """Return what pictures show, (H, W): the heat map less the value of a pixel that changes nothing.
+
+        The same as :meth:`heatmap` but for RISE's ``reference`` and ``ratio`` maps, which hold scores.
+        """
+        found, heatmap = self._attribution(target), self.heatmap(target)
+        level = found.level if isinstance(found, MapAttribution) else 0.0
+        return np.where(self.seen, heatmap - level, 0).astype(np.float32) if level else heatmap
+
     def top(self, n: int = 5, *, target: int = 0, sign: Sign = "auto") -> list[Region]:
         """Return the ``n`` strongest segments, strongest first, with value, area and box on the photo."""
         chosen = regions.strongest(self.values(target), _count(n), _sign(sign))
@@ -173,7 +182,7 @@ class Explanation:
         masks = self.method.masks(self.scene)(self.samples.block(place))
         mixed = self.scene.fill + masks[..., None] * (self.scene.pixels - self.scene.fill)
         return examples_figure(
-            mixed,
+            _three_channels(mixed),
             masks,
             self.samples.target(shown.index, shown.unit)[place],
             unit=shown.unit,
@@ -301,7 +310,7 @@ class Explanation:
             index=target.index,
             score=target.score,
             unit=target.unit,
-            heatmap=self.heatmap(i),
+            heatmap=self.changes(i),
             segments=self.segments,
             values=None if linear is None else linear.values,
             chosen=tuple(int(k) for k in chosen),
@@ -312,6 +321,11 @@ class Explanation:
             r2=None if linear is None else linear.r2,
             prediction=None if linear is None else linear.prediction,
         )
+
+
+def _three_channels(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return pictures (m, h, w, C) as color: the first three channels, or the first one as gray, as for photos."""
+    return pictures[..., :3] if pictures.shape[-1] >= 3 else pictures[..., :1].repeat(3, axis=-1)
 
 
 def _count(n: object) -> int:

@@ -48,7 +48,7 @@ class Writer:
         seen = None if explanation.view.whole else explanation.seen
         for i, target in enumerate(explanation.targets):
             tag = "" if i == 0 else f".{target.index}"
-            heatmap = explanation.heatmap(i)
+            heatmap = explanation.changes(i)
             painted = heat_over(explanation.image.rgb8(), heatmap, float(np.abs(heatmap).max()), seen)
             region = explanation.region(
                 display.regions,

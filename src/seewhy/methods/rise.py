@@ -84,7 +84,9 @@ class Rise(Settings):
         """
         scores = samples.target(target, unit)
         masks = self.masks(scene)
-        return MapAttribution(getattr(self, f"_{self.estimator}")(samples, masks, scores).astype(np.float32))
+        heatmap = getattr(self, f"_{self.estimator}")(samples, masks, scores).astype(np.float32)
+        level = float(scores.mean()) if self.estimator in {"ratio", "reference"} else 0.0
+        return MapAttribution(heatmap, level)
 
     def _reference(self, samples: Samples, masks: GridMasks, scores: Floats) -> Floats:
         return _weighted(samples, masks, scores) / (len(samples) * self.keep)

@@ -25,10 +25,9 @@ _FOOT = 0.25
 """Inches below the chart for its explanation."""
 
 _WORDS = 9.5
-_MAX_BARS = 12
+_MAX_BARS = 15
 _DIGIT = 0.089
 """Inches of a bold digit at the size of the words."""
-_SILENT = "no region changes the score"
 
 
 class Box(NamedTuple):
@@ -113,7 +112,7 @@ def regions_panel(
     what = f"{count} chosen regions" if count > 1 else "chosen region"
     caption(page, box, f"{what} alone" if hide_rest else what)
     axes = page.picture(*_below(box), _regions(photo, seen, target, hide_rest=hide_rest))
-    words = _SILENT if target.limit == 0 else "no region chosen"
+    words = _silent(target) if target.limit == 0 else "no region chosen"
     if target.limit == 0 or not target.region.any():
         frame = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": unit_rgb(FAINT)}
         text = "\n".join(wrapped(words, min(box.width - 0.4, 1.6), 11, 3))
@@ -156,7 +155,7 @@ def bars_panel(page: Page, box: Box, target: TargetPanel) -> None:
     room = int((box.height - CAPTION - _FOOT) / BAR + 1e-6)
     ids = target.strongest(min(_MAX_BARS, room))
     if target.limit == 0 or not ids:
-        caption(page, box, _SILENT)
+        caption(page, box, _silent(target))
         return
     caption(page, box, target.effect)
     _bars(page, Box(box.left, box.top + CAPTION, box.width, len(ids) * BAR), target, ids)
@@ -234,3 +233,9 @@ def _scale(page: Page, box: Box, target: TargetPanel) -> None:
     page.text(box.left, top + 0.17, "contradicts", 9, color=low)
     page.text(right, top + 0.17, "supports", 9, color=high, ha="right")
     page.text(middle, top + 0.34, target.effect, 9, color=unit_rgb(FAINT), ha="center")
+
+
+def _silent(target: TargetPanel) -> str:
+    """Say why nothing stands out: the scores never changed, or the surrogate shrank what they did to zero."""
+    shrunk = target.values is not None and target.r2 is not None
+    return "the surrogate gives every segment 0" if shrunk else "no region changes the score"

@@ -44,7 +44,7 @@ class Quickshift(Settings):
             max_dist=self.max_dist,
             sigma=self.sigma,
             convert2lab=color,
-            rng=seed,
+            rng=seed % 2**31,  # scikit-image takes no more
             channel_axis=-1,
         )
         return np.asarray(found, dtype=np.int32)
