@@ -206,7 +206,7 @@ class Explanation:
     # --- written -----------------------------------------------------------------------------------------
 
     def to_dict(self) -> JsonObject:
-        """Return the result as plain JSON values: what ``seewhy explain --json`` prints."""
+        """Return the result as plain JSON values: what ``seewhy explain --json`` prints, there with its ``files``."""
         return {
             "image": self.image.name,
             "model": self.model.name,
