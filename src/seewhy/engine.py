@@ -11,7 +11,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TypeVar
 
 import numpy as np
 
@@ -20,8 +19,6 @@ from seewhy.errors import ModelError
 from seewhy.protocols import MaskMaker, Model
 from seewhy.scene import Block, Scene
 
-Progress = Callable[[int, int], None]
-"""Called with the pictures scored so far and the pictures in all."""
 Cancel = Callable[[], bool]
 """Asked between batches; True stops the run and keeps what there is."""
 
@@ -29,8 +26,6 @@ _BATCH_BYTES = 32_000_000
 _LARGEST_BATCH = 64
 
 _ONE_EACH = "must give one answer for every batch"
-
-T = TypeVar("T")
 
 
 @dataclass
