@@ -17,7 +17,7 @@ import numpy as np
 from seewhy._types import Batch, Masks, Scores
 from seewhy.errors import ModelError
 from seewhy.protocols import MaskMaker, Model
-from seewhy.scene import Block, Scene
+from seewhy.scene import Block, Scene, cut, join
 
 Cancel = Callable[[], bool]
 """Asked between batches; True stops the run and keeps what there is."""
@@ -190,20 +190,11 @@ def _rebatch(blocks: Iterable[Block], size: int) -> Iterator[Block]:
         held.append(block)
         rows += len(block.coalitions)
         while rows >= size:
-            joined = _join(held)
-            yield _cut(joined, slice(0, size))
-            held, rows = [_cut(joined, slice(size, None))], rows - size
+            joined = join(held)
+            yield cut(joined, slice(0, size))
+            held, rows = [cut(joined, slice(size, None))], rows - size
     if rows:
-        yield _join(held)
-
-
-def _join(blocks: list[Block]) -> Block:
-    shifts = [block.shifts for block in blocks if block.shifts is not None]
-    return Block(np.concatenate([b.coalitions for b in blocks]), np.concatenate(shifts) if shifts else None)
-
-
-def _cut(block: Block, place: slice) -> Block:
-    return Block(block.coalitions[place], None if block.shifts is None else block.shifts[place])
+        yield join(held)
 
 
 def _check(scores: Scores, expected: int, classes: int | None, done: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -11,23 +11,30 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy import regions, result_file
+from seewhy import record, regions, result_file
 from seewhy._types import Floats, Heatmap, JsonObject, Segments, Sign
-from seewhy.attribution import Attribution, MapAttribution, SegmentAttribution
+from seewhy._version import __version__
+from seewhy.attribution import Attribution, MapAttribution
 from seewhy.display import Display
+from seewhy.engine import Cancel
 from seewhy.errors import InvalidInput
+from seewhy.figures import example_figure, figure
 from seewhy.geometry import View
-from seewhy.images import Image, to_bytes
-from seewhy.protocols import Method
+from seewhy.images import Image
+from seewhy.progress import Report, reporting
+from seewhy.protocols import Method, Model
 from seewhy.regions import Region
+from seewhy.remarks import predictions, remarks
+from seewhy.run import Asker, Outcome, Run, Subject, evaluations
 from seewhy.samples import Samples
 from seewhy.scene import Scene
-from seewhy.targets import Prediction, Target
+from seewhy.settings import whole_number
+from seewhy.side_by_side import SideBySide, side_by_side
+from seewhy.stopping import AMOUNT, Stop
+from seewhy.targets import Prediction, Target, Targets, resolve_targets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from seewhy.render import TargetPanel
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,10 @@ class ModelFacts:
     fingerprint: str
     kind: str
     classes: int
+    labels: tuple[str, ...] | None
+    """Names of the kept classes, in their order; None where the model has none."""
+    notes: tuple[str, ...] = ()
+    """What had to be assumed about it."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -63,14 +74,39 @@ class Explanation:
     attributions: tuple[Attribution, ...] = field(repr=False)
     n_evaluations: int
     """Pictures sent to the model."""
-    complete: bool = True
-    """False if the run was stopped before all samples were scored."""
+    stop: Stop
+    """Why the run ended."""
     warnings: tuple[str, ...] = ()
-    version: str = ""
+    version: str = __version__
     seconds: float | None = None
     """Time of the run; not kept in files."""
     seconds_model: float | None = None
     """Part of it that the model took."""
+    black_box: Model | None = field(default=None, repr=False)
+    """The model itself, to go on with; not kept in files."""
+
+    @classmethod
+    def of(
+        cls, subject: Subject, model: ModelFacts, samples: Samples, targets: tuple[Target, ...], stop: Stop, **more: Any
+    ) -> Explanation:
+        """Read an explanation out of samples, for targets whose unit and score are known."""
+        method, scene = subject.method, subject.scene
+        found = cls(
+            image=subject.image,
+            view=subject.view,
+            method=method,
+            model=model,
+            seed=subject.seed,
+            scene_segments=scene.segments,
+            samples=samples,
+            predictions=predictions(samples, model.labels),
+            targets=targets,
+            attributions=tuple(method.estimate(samples, scene, one.scores(samples.answers)) for one in targets),
+            n_evaluations=evaluations(samples),
+            stop=stop,
+            **more,
+        )
+        return replace(found, warnings=tuple(remarks(found)))
 
     # --- on the photo ------------------------------------------------------------------------------------
 
@@ -121,10 +157,40 @@ class Explanation:
         level = found.level if isinstance(found, MapAttribution) else 0.0
         return np.where(self.seen, heatmap - level, 0).astype(np.float32) if level else heatmap
 
+    def standard_error(self, target: int = 0) -> Heatmap | None:
+        """Return the standard error of the heat map (H, W) on the photo; None where the samples do not tell."""
+        found = self._attribution(target)
+        if found.se is None:
+            return None
+        if isinstance(found, MapAttribution):
+            return self.view.map_to_photo(np.asarray(found.se, dtype=np.float32))
+        return np.append(found.se, 0.0).astype(np.float32)[self._segments()]
+
+    def interval(self, target: int = 0, *, simultaneous: bool = False) -> tuple[Floats, Floats]:
+        """Return the ends of the 95 % intervals: (d,) for segments, (H, W) for maps.
+
+        ``simultaneous``: intervals of segments that all hold at once with 95 %.
+
+        Raises
+        ------
+        InvalidInput
+            There are too few samples to tell, or simultaneous intervals of a map are asked for.
+        """
+        found, se = self._attribution(target), self.standard_error(target)
+        if se is None or found.se is None:
+            raise InvalidInput(f"{len(self.samples)} samples are too few for intervals; ask for more with continue_()")
+        if isinstance(found, MapAttribution):
+            if simultaneous:
+                raise InvalidInput("simultaneous intervals need segments, and this is a map")
+            heatmap = self.heatmap(target).astype(np.float64)
+            return heatmap - found.reach * se, heatmap + found.reach * se
+        reach = (found.simultaneous if simultaneous else found.reach) * found.se
+        return found.values - reach, found.values + reach
+
     def top(self, n: int = 5, *, target: int = 0, sign: Sign = "auto") -> list[Region]:
         """Return the ``n`` strongest segments, strongest first, with value, area and box on the photo."""
         chosen = regions.strongest(self.values(target), _count(n), _sign(sign))
-        known = self._regions(target)
+        known = self.regions(target)
         return [known[i] for i in chosen]
 
     def region(
@@ -152,6 +218,10 @@ class Explanation:
             raise InvalidInput(f"share must be above 0, at most 1, got {share}")
         return regions.strongest_pixels(self.heatmap(target), self.seen, limit, _sign(sign))
 
+    def regions(self, target: int = 0) -> list[Region]:
+        """Return every segment in order of its id, with value, area and box on the photo."""
+        return regions.describe(self._segments(), self.values(target))
+
     # --- shown -------------------------------------------------------------------------------------------
 
     def plot(self, **display: Any) -> Figure:
@@ -159,36 +229,11 @@ class Explanation:
 
         ``display`` takes the settings of :class:`seewhy.Display`: ``regions``, ``share``, ``sign``, ``hide_rest``.
         """
-        from seewhy.render import explanation_figure
-
-        chosen = Display(**display)
-        return explanation_figure(
-            self.image.rgb8(),
-            self.seen,
-            [self._panel(i, chosen) for i in range(len(self.targets))],
-            title=f"{self.method.name.upper()} · {self.model.name} · {self.n_evaluations} evaluations",
-            subtitle=self.image.name,
-            hide_rest=chosen.hide_rest,
-            notes=self.warnings,
-        )
+        return figure(self, Display(**display))
 
     def plot_examples(self, n: int = 6, *, target: int = 0) -> Figure:
         """Return a figure of ``n`` example masks and masked pictures with their scores."""
-        from seewhy.render import examples_figure
-
-        shown = self._target(target)
-        first = 1 if self.samples.d > 1 and bool(self.samples.block(slice(0, 1)).coalitions.all()) else 0
-        place = slice(first, min(first + _count(n), len(self.samples)))
-        masks = self.method.masks(self.scene)(self.samples.block(place))
-        mixed = self.scene.fill + masks[..., None] * (self.scene.pixels - self.scene.fill)
-        return examples_figure(
-            _three_channels(mixed),
-            masks,
-            self.samples.target(shown.index, shown.unit)[place],
-            unit=shown.unit,
-            label=shown.label,
-            title=f"Masked pictures that {self.model.name} scored",
-        )
+        return example_figure(self, _count(n), self._target(target))
 
     def _repr_png_(self) -> bytes:
         from seewhy.render.png import NOTEBOOK_DPI, figure_png
@@ -203,26 +248,119 @@ class Explanation:
             f"({self.model.name}, {self.n_evaluations} evaluations{state})>"
         )
 
+    # --- changed without asking, or asked further --------------------------------------------------------
+
+    def refit(self, *, targets: Targets | None = None, **changes: Any) -> Explanation:
+        """Return what the same samples say under other settings; the model is not asked.
+
+        Equal to having asked for it at first, with as many samples.
+
+        Parameters
+        ----------
+        targets
+            Other classes or contrasts, of those whose scores were kept; see :func:`seewhy.explain`.
+        changes
+            Settings of the method that only say how samples are read, such as ``kernel``, ``surrogate``,
+            ``num_features``, ``unit`` or ``estimator``, and a smaller ``n_samples``.
+
+        Raises
+        ------
+        InvalidInput
+            A change needs new answers of the model, or a class was not kept.
+        """
+        surplus = sorted(set(changes) - self.method.free)
+        if surplus:
+            raise InvalidInput(
+                f"{', '.join(surplus)} decides what the model is asked, so it needs a new run; without one may change "
+                f"{', '.join(sorted(self.method.free))}"
+            )
+        n, stop = len(self.samples), self.stop
+        if "n_samples" in changes:
+            n, stop = _fewer(changes["n_samples"], n), Stop("n-samples", 0)
+            changes |= {"until": None} if changes["n_samples"] is not None else {}
+        method = self.method.replace(**changes)
+        subject = Subject.of(self.image, self.view, method, self.seed, self.scene_segments)
+        return Explanation.of(
+            subject,
+            self.model,
+            self.samples.head(n),
+            self._targets(targets, method.unit),
+            stop,
+            black_box=self.black_box,
+            version=self.version,
+        )
+
+    def continue_(
+        self,
+        *,
+        model: object = None,
+        batch_size: int | None = None,
+        progress: Report | bool | None = None,
+        cancel: Cancel | None = None,
+        **amount: Any,
+    ) -> Explanation:
+        """Go on with the run: more samples are added to those there, up to another aim. Equal to a straight run.
+
+        Parameters
+        ----------
+        model
+            The same model again, for a result that was loaded from a file.
+        batch_size, progress, cancel
+            As in :func:`seewhy.explain`.
+        amount
+            ``n_samples``, ``tolerance``, ``max_evaluations``, ``max_seconds``, ``until``; not given, as before: a run
+            that was interrupted goes on to its own end.
+
+        Raises
+        ------
+        InvalidInput
+            The model is another one, or a setting is not about the amount.
+        """
+        from seewhy.models import load_model
+
+        surplus = sorted(set(amount) - AMOUNT)
+        if surplus:
+            raise InvalidInput(f"{', '.join(surplus)} cannot change here; only {', '.join(sorted(AMOUNT))}")
+        black_box = self.black_box if model is None and self.black_box is not None else load_model(model)
+        if black_box.fingerprint != self.model.fingerprint:
+            raise InvalidInput(
+                f"model must be the one that answered before, {self.model.name} ({self.model.fingerprint}), "
+                f"got {black_box.name} ({black_box.fingerprint})"
+            )
+        method = self.method.replace(**amount)
+        subject = Subject.of(self.image, self.view, method, self.seed, self.scene_segments)
+        run = Run(subject, self.targets, self.samples.untouched, self.samples)
+        asker = Asker(black_box, subject, batch_size)
+        with reporting(progress, self.image.name) as report:
+            found = run.collect(asker, self.model.classes, report, cancel)
+        return self._with(subject, found, black_box, asker.clock.model, run.seconds)
+
+    def compare(self, target: int = 0) -> SideBySide:
+        """Return what relatives of the method say about the same samples, and how far they agree.
+
+        For LIME the Banzhaf values, which have no kernel, and the Shapley values where the design allows them; for
+        RISE its other estimators.
+        """
+        self._target(target)
+        return side_by_side(self, target)
+
     # --- written -----------------------------------------------------------------------------------------
+
+    @property
+    def complete(self) -> bool:
+        """False if somebody stopped the run before its end."""
+        return self.stop.complete
+
+    @property
+    def error(self) -> float | None:
+        """Estimated relative error of the worst target; infinite: more noise than signal; None: not known."""
+        errors = [found.error for found in self.attributions]
+        known = [error for error in errors if error is not None]
+        return max(known) if len(known) == len(errors) else None
 
     def to_dict(self) -> JsonObject:
         """Return the result as plain JSON values: what ``seewhy explain --json`` prints, there with its ``files``."""
-        return {
-            "image": self.image.name,
-            "model": self.model.name,
-            "method": self.method.name,
-            "settings": self.method.to_dict(),
-            "seed": self.seed,
-            "predictions": [asdict(prediction) for prediction in self.predictions],
-            "targets": [self._target_dict(i) for i in range(len(self.targets))],
-            "n_evaluations": self.n_evaluations,
-            "complete": self.complete,
-            "seconds": self.seconds,
-            "seconds_model": self.seconds_model,
-            "files": [],
-            "warnings": list(self.warnings),
-            "version": self.version,
-        }
+        return record.as_dict(self)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the result file: settings, samples, values and the photo, without its camera's metadata.
@@ -234,42 +372,39 @@ class Explanation:
         FileError
             The file cannot be written.
         """
-        header = self.to_dict() | {
-            "seconds": None,
-            "seconds_model": None,
-            "fingerprint": self.model.fingerprint,
-            "kind": self.model.kind,
-            "model_classes": self.model.classes,
-            "view": self.view.to_dict(),
-            "classes": list(self.samples.classes),
-            "d": self.samples.d,
-            "image_warnings": list(self.image.warnings),
-        }
-        return result_file.write(path, header, self._arrays())
+        return result_file.write(path, record.header(self), record.arrays(self))
 
     # --- inside ------------------------------------------------------------------------------------------
 
-    def _arrays(self) -> result_file.Arrays:
-        arrays: result_file.Arrays = {
-            "photo": np.frombuffer(to_bytes(self.image), dtype=np.uint8),
-            "bits": self.samples.bits,
-            "scores": self.samples.scores,
-        }
-        if self.samples.shifts is not None:
-            arrays["shifts"] = self.samples.shifts
-        if self.samples.log_totals is not None:
-            arrays["log_totals"] = self.samples.log_totals
-        if self.scene_segments is not None:
-            # At most 10,000 segments, so ids fit into a 16-bit PNG of a few kilobytes.
-            ids = Image(self.scene_segments[..., None].astype(np.uint16), "segments", (), None)
-            arrays["segments"] = np.frombuffer(to_bytes(ids), dtype=np.uint8)
-            arrays["values"] = np.stack([self.values(i) for i in range(len(self.targets))])
-        return arrays
+    def _with(
+        self, subject: Subject, found: Outcome, black_box: Model, seconds_model: float, seconds: float
+    ) -> Explanation:
+        return Explanation.of(
+            subject,
+            self.model,
+            found.samples,
+            self.targets,
+            found.stop,
+            seconds=seconds,
+            seconds_model=seconds_model,
+            black_box=black_box,
+        )
 
     def _target(self, target: int) -> Target:
-        if not 0 <= target < len(self.targets):
-            raise InvalidInput(f"target must be a place in targets, 0 to {len(self.targets) - 1}, got {target!r}")
-        return self.targets[target]
+        return self.targets[whole_number("target, a place in targets,", target, 0, len(self.targets) - 1)]
+
+    def _targets(self, targets: Targets | None, unit: str) -> tuple[Target, ...]:
+        """Return targets in the method's unit: those there, or others whose classes were kept."""
+        labels = None if self.model.labels is None else dict(zip(self.samples.classes, self.model.labels, strict=True))
+        untouched = self.samples.untouched
+        if targets is None:
+            wanted = tuple(t.index if t.versus is None else (t.index, t.versus) for t in self.targets)
+        else:
+            scores = np.full(self.model.classes, -np.inf)
+            scores[list(untouched.classes)] = untouched.scores[0]
+            names = None if labels is None else [labels.get(i, "") for i in range(self.model.classes)]
+            wanted = resolve_targets(targets, scores, names)
+        return tuple(Target.of(one, untouched, unit, labels) for one in wanted)
 
     def _attribution(self, target: int) -> Attribution:
         self._target(target)
@@ -280,58 +415,15 @@ class Explanation:
             raise InvalidInput(f"{self.method.name} gives a map, not segments")
         return self.segments
 
-    def _regions(self, target: int) -> list[Region]:
-        return regions.describe(self._segments(), self.values(target))
 
-    def _target_dict(self, i: int) -> JsonObject:
-        found = self.attributions[i]
-        head = asdict(self.targets[i])
-        if isinstance(found, SegmentAttribution):
-            return head | {
-                "intercept": found.intercept,
-                "r2": found.r2,
-                "prediction": found.prediction,
-                "values": [asdict(region) for region in self._regions(i)],
-            }
-        heatmap = self.heatmap(i)
-        y, x = (int(v) for v in np.unravel_index(np.argmax(np.where(self.seen, heatmap, -np.inf)), heatmap.shape))
-        seen = heatmap[self.seen].astype(np.float64)
-        statistics = {name: float(getattr(seen, name)()) for name in ("min", "max", "mean", "std")}
-        return head | {"map": statistics | {"peak": {"x": x, "y": y, "value": float(heatmap[y, x])}}}
-
-    def _panel(self, i: int, display: Display) -> TargetPanel:
-        from seewhy.render import TargetPanel
-
-        target, found = self.targets[i], self.attributions[i]
-        linear = found if isinstance(found, SegmentAttribution) else None
-        chosen = () if linear is None else regions.strongest(linear.values, display.regions, display.sign)
-        return TargetPanel(
-            label=target.label,
-            index=target.index,
-            score=target.score,
-            unit=target.unit,
-            heatmap=self.changes(i),
-            segments=self.segments,
-            values=None if linear is None else linear.values,
-            chosen=tuple(int(k) for k in chosen),
-            region=self.region(
-                display.regions, sign=display.sign, target=i, share=display.share if linear is None else None
-            ),
-            intercept=None if linear is None else linear.intercept,
-            r2=None if linear is None else linear.r2,
-            prediction=None if linear is None else linear.prediction,
-        )
-
-
-def _three_channels(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return pictures (m, h, w, C) as color: the first three channels, or the first one as gray, as for photos."""
-    return pictures[..., :3] if pictures.shape[-1] >= 3 else pictures[..., :1].repeat(3, axis=-1)
+def _fewer(wanted: object, n: int) -> int:
+    if wanted is None:
+        return n
+    return whole_number("n_samples", wanted, 2, n, ", the samples there are (more: continue_())")
 
 
 def _count(n: object) -> int:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise InvalidInput(f"n must be a whole number of at least 1, got {n!r}")
-    return int(n)
+    return whole_number("n", n, 1)
 
 
 def _sign(sign: Sign) -> Sign:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,16 +13,18 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
 from seewhy import result_file
-from seewhy._types import JsonObject, Pixels, ScoreKind, Segments, Unit
-from seewhy.api import MethodSettings, as_method
-from seewhy.attribution import Attribution, SegmentAttribution
+from seewhy._types import Floats, JsonObject, Pixels, ScoreKind, Segments, Unit
+from seewhy.api import AnyMethod, as_method
+from seewhy.attribution import Attribution, SegmentAttribution, Stability
 from seewhy.errors import FileError, InvalidInput, SeewhyError
 from seewhy.explanation import Explanation, ModelFacts
 from seewhy.geometry import View
 from seewhy.images import MAX_PIXELS, Image, from_bytes
-from seewhy.protocols import MaskMaker, Method
-from seewhy.samples import Samples
-from seewhy.scene import Block, Scene
+from seewhy.intervals import Spread
+from seewhy.protocols import Design, MaskMaker, Method
+from seewhy.samples import Answers, Samples, packed
+from seewhy.scene import Block, Scene, cut, join
+from seewhy.stopping import Amount, Stop, StopReason
 from seewhy.targets import Prediction, Target
 
 
@@ -55,10 +58,28 @@ class _Prediction(_Part, extra="forbid"):
     score: float
 
 
+class _Stability(_Part, extra="forbid"):
+    same_top: list[float]
+    vsi: float | None
+    csi: float | None
+    parts: NonNegativeInt
+    part_samples: NonNegativeInt
+
+
 class _Target(_Prediction, extra="ignore"):
     unit: Unit
+    versus: NonNegativeInt | None
+    error: float | None
     intercept: float | None = None
     r2: float | None = None
+    reach: float = 0.0
+    simultaneous: float = 0.0
+    stability: _Stability | None = None
+
+
+class _Stop(_Part, extra="forbid"):
+    by: StopReason
+    looks: NonNegativeInt
 
 
 class _Header(_Part):
@@ -73,12 +94,16 @@ class _Header(_Part):
     fingerprint: str
     kind: ScoreKind
     model_classes: PositiveInt
+    model_notes: list[str]
+    labels: list[str] | None
     d: PositiveInt
-    classes: list[NonNegativeInt]
+    n_samples: PositiveInt
+    asked: str
+    classes: Annotated[list[NonNegativeInt], Field(min_length=1)]
     predictions: list[_Prediction]
     targets: Annotated[list[_Target], Field(min_length=1)]
     n_evaluations: NonNegativeInt
-    complete: bool
+    stopped: _Stop
     warnings: list[str]
     version: str
 
@@ -86,6 +111,35 @@ class _Header(_Part):
 def _explanation(header: _Header, arrays: result_file.Arrays) -> Explanation:
     image = from_bytes(_array(arrays, "photo").tobytes(), header.image, tuple(header.image_warnings))
     method = _method(header.settings)
+    view = _view(header, image)
+    segments = _segments(arrays, view, header.d) if "segments" in arrays else None
+    pixels = view.apply(image)
+    masks = method.masks(Scene(pixels, pixels, segments, header.seed))
+    if masks.d != header.d:
+        raise FileError(f"the settings give {masks.d} segments or cells, but {header.d} were switched")
+    samples = _samples(header, arrays, method, masks)
+    masks(samples.block(slice(0, 1)))  # refuses samples of another kind of method
+    labels = None if header.labels is None else tuple(header.labels)
+    facts = (header.model, header.fingerprint, header.kind, header.model_classes, labels, tuple(header.model_notes))
+    return Explanation(
+        image=image,
+        view=view,
+        method=method,
+        model=ModelFacts(*facts),
+        seed=header.seed,
+        scene_segments=segments,
+        samples=samples,
+        predictions=tuple(Prediction(p.index, p.label, p.score) for p in header.predictions),
+        targets=tuple(Target(t.index, t.label, t.score, t.unit, t.versus) for t in header.targets),
+        attributions=tuple(_attributions(header, arrays, method, samples, pixels)),
+        n_evaluations=header.n_evaluations,
+        stop=Stop(header.stopped.by, header.stopped.looks),
+        warnings=tuple(header.warnings),
+        version=header.version,
+    )
+
+
+def _view(header: _Header, image: Image) -> View:
     view = View.from_dict(header.view)
     if view.photo != (image.height, image.width):
         raise FileError(f"the photo is {image.height} x {image.width}, but the view is of {view.photo}")
@@ -93,29 +147,7 @@ def _explanation(header: _Header, arrays: result_file.Arrays) -> Explanation:
         raise FileError(f"the view resizes the photo to {view.resized}, more than {MAX_PIXELS} pixels")
     if not view.seen().any():
         raise FileError("the view shows the model nothing of the photo")
-    samples = _samples(header, arrays, method.n_samples)
-    segments = _segments(arrays, view, samples.d) if "segments" in arrays else None
-    pixels = view.apply(image)
-    masks = method.masks(Scene(pixels, pixels, segments))
-    if masks.d != samples.d:
-        raise FileError(f"the settings give {masks.d} segments or cells, but {samples.d} were switched")
-    masks(samples.block(slice(0, 1)))  # refuses samples of another kind of method
-    return Explanation(
-        image=image,
-        view=view,
-        method=method,
-        model=ModelFacts(header.model, header.fingerprint, header.kind, header.model_classes),
-        seed=header.seed,
-        scene_segments=segments,
-        samples=samples,
-        predictions=tuple(Prediction(p.index, p.label, p.score) for p in header.predictions),
-        targets=tuple(Target(t.index, t.label, t.score, t.unit) for t in header.targets),
-        attributions=tuple(_attributions(header, arrays, method, samples, pixels)),
-        n_evaluations=header.n_evaluations,
-        complete=header.complete,
-        warnings=tuple(header.warnings),
-        version=header.version,
-    )
+    return view
 
 
 @dataclass(frozen=True)
@@ -126,7 +158,7 @@ class RecordedMethod:
     """
 
     settings: JsonObject
-    stand_in: MethodSettings
+    stand_in: AnyMethod
     """The same settings with defaults where the objects were."""
     lost: tuple[str, ...]
 
@@ -136,14 +168,19 @@ class RecordedMethod:
         return self.stand_in.name
 
     @property
-    def n_samples(self) -> int:
-        """Rows of the design."""
-        return self.stand_in.n_samples
-
-    @property
     def unit(self) -> str:
         """Unit asked for."""
         return self.stand_in.unit
+
+    @property
+    def amount(self) -> Amount:
+        """How much was asked."""
+        return self.stand_in.amount
+
+    @property
+    def free(self) -> frozenset[str]:
+        """Settings that need no new samples."""
+        return self.stand_in.free
 
     def to_dict(self) -> JsonObject:
         """Return the settings as they were recorded."""
@@ -159,15 +196,40 @@ class RecordedMethod:
             raise self._error("fill")
         return self.stand_in.scene(image, view, seed, segments)
 
+    def relatives(self) -> dict[str, JsonObject | str]:
+        """Return other ways to read the same samples."""
+        return self.stand_in.relatives()
+
+    def draws(self, masks: MaskMaker) -> Design:
+        """Return the design that drew the rows."""
+        return self.stand_in.draws(masks)
+
     def rows(self, masks: MaskMaker, seed: int) -> Iterator[Block]:
         """Yield the rows that were asked."""
         return self.stand_in.rows(masks, seed)
 
-    def estimate(self, samples: Samples, scene: Scene, target: int, unit: Unit) -> Attribution:
+    def estimate(self, samples: Samples, scene: Scene, scores: Floats) -> Attribution:
         """Read an attribution out of the samples, unless the surrogate is what is lost."""
         if "surrogate" in self.lost:
             raise self._error("surrogate")
-        return self.stand_in.estimate(samples, scene, target, unit)
+        return self.stand_in.estimate(samples, scene, scores)
+
+    def spread(self, samples: Samples, scene: Scene, scores: Floats) -> Spread | None:
+        """Return how sure an attribution is, unless the surrogate is what is lost."""
+        if "surrogate" in self.lost:
+            raise self._error("surrogate")
+        return self.stand_in.spread(samples, scene, scores)
+
+    def warnings(self, samples: Samples) -> Iterator[str]:
+        """Yield what a reader of the result must know."""
+        return self.stand_in.warnings(samples)
+
+    def replace(self, **changes: Any) -> RecordedMethod:
+        """Return the same with other settings; an object that is replaced is no longer missed."""
+        stand_in = self.stand_in.replace(**changes)
+        known = {key: value for key, value in stand_in.to_dict().items() if key not in self.lost or key in changes}
+        lost = tuple(key for key in self.lost if key not in changes)
+        return RecordedMethod({key: self.settings[key] for key in lost} | known, stand_in, lost)
 
     def _error(self, name: str) -> FileError:
         return FileError(f"the {name} was a Python object, {self.settings[name]}, which a result file does not hold")
@@ -194,10 +256,15 @@ _TYPES = {
     "photo": np.uint8,
     "bits": np.uint8,
     "scores": np.float32,
+    "untouched": np.float32,
+    "excess": np.float32,
+    "untouched_excess": np.float32,
     "shifts": np.uint16,
-    "log_totals": np.float64,
+    "parts": np.uint16,
     "segments": np.uint8,
     "values": np.float64,
+    "se": np.float64,
+    "ranks": np.uint16,
 }
 
 
@@ -213,28 +280,53 @@ def _array(arrays: result_file.Arrays, name: str, shape: tuple[int, ...] | None 
     return found
 
 
-def _samples(header: _Header, arrays: result_file.Arrays, asked: int) -> Samples:
-    n, d, classes = len(_array(arrays, "bits")), header.d, tuple(header.classes)
-    if not 2 <= n <= asked or header.complete != (n == asked):
-        raise FileError(f"{n} samples of {asked} cannot be {'complete' if header.complete else 'partial'}")
+def _samples(header: _Header, arrays: result_file.Arrays, method: Method, masks: MaskMaker) -> Samples:
+    n, classes = header.n_samples, tuple(header.classes)
+    asked = method.amount.n_samples
+    if n < 2 or (asked is not None and n > asked):
+        raise FileError(f"there cannot be {n} samples of {asked}")
+    if asked is not None and header.stopped.by == "n-samples" and n != asked:
+        raise FileError(f"{n} samples of {asked} cannot be all of them")
     if len(set(classes)) != len(classes) or max(classes) >= header.model_classes:
         raise FileError(f"classes must be different ones of {header.model_classes}, got {list(classes)}")
+    if header.labels is not None and len(header.labels) != len(classes):
+        raise FileError(f"labels must be as many as classes, {len(classes)}, got {len(header.labels)}")
     odd = "shifts" if "segments" in arrays else "values"
     if odd in arrays:
         raise FileError(f"{odd} belong to another kind of method")
-    scores = _array(arrays, "scores", (n, len(classes)))
-    totals = _array(arrays, "log_totals", (n,)) if header.kind == "logit" else None
-    if totals is not None and (scores > totals[:, None] + 1e-3).any():
-        raise FileError("log_totals must not lie below a score")
-    return Samples(
-        d=d,
-        bits=_array(arrays, "bits", (n, -(-d // 8))),
-        shifts=None if "segments" in arrays else _array(arrays, "shifts", (n, 2)),
-        classes=classes,
-        scores=scores,
-        log_totals=totals,
-        kind=header.kind,
-    )
+    untouched = _answers(header, arrays, 1, "untouched", "untouched_excess")
+    answers = _answers(header, arrays, n, "scores", "excess")
+    bits, shifts, parts = _asked(header, arrays, method, masks)
+    if hashlib.sha256(packed(bits, shifts, parts).tobytes()).hexdigest() != header.asked:
+        raise FileError("the coalitions are not those that were asked")
+    return Samples(header.d, bits, shifts, parts, untouched, answers)
+
+
+def _answers(header: _Header, arrays: result_file.Arrays, n: int, name: str, excess: str) -> Answers:
+    classes = tuple(header.classes)
+    over = _array(arrays, excess, (n,)) if header.kind == "logit" else None
+    if over is not None and (over < 0).any():
+        raise FileError(f"{excess} must not lie below 0")
+    return Answers(header.kind, classes, _array(arrays, name, (n, len(classes))), over)
+
+
+def _asked(
+    header: _Header, arrays: result_file.Arrays, method: Method, masks: MaskMaker
+) -> tuple[NDArray[np.uint8], NDArray[np.uint16] | None, NDArray[np.uint16] | None]:
+    """Return what was asked: from the file, or, where it was too large for it, drawn again."""
+    n, d = header.n_samples, header.d
+    if "bits" in arrays:
+        shifts = _array(arrays, "shifts", (n, 2)) if "segments" not in arrays else None
+        parts = _array(arrays, "parts", (n,)) if "parts" in arrays else None
+        return _array(arrays, "bits", (n, -(-d // 8))), shifts, parts
+    drawn: list[Block] = []
+    rows = method.rows(masks, header.seed)
+    while sum(len(block.coalitions) for block in drawn) < n and (block := next(rows, None)) is not None:
+        drawn.append(block)
+    block = cut(join(drawn), slice(0, n))
+    shifts = None if block.shifts is None else block.shifts.astype(np.uint16)
+    parts = None if block.parts is None else block.parts.astype(np.uint16)
+    return np.packbits(block.coalitions, axis=1), shifts, parts
 
 
 def _segments(arrays: result_file.Arrays, view: View, d: int) -> Segments:
@@ -249,12 +341,28 @@ def _attributions(
     header: _Header, arrays: result_file.Arrays, method: Method, samples: Samples, pixels: Pixels
 ) -> Iterator[Attribution]:
     """Yield what the file holds: values as they are; maps, which are large, computed again from the samples."""
+    shape = (len(header.targets), samples.d)
     for i, target in enumerate(header.targets):
-        if "segments" not in arrays:
-            yield method.estimate(samples, Scene(pixels, pixels, None), target.index, target.unit)
+        asked = Target(target.index, target.label, target.score, target.unit, target.versus)
+        scores = asked.scores(samples.answers)  # refuses a class that was not kept
+        if "values" not in arrays:
+            yield method.estimate(samples, Scene(pixels, pixels, None, header.seed), scores)
             continue
-        samples.target(target.index, target.unit)  # refuses a class that was not kept
         if target.intercept is None:
             raise FileError(f"targets.{i}.intercept is missing")
-        values = _array(arrays, "values", (len(header.targets), samples.d))
-        yield SegmentAttribution(values[i], target.intercept, target.r2)
+        plain = SegmentAttribution(_array(arrays, "values", shape)[i], target.intercept, target.r2)
+        if "se" not in arrays:
+            yield plain
+            continue
+        alike = target.stability
+        yield replace(
+            plain,
+            se=_array(arrays, "se", shape)[i],
+            ranks=_array(arrays, "ranks", (*shape, 2))[i].astype(np.intp),
+            reach=target.reach,
+            simultaneous=target.simultaneous,
+            error=np.inf if target.error is None else target.error,
+            stability=None
+            if alike is None
+            else Stability(tuple(alike.same_top), alike.vsi, alike.csi, alike.parts, alike.part_samples),
+        )

@@ -82,6 +82,10 @@ class GridMasks:
         table = cells.transpose(0, 2, 1, 3).reshape(len(rows), len(columns))
         return np.asarray(rows.T @ (table @ columns))
 
+    def pool(self, heatmap: Floats, parts: int) -> Floats:
+        """Return a map (H, W) averaged over ``parts`` x ``parts`` rectangles, (parts * parts,)."""
+        return np.asarray(_pooling(self.height, parts) @ heatmap @ _pooling(self.width, parts).T).ravel()
+
     def pooled(self, block: Block, parts: int) -> Floats:
         """Return every mask averaged over ``parts`` x ``parts`` rectangles, (B, parts * parts), without building it."""
         shifts = _shifts(block)

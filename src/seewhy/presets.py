@@ -28,6 +28,7 @@ PRESETS: dict[str, Preset] = {
         method=Lime(
             segmentation=Quickshift(kernel_size=4, max_dist=200, ratio=0.2),
             fill=SegmentMean(),
+            design="bernoulli",
             n_samples=1000,
             kernel=Cosine(width=0.25),
             surrogate=Ridge(alpha=1.0),
@@ -42,7 +43,10 @@ PRESETS: dict[str, Preset] = {
         method=Lime(
             segmentation=Quickshift(kernel_size=4, max_dist=200, ratio=0.2),
             fill=Color(value="black"),
+            design="bernoulli",
             n_samples=5000,
+            kernel=Cosine(width=0.25),
+            surrogate=Ridge(alpha=1.0),
             feature_selection="auto",
             num_features=100_000,
         ),
@@ -68,6 +72,7 @@ PRESETS: dict[str, Preset] = {
         method=Lime(
             segmentation=Slic(n_segments=20),
             fill=Color(value="black"),
+            design="bernoulli",
             n_samples=500,
             kernel=ImageCosine(width=0.25),
             surrogate=Lasso(alpha=0.1),
@@ -78,7 +83,9 @@ PRESETS: dict[str, Preset] = {
     ),
     "rise-lab": Preset(
         summary="RISE lab: 2000 masks, 8 x 8 cells, half kept, gray fill, the paper's own estimator",
-        method=Rise(n_samples=2000, grid=8, keep=0.5, fill=Color(value="gray"), estimator="reference"),
+        method=Rise(
+            n_samples=2000, grid=8, design="bernoulli", keep=0.5, fill=Color(value="gray"), estimator="reference"
+        ),
         targets="top1",
     ),
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Report = Callable[[int, int], None]
-"""Called with the pictures scored so far and the pictures in all."""
+"""Called with the samples scored so far and the samples in all, a forecast where the run stops by itself."""
 
 
 def is_watched() -> bool:
@@ -26,13 +26,14 @@ def reporting(progress: Report | bool | None, label: str) -> Iterator[Report]:
     elif progress or (progress is None and is_watched()):
         from tqdm import tqdm
 
-        with tqdm(desc=label, unit=" pictures", dynamic_ncols=True, leave=False, file=sys.stderr) as bar:
+        with tqdm(desc=label, unit=" samples", dynamic_ncols=True, leave=False, file=sys.stderr) as bar:
 
             def report(done: int, total: int) -> None:
-                first = bar.total is None
+                changed = bar.total != total
                 bar.total = total
+                bar.set_postfix_str(f"about {total - done} more", refresh=False)
                 bar.update(done - bar.n)
-                if first:  # show at once how much there is to do
+                if changed:  # show at once how much there is to do
                     bar.refresh()
 
             yield report

@@ -6,16 +6,18 @@ Nothing here has behavior. A part that fits its protocol works everywhere.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
-from seewhy._types import Batch, JsonObject, Masks, Pixels, ScoreKind, Scores, Segments, Unit
+from seewhy._types import Batch, Floats, JsonObject, Masks, Pixels, ScoreKind, Scores, Segments
 from seewhy.attribution import Attribution
 from seewhy.geometry import View
 from seewhy.images import Image
+from seewhy.intervals import Spread
 from seewhy.samples import Samples
 from seewhy.scene import Block, Scene
+from seewhy.stopping import Amount
 
 
 class Model(Protocol):
@@ -82,10 +84,30 @@ class Fill(Protocol):
 
 
 class Design(Protocol):
-    """Says which coalitions are asked; block i depends only on the seed and i."""
+    """Says which coalitions are asked; block i depends only on the seed and i.
+
+    Whatever takes ``d`` segments or cells raises InvalidInput if the design cannot be drawn over as many.
+    """
+
+    name: ClassVar[str]
+    """Name shown to people, such as ``foldover-hadamard``."""
+    estimand: ClassVar[str]
+    """What a value means: the limit of an unweighted linear fit on the design's rows, in one line."""
+    pairs: ClassVar[bool]
+    """Whether rows 2i and 2i + 1 of every block were drawn together, a coalition and its partner; rows of
+    different pairs may then be taken as independent where rows may not."""
 
     def blocks(self, d: int, seed: int) -> Iterator[Block]:
-        """Yield blocks of coalitions over ``d`` segments or cells, without end."""
+        """Yield blocks of coalitions over ``d`` segments or cells: without end, or until :meth:`total` rows came."""
+
+    def block_rows(self, d: int) -> int:
+        """Return the rows of a block, that is what it costs in pictures; all blocks of a design are alike."""
+
+    def least(self, d: int) -> int:
+        """Return the fewest rows, in whole blocks, that give values and what is needed to tell their error."""
+
+    def total(self, d: int) -> int | None:
+        """Return the rows of the whole design; None: there is no end."""
 
 
 class MaskMaker(Protocol):
@@ -106,10 +128,6 @@ class Method(Protocol):
     def name(self) -> str:
         """Name shown to people, such as ``lime``."""
 
-    @property
-    def n_samples(self) -> int:
-        """Rows of the design."""
-
     def to_dict(self) -> JsonObject:
         """Return the settings as plain JSON values."""
 
@@ -117,14 +135,37 @@ class Method(Protocol):
     def unit(self) -> str:
         """Unit asked for; ``auto``: probability where the model allows it."""
 
+    @property
+    def amount(self) -> Amount:
+        """How much is asked."""
+
+    @property
+    def free(self) -> frozenset[str]:
+        """Settings that need no new samples."""
+
+    def relatives(self) -> dict[str, JsonObject | str]:
+        """Return other ways to read the same samples: changes of settings by name, or why there can be none."""
+
     def scene(self, image: Image, view: View, seed: int, segments: Segments | None = None) -> Scene:
         """Return the picture and its fill; ``segments``, if given, are taken as they are."""
 
     def masks(self, scene: Scene) -> MaskMaker:
         """Return what turns rows into masks."""
 
-    def rows(self, masks: MaskMaker, seed: int) -> Iterator[Block]:
-        """Yield the rows to ask, in blocks."""
+    def draws(self, masks: MaskMaker) -> Design:
+        """Return the design that draws the rows."""
 
-    def estimate(self, samples: Samples, scene: Scene, target: int, unit: Unit) -> Attribution:
-        """Read the attribution of one class out of the samples; never asks the model."""
+    def rows(self, masks: MaskMaker, seed: int) -> Iterator[Block]:
+        """Yield the rows to ask, in blocks, until the design ends if it does."""
+
+    def estimate(self, samples: Samples, scene: Scene, scores: Floats) -> Attribution:
+        """Read an attribution out of samples and the scores (n,) of a target; never asks the model."""
+
+    def spread(self, samples: Samples, scene: Scene, scores: Floats) -> Spread | None:
+        """Return how sure that attribution is, without the rest of it; None where the samples do not tell."""
+
+    def warnings(self, samples: Samples) -> Iterator[str]:
+        """Yield what a reader of the result must know."""
+
+    def replace(self, **changes: Any) -> Method:
+        """Return the same method with other settings, checked again."""

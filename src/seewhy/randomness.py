@@ -8,11 +8,11 @@ from typing import Literal
 
 import numpy as np
 
-_PURPOSES = {"design": 0, "segmentation": 1, "fill": 2, "shift": 3}
+_PURPOSES = {"design": 0, "segmentation": 1, "fill": 2, "shift": 3, "interval": 4}
 
 
 def generator(
-    seed: int, purpose: Literal["design", "segmentation", "fill", "shift"], block: int = 0
+    seed: int, purpose: Literal["design", "segmentation", "fill", "shift", "interval"], block: int = 0
 ) -> np.random.Generator:
     """Return the generator of block ``block`` of a purpose."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_PURPOSES[purpose], block)))

@@ -7,7 +7,7 @@ masked pictures are never stored.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,36 +25,53 @@ _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
-    """Rows that were asked, in order, with their answers."""
+class Answers:
+    """What the model answered to some pictures, for the kept classes."""
 
-    d: int
-    """Segments or cells a row switches."""
-    bits: NDArray[np.uint8]
-    """(n, ceil(d / 8)): coalitions, eight to a byte."""
-    shifts: NDArray[np.uint16] | None
-    """(n, 2): shifts of the grid in pixels; None for segments."""
+    kind: ScoreKind
     classes: tuple[int, ...]
     """Classes whose scores are kept."""
     scores: NDArray[np.float32]
     """(n, len(classes)), as the model gave them."""
-    log_totals: Floats | None
-    """(n,): log of the sum of exp over all classes, which turns kept logits into probabilities; None otherwise."""
-    kind: ScoreKind
+    excess: NDArray[np.float32] | None
+    """(n,): for logits, the log of the sum of exp over all classes less the largest kept logit, 0 or above; this
+    difference keeps its digits in float32 where a class is nearly certain. None for other kinds."""
+
+    @classmethod
+    def of(cls, scores: Scores, kind: ScoreKind, classes: tuple[int, ...]) -> Answers:
+        """Keep some classes of a model's scores (n, K)."""
+        kept = scores[:, classes].astype(np.float32)
+        excess = None
+        if kind == "logit":
+            excess = np.maximum(log_total(scores) - kept.max(axis=1), 0).astype(np.float32)
+        return cls(kind, classes, kept, excess)
+
+    @classmethod
+    def room(cls, n: int, kind: ScoreKind, classes: tuple[int, ...]) -> Answers:
+        """Return room for ``n`` answers."""
+        excess = np.zeros(n, dtype=np.float32) if kind == "logit" else None
+        return cls(kind, classes, np.zeros((n, len(classes)), dtype=np.float32), excess)
 
     def __len__(self) -> int:
-        return len(self.bits)
+        return len(self.scores)
 
-    def blocks(self, size: int = _ROWS) -> Iterator[tuple[slice, Block]]:
-        """Yield the rows in pieces, each with its place."""
-        for start in range(0, len(self), size):
-            place = slice(start, min(start + size, len(self)))
-            yield place, self.block(place)
+    @property
+    def log_totals(self) -> Floats | None:
+        """(n,): log of the sum of exp over all classes, which turns kept logits into probabilities."""
+        if self.excess is None:
+            return None
+        return np.asarray(self.scores.max(axis=1).astype(np.float64) + self.excess)
 
-    def block(self, place: slice) -> Block:
-        """Return some rows."""
-        shifts = None if self.shifts is None else self.shifts[place].astype(np.int32)
-        return Block(np.unpackbits(self.bits[place], axis=1, count=self.d).view(bool), shifts)
+    def take(self, places: slice | NDArray[np.intp]) -> Answers:
+        """Return the answers to some of the pictures."""
+        excess = None if self.excess is None else self.excess[places]
+        return replace(self, scores=self.scores[places], excess=excess)
+
+    def put(self, places: slice | NDArray[np.intp], answers: Answers) -> None:
+        """Write answers into this room."""
+        self.scores[places] = answers.scores
+        if self.excess is not None:
+            self.excess[places] = answers.excess
 
     def target(self, index: int, unit: Unit) -> Floats:
         """Return the score (n,) of class ``index`` in ``unit``.
@@ -65,64 +82,158 @@ class Samples:
             The class was not kept, or the model's scores cannot be turned into ``unit``.
         """
         if index not in self.classes:
-            msg = f"target {index} was not kept; kept are {', '.join(map(str, self.classes))}"
-            raise InvalidInput(msg)
+            kept = ", ".join(map(str, self.classes[:20])) + (", ..." if len(self.classes) > 20 else "")
+            raise InvalidInput(f"target {index} was not kept; kept are {kept}")
         raw = self.scores[:, self.classes.index(index)].astype(np.float64)
         return convert(raw, self.log_totals, self.kind, unit)
 
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Rows that were asked, in order, with their answers."""
+
+    d: int
+    """Segments or cells a row switches; the most of them where they differ from row to row."""
+    bits: NDArray[np.uint8]
+    """(n, ceil(d / 8)): coalitions, eight to a byte."""
+    shifts: NDArray[np.uint16] | None
+    """(n, 2): shifts of the grid in pixels; None without a grid."""
+    parts: NDArray[np.uint16] | None
+    """(n,): which of several segmentations a row switches; None where there is one."""
+    untouched: Answers
+    """The answer to the picture as it is."""
+    answers: Answers
+    """The answers to the rows."""
+
+    def __len__(self) -> int:
+        return len(self.bits)
+
+    @property
+    def kind(self) -> ScoreKind:
+        """What the scores are."""
+        return self.answers.kind
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Classes whose scores are kept."""
+        return self.answers.classes
+
+    @property
+    def scores(self) -> NDArray[np.float32]:
+        """(n, len(classes)), as the model gave them."""
+        return self.answers.scores
+
+    def blocks(self, size: int = _ROWS) -> Iterator[tuple[slice, Block]]:
+        """Yield the rows in pieces, each with its place."""
+        for start in range(0, len(self), size):
+            place = slice(start, min(start + size, len(self)))
+            yield place, self.block(place)
+
+    def block(self, place: slice | NDArray[np.intp]) -> Block:
+        """Return some rows."""
+        shifts = None if self.shifts is None else self.shifts[place].astype(np.int32)
+        parts = None if self.parts is None else self.parts[place].astype(np.intp)
+        return Block(np.unpackbits(self.bits[place], axis=1, count=self.d).view(bool), shifts, parts)
+
+    def target(self, index: int, unit: Unit) -> Floats:
+        """Return the score (n,) of class ``index`` in ``unit``; see :meth:`Answers.target`."""
+        return self.answers.target(index, unit)
+
+    def rows(self, place: slice | NDArray[np.intp]) -> Samples:
+        """Return some rows as samples of their own."""
+        return replace(
+            self,
+            bits=self.bits[place],
+            shifts=None if self.shifts is None else self.shifts[place],
+            parts=None if self.parts is None else self.parts[place],
+            answers=self.answers.take(place),
+        )
+
     def head(self, n: int) -> Samples:
         """Return the first ``n`` rows."""
-        cut = slice(0, n)
-        return Samples(
-            d=self.d,
-            bits=self.bits[cut],
-            shifts=None if self.shifts is None else self.shifts[cut],
-            classes=self.classes,
-            scores=self.scores[cut],
-            log_totals=None if self.log_totals is None else self.log_totals[cut],
-            kind=self.kind,
-        )
+        return self.rows(slice(0, n))
+
+    def asked(self) -> NDArray[np.uint8]:
+        """Return (n, bytes): what each row asks, as bytes; equal rows ask for the same picture."""
+        return packed(self.bits, self.shifts, self.parts)
 
 
 class Recorder:
-    """Samples that grow row by row, into room made beforehand for ``n`` rows."""
+    """Samples that grow: rows are asked first, and answered piece by piece."""
 
-    def __init__(self, d: int, n: int, classes: tuple[int, ...], kind: ScoreKind, *, shifted: bool) -> None:
-        self._kind: ScoreKind = kind
-        self._n = 0
+    def __init__(self, d: int, untouched: Answers) -> None:
         self._d = d
-        self._classes = classes
-        self._bits = np.empty((n, -(-d // 8)), dtype=np.uint8)
-        self._shifts = np.empty((n, 2), dtype=np.uint16) if shifted else None
-        self._scores = np.empty((n, len(classes)), dtype=np.float32)
-        self._log_totals = np.empty(n) if kind == "logit" else None
+        self._untouched = untouched
+        self._samples: Samples | None = None
 
     def __len__(self) -> int:
-        return self._n
+        return 0 if self._samples is None else len(self._samples)
 
-    def add(self, block: Block, scores: Scores) -> None:
-        """Append the rows of ``block`` with the model's scores (B, K) of all classes."""
-        place = slice(self._n, self._n + len(scores))
-        self._bits[place] = np.packbits(block.coalitions, axis=1)
-        if self._shifts is not None and block.shifts is not None:
-            self._shifts[place] = block.shifts
-        self._scores[place] = scores[:, self._classes]
-        if self._log_totals is not None:
-            self._log_totals[place] = log_total(scores)
-        self._n = place.stop
+    def ask(self, block: Block) -> None:
+        """Append rows without answers."""
+        kind, classes = self._untouched.kind, self._untouched.classes
+        more = Samples(
+            d=self._d,
+            bits=np.packbits(block.coalitions, axis=1),
+            shifts=None if block.shifts is None else block.shifts.astype(np.uint16),
+            parts=None if block.parts is None else block.parts.astype(np.uint16),
+            untouched=self._untouched,
+            answers=Answers.room(len(block.coalitions), kind, classes),
+        )
+        self._samples = more if self._samples is None else _joined(self._samples, more)
+
+    def answer(self, places: slice | NDArray[np.intp], answers: Answers) -> None:
+        """Write down the answers to some rows."""
+        self.samples().answers.put(places, answers)
 
     def samples(self) -> Samples:
-        """Return what has been recorded so far."""
-        full = Samples(
-            d=self._d,
-            bits=self._bits,
-            shifts=self._shifts,
-            classes=self._classes,
-            scores=self._scores,
-            log_totals=self._log_totals,
-            kind=self._kind,
-        )
-        return full.head(self._n)
+        """Return all rows, answered or not."""
+        if self._samples is None:
+            msg = "no row was asked"
+            raise ValueError(msg)
+        return self._samples
+
+
+def merge(one: Samples, other: Samples) -> Samples:
+    """Return the rows of ``one``, then those of ``other``; both must be of the same picture, model and method.
+
+    Raises
+    ------
+    InvalidInput
+        They differ in what they switch, keep or saw.
+    """
+    same = (one.d, one.classes, one.kind) == (other.d, other.classes, other.kind)
+    if not same or not np.array_equal(one.untouched.scores, other.untouched.scores):
+        raise InvalidInput("samples can be merged only if they are of the same picture, model, method and classes")
+    return _joined(one, other)
+
+
+def packed(
+    bits: NDArray[np.uint8], shifts: NDArray[np.uint16] | None, parts: NDArray[np.uint16] | None
+) -> NDArray[np.uint8]:
+    """Return (n, bytes): the columns of rows side by side, as bytes."""
+    columns = [bits]
+    if shifts is not None:
+        columns.append(np.ascontiguousarray(shifts).view(np.uint8).reshape(len(bits), -1))
+    if parts is not None:
+        columns.append(np.ascontiguousarray(parts[:, None]).view(np.uint8).reshape(len(bits), -1))
+    return columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
+
+
+def _joined(one: Samples, other: Samples) -> Samples:
+    def both(name: str) -> NDArray[np.generic] | None:
+        first, second = getattr(one, name), getattr(other, name)
+        return None if first is None or second is None else np.concatenate([first, second])
+
+    answers = replace(
+        one.answers,
+        scores=np.concatenate([one.answers.scores, other.answers.scores]),
+        excess=None
+        if one.answers.excess is None or other.answers.excess is None
+        else np.concatenate([one.answers.excess, other.answers.excess]),
+    )
+    joined = {name: both(name) for name in ("bits", "shifts", "parts")}
+    return replace(one, answers=answers, **joined)  # type: ignore[arg-type]
 
 
 def convert(raw: Floats, log_total: Floats | float | None, kind: ScoreKind, unit: Unit) -> Floats:
@@ -162,11 +273,16 @@ def _probabilities(raw: Floats) -> Floats:
     return np.clip(raw, 0, 1)
 
 
-def resolve_unit(kind: ScoreKind, unit: Unit | str) -> Unit:
-    """Return the unit that ``auto`` stands for: probability where the model allows it, else its plain score."""
-    if unit == "auto":
-        return "score" if kind == "score" else "probability"
-    return unit  # type: ignore[return-value]  # settings allow nothing else
+def resolve_unit(kind: ScoreKind, unit: Unit | str, *, contrast: bool = False) -> Unit:
+    """Return the unit that ``auto`` stands for: probability where the model allows it, else its plain score.
+
+    A contrast of two classes is a difference of log-odds where the model allows them.
+    """
+    if unit != "auto":
+        return unit  # type: ignore[return-value]  # settings allow nothing else
+    if kind == "score":
+        return "score"
+    return "log-odds" if contrast else "probability"
 
 
 def recognize_kind(scores: Scores) -> ScoreKind:

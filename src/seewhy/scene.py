@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from seewhy._types import Coalitions, Pixels, Segments, Shifts
 
@@ -13,6 +17,8 @@ class Block(NamedTuple):
 
     coalitions: Coalitions
     shifts: Shifts | None = None
+    parts: NDArray[np.intp] | None = None
+    """(B,): which of several segmentations a row switches."""
 
 
 @dataclass(frozen=True)
@@ -22,4 +28,23 @@ class Scene:
     pixels: Pixels
     fill: Pixels
     segments: Segments | None
-    """None for methods that work on a grid."""
+    """(h, w); (B, h, w) where each block of rows has its own; None for methods that work on a grid."""
+    seed: int = 0
+    """Seed of the run, for what is drawn later on."""
+
+
+def join(blocks: Sequence[Block]) -> Block:
+    """Return the rows of several blocks as one."""
+
+    def column(name: str) -> NDArray[np.generic] | None:
+        found = [part for part in (getattr(block, name) for block in blocks) if part is not None]
+        return np.concatenate(found) if found else None
+
+    return Block(np.concatenate([b.coalitions for b in blocks]), column("shifts"), column("parts"))  # type: ignore[arg-type]
+
+
+def cut(block: Block, place: slice) -> Block:
+    """Return some rows of a block."""
+    shifts = None if block.shifts is None else block.shifts[place]
+    parts = None if block.parts is None else block.parts[place]
+    return Block(block.coalitions[place], shifts, parts)

@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, ClassVar, Self, get_args
 
+import numpy as np
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -102,6 +103,22 @@ def limits(field: FieldInfo) -> str:
     return ", ".join(found)
 
 
+def whole_number(name: str, value: object, least: int, most: int | None = None, advice: str = "") -> int:
+    """Return ``value`` if it is a whole number, of Python or of numpy, within its limits.
+
+    Raises
+    ------
+    InvalidInput
+        It is not; ``advice`` ends the sentence.
+    """
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        number = int(value)
+        if number >= least and (most is None or number <= most):
+            return number
+    rule = f"of at least {least}" if most is None else f"from {least} to {most}"
+    raise InvalidInput(f"{name} must be a whole number {rule}{advice}, got {shown(value)}")
+
+
 def read_toml(path: str | Path) -> JsonObject:
     """Read a settings file.
 
@@ -157,9 +174,10 @@ def _rule(cls: type[Settings], fault: Any) -> str:
     rule = limits(field) if field is not None else ""
     if rule and kind in {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}:
         text = f"must be {rule}"
-    return f"{text}, got {_shown(fault.get('input'))}"
+    return f"{text}, got {shown(fault.get('input'))}"
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
+def shown(value: object) -> str:
+    """Return a value for a message: one line, not too long."""
+    text = " ".join(repr(value).split())
     return text if len(text) <= 80 else text[:77] + "..."

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 
 from seewhy._types import Floats, Unit
 from seewhy.errors import InvalidInput
+from seewhy.samples import Answers, resolve_unit
 
 Targets: TypeAlias = str | int | Sequence[str | int]
-"""``"top1"``, ``"topN"``, an index, a class name, or several indices and names."""
+"""``"top1"``, ``"topN"``, an index, a class name, a contrast ``"A vs B"``, or several of them."""
 
-_TOP = re.compile(r"top(\d+)")
+Class: TypeAlias = int | tuple[int, int]
+"""A class, or the contrast of the first class against the second."""
+
+_TOP = re.compile(r"top(\d{1,9})")
+_VERSUS = re.compile(r"\s+vs\.?\s+")
 
 
 @dataclass(frozen=True)
@@ -33,15 +38,35 @@ class Target(Prediction):
     """A class that is explained."""
 
     unit: Unit
+    versus: int | None = None
+    """The class it is held against, for a contrast: the score is the difference."""
+
+    @classmethod
+    def of(
+        cls, wanted: Class, untouched: Answers, unit: str, labels: Mapping[int, str] | Sequence[str] | None
+    ) -> Target:
+        """Return the target for a class or a contrast, with its score on the untouched picture."""
+        index, versus = wanted if isinstance(wanted, tuple) else (wanted, None)
+        label = label_of(index, labels)
+        if versus is not None:
+            label = f"{label} vs {label_of(versus, labels)}"
+        chosen = resolve_unit(untouched.kind, unit, contrast=versus is not None)
+        found = cls(index, label, 0.0, chosen, versus)
+        return replace(found, score=float(found.scores(untouched)[0]))
+
+    def scores(self, answers: Answers) -> Floats:
+        """Return the score (n,) that is explained: of the class, or the difference of two."""
+        own = answers.target(self.index, self.unit)
+        return own if self.versus is None else own - answers.target(self.versus, self.unit)
 
 
-def label_of(index: int, labels: Sequence[str] | None) -> str:
+def label_of(index: int, labels: Mapping[int, str] | Sequence[str] | None) -> str:
     """Return the name of a class, or ``class 7`` where names are not known."""
     return f"class {index}" if labels is None else labels[index]
 
 
-def resolve_targets(targets: Targets, scores: Floats, labels: Sequence[str] | None) -> tuple[int, ...]:
-    """Return class indices, without repeats, for the scores (K,) of the untouched picture.
+def resolve_targets(targets: Targets, scores: Floats, labels: Sequence[str] | None) -> tuple[Class, ...]:
+    """Return classes and contrasts, without repeats, for the scores (K,) of the untouched picture.
 
     Raises
     ------
@@ -53,28 +78,53 @@ def resolve_targets(targets: Targets, scores: Floats, labels: Sequence[str] | No
         wanted = list(targets)
     if not wanted:
         raise InvalidInput("targets must name at least one class, got none")
-    found: list[int] = []
+    found: list[Class] = []
     for one in wanted:
         found += _resolve(one, scores, labels)
     return tuple(dict.fromkeys(found))
 
 
-def _resolve(target: object, scores: Floats, labels: Sequence[str] | None) -> list[int]:
+def classes_of(wanted: Iterable[Class]) -> tuple[int, ...]:
+    """Return every class that targets need, without repeats."""
+    found: list[int] = []
+    for one in wanted:
+        found += one if isinstance(one, tuple) else [one]
+    return tuple(dict.fromkeys(found))
+
+
+def _resolve(target: object, scores: Floats, labels: Sequence[str] | None) -> list[Class]:
     k = len(scores)
     if isinstance(target, bool) or not isinstance(target, str | int | np.integer):
-        raise InvalidInput(f"targets must be 'topN', class indices or class names, got {target!r}")
-    top = _TOP.fullmatch(target.strip()) if isinstance(target, str) else None
+        raise InvalidInput(f"targets must be 'topN', class indices, class names or 'A vs B', got {target!r}")
+    if not isinstance(target, str):
+        return [_by_index(int(target), k)]
+    text = target.strip()
+    top = _TOP.fullmatch(text)
     if top is not None:
         count = int(top[1])
         if not 1 <= count <= k:
             raise InvalidInput(f"targets='topN' needs N from 1 to {k}, the model's classes, got {target!r}")
         return [int(i) for i in np.argsort(-scores, kind="stable")[:count]]
-    if isinstance(target, str) and not re.fullmatch(r"-?\d+", target.strip()):
-        return [_by_name(target, labels)]
-    index = int(target)
+    sides = _VERSUS.split(text)
+    if len(sides) == 2 and text not in (labels or ()):
+        one, other = (_by_word(side, k, labels) for side in sides)
+        if one == other:
+            raise InvalidInput(f"targets={target!r} must hold two different classes against each other")
+        return [(one, other)]
+    return [_by_word(text, k, labels)]
+
+
+def _by_word(text: str, k: int, labels: Sequence[str] | None) -> int:
+    """Return the class that an index in digits, or a name, stands for."""
+    if re.fullmatch(r"-?\d{1,18}", text):
+        return _by_index(int(text), k)
+    return _by_name(text, labels)
+
+
+def _by_index(index: int, k: int) -> int:
     if not 0 <= index < k:
         raise InvalidInput(f"targets must be class indices from 0 to {k - 1}, got {index}")
-    return [index]
+    return index
 
 
 def _by_name(name: str, labels: Sequence[str] | None) -> int:

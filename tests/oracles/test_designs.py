@@ -17,7 +17,7 @@ def least_squares(z, y):
     return np.linalg.lstsq(x, y, rcond=None)[0][1:]
 
 
-@pytest.mark.parametrize("order", range(1, 300, 7))
+@pytest.mark.parametrize("order", [*range(1, 300, 7), 52, 100, 244, 340])
 def test_hadamard_columns_are_orthogonal_and_the_first_is_constant(order):
     h = hadamard_at_least(order).astype(int)
 
@@ -29,7 +29,7 @@ def test_hadamard_columns_are_orthogonal_and_the_first_is_constant(order):
 def test_hadamard_orders_are_close_to_what_is_asked():
     reached = {len(hadamard_at_least(order)) for order in range(4, 200)}
 
-    assert {4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 56, 60, 64, 104} <= reached
+    assert {4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60, 64, 100, 104} <= reached
     assert all(len(hadamard_at_least(order)) <= order + 11 for order in range(2, 200))  # 184 and 188 are missing
 
 
@@ -84,13 +84,14 @@ def test_every_coalition_comes_as_often_as_coin_flips_say(design):
 @pytest.mark.parametrize("name", DESIGNS)
 def test_block_i_depends_only_on_seed_and_i(name):
     design = DESIGNS[name](keep=0.5)
+    n = min(500, design.total(9) or 500)
     whole = np.concatenate([block.coalitions for block in rows(design, 9, 500, 7)])
-    later = np.concatenate([block.coalitions for block in rows(design, 9, 500, 7, skip=123)])
+    later = np.concatenate([block.coalitions for block in rows(design, 9, 500, 7, skip=n // 4)])
     other = np.concatenate([block.coalitions for block in rows(design, 9, 500, 8)])
 
-    assert whole.shape == (500, 9)
-    np.testing.assert_array_equal(later, whole[123:])
-    assert (other != whole).any()
+    assert whole.shape == (n, 9)
+    np.testing.assert_array_equal(later, whole[n // 4 :])
+    assert (other != whole).any() or name == "leave-one-out"
 
 
 @pytest.mark.parametrize(("keep", "d", "dropped"), [(0.8, 50, 10), (0.5, 7, 4), (0.9, 10, 1)])
@@ -109,7 +110,7 @@ def test_drop_fraction_of_nothing_or_everything_is_refused(keep):
 
 def test_foldover_needs_keep_one_half():
     with pytest.raises(InvalidInput, match=r"keep must be 0\.5"):
-        next(FoldoverHadamard(keep=0.4).blocks(4, 0))
+        FoldoverHadamard(keep=0.4)
 
 
 def test_no_two_columns_are_equal_where_thresholded_sobol_has_twins():

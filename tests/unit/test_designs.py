@@ -8,11 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seewhy
-from seewhy.designs import Bernoulli, DropFraction, FoldoverHadamard, ShiftedGrid, rows, with_untouched
+from seewhy.designs import (
+    Antithetic,
+    Bernoulli,
+    DropFraction,
+    FoldoverHadamard,
+    Shapley,
+    ShiftedGrid,
+    rows,
+    with_untouched,
+)
 from seewhy.errors import InvalidInput
 
 ALL = [Bernoulli(keep=0.3), DropFraction(keep=0.3), ShiftedGrid(keep=0.3, cell=(5, 9))]
 BALANCED = FoldoverHadamard()
+ENDLESS = [*ALL, BALANCED, Antithetic(keep=0.3), Shapley()]
 EVERY = pytest.mark.parametrize("design", ALL, ids=lambda design: design.name)
 
 
@@ -75,7 +85,7 @@ def test_shifts_stay_within_one_cell():
     assert abs(np.corrcoef(shifts.T)[0, 1]) < 0.07
 
 
-@pytest.mark.parametrize("design", [*ALL, BALANCED], ids=lambda design: design.name)
+@pytest.mark.parametrize("design", ENDLESS, ids=lambda design: design.name)
 @settings(max_examples=25, deadline=None)
 @given(n=st.integers(1, 300), skip=st.integers(0, 320), seed=st.integers(0, 2**40))
 def test_a_run_taken_up_again_goes_on_where_it_was_left(design, n, skip, seed):
@@ -87,7 +97,7 @@ def test_a_run_taken_up_again_goes_on_where_it_was_left(design, n, skip, seed):
     np.testing.assert_array_equal(drawn(design, n=n + 77, seed=seed)[:n], whole)
 
 
-@pytest.mark.parametrize("design", [*ALL, BALANCED], ids=lambda design: design.name)
+@pytest.mark.parametrize("design", ENDLESS, ids=lambda design: design.name)
 def test_each_seed_draws_its_own(design):
     first = [next(design.blocks(40, seed)).coalitions.tobytes() for seed in range(20)]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import click
 from seewhy._types import JsonObject
 from seewhy.cli import DONE, INTERRUPTED, report
 from seewhy.cli.flags import Option, Sectioned, describe, method_flags, options, settings_of
-from seewhy.cli.output import Writer, summary
+from seewhy.cli.output import Writer, emit, stems_of
 from seewhy.display import Display
 from seewhy.errors import InvalidInput
 from seewhy.methods import METHODS
@@ -37,13 +36,36 @@ def _shown(name: str) -> str:
     return describe(Display.model_fields[name])
 
 
+def shown_options(command: Any) -> Any:
+    """Give a command the flags that say what is shown."""
+    flags = [
+        click.option("--regions", cls=Option, section=_SHOWN, metavar="N", help=_shown("regions")),
+        click.option("--share", cls=Option, section=_SHOWN, metavar="SHARE", help=_shown("share")),
+        click.option("--sign", cls=Option, section=_SHOWN, metavar="SIGN", help=_shown("sign")),
+        click.option("--hide-rest/--show-rest", cls=Option, section=_SHOWN, default=None, help=_shown("hide_rest")),
+        click.option(
+            "--examples",
+            cls=Option,
+            section=_SHOWN,
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Also draw N masked pictures with their scores.",
+        ),
+    ]
+    for flag in reversed(flags):
+        command = flag(command)
+    return command
+
+
 @click.command(cls=Sectioned, epilog="Exit codes: 0 done, 1 failure, 2 wrong usage or input, 130 interrupted.")
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
 @click.option("--method", "method_name", metavar="NAME", help=f"{' or '.join(METHODS)} (default lime).")
 @click.option("--preset", metavar="NAME", help=f"A known way of working: {', '.join(PRESETS)}.")
 @click.option("--settings", "settings_file", metavar="FILE.toml", help="Settings, as a run before wrote them.")
 @click.option("--model", metavar="MODEL", help="Name of a model, or py:module:attribute (default efficientnet-lite0).")
-@click.option("--targets", multiple=True, metavar="CLASS", help="top1, topN, class index or name; may be repeated.")
+@click.option(
+    "--targets", multiple=True, metavar="CLASS", help="top1, topN, class index or name, or 'A vs B'; may be repeated."
+)
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of everything random (default 0).")
 @click.option(
     "--out",
@@ -54,18 +76,7 @@ def _shown(name: str) -> str:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per photo, and nothing else.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors; no progress bar.")
-@click.option("--regions", cls=Option, section=_SHOWN, metavar="N", help=_shown("regions"))
-@click.option("--share", cls=Option, section=_SHOWN, metavar="SHARE", help=_shown("share"))
-@click.option("--sign", cls=Option, section=_SHOWN, metavar="SIGN", help=_shown("sign"))
-@click.option("--hide-rest/--show-rest", cls=Option, section=_SHOWN, default=None, help=_shown("hide_rest"))
-@click.option(
-    "--examples",
-    cls=Option,
-    section=_SHOWN,
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Also draw N masked pictures with their scores.",
-)
+@shown_options
 @click.option(
     "--batch-size",
     cls=Option,
@@ -73,6 +84,14 @@ def _shown(name: str) -> str:
     type=click.IntRange(min=1),
     metavar="N",
     help="Pictures a model call (default: what suits the model).",
+)
+@click.option(
+    "--keep-scores",
+    cls=Option,
+    section=_DETAILS,
+    type=click.Choice(["top10", "all"]),
+    default="top10",
+    help="Classes kept for seewhy refit (default top10).",
 )
 @click.option(
     "--background",
@@ -103,7 +122,7 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
     asked = settings_from(given)
     display = Display(**asked["display"])
     method = api.as_method(asked["method"])
-    writer = Writer(given["out"], photos)
+    writer = Writer(given["out"], stems_of(photos), protected=photos)
     load_image(np.zeros((2, 2), np.uint8), background=given["background"])  # said once, not for each photo
     model = named_model(asked["model"])
     codes: list[int] = []
@@ -118,16 +137,14 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
                 batch_size=given["batch_size"],
                 background=given["background"],
                 progress=False if given["quiet"] else None,
+                keep_scores=given["keep_scores"],
             )
             files = writer.write(photo, explanation, asked, display, given["examples"])
         except Exception as error:  # noqa: BLE001  # one bad photo must not cost the others
             place = "" if str(error).startswith(photo) else f"{photo}: "
             codes.append(report(error, debug=bool(context.obj), place=place))
             continue
-        if given["as_json"]:
-            click.echo(json.dumps(explanation.to_dict() | {"files": files}, allow_nan=False))
-        elif not given["quiet"]:
-            click.echo("\n" * bool(i) + summary(explanation, files, display), nl=False)
+        emit(explanation, files, display, as_json=given["as_json"], quiet=given["quiet"], later=bool(i))
         if not explanation.complete:
             return INTERRUPTED
     return max(codes, default=DONE)
@@ -147,9 +164,8 @@ def settings_from(given: dict[str, Any]) -> JsonObject:
     for key in ("model", "seed"):
         asked[key] = asked[key] if given[key] is None else given[key]
     if given["targets"]:
-        asked["targets"] = _targets(given["targets"])
-    shown = {key: given[key] for key in Display.model_fields if given[key] is not None}
-    asked["display"] = _display(asked["display"], shown)
+        asked["targets"] = targets_of(given["targets"])
+    asked["display"] = display_of(given, asked["display"]).to_dict()
     return asked
 
 
@@ -193,9 +209,11 @@ def _read(path: str) -> JsonObject:
     return read
 
 
-def _display(base: JsonObject, shown: JsonObject) -> JsonObject:
+def display_of(given: dict[str, Any], base: JsonObject | None = None) -> Display:
+    """Return what is shown: ``base`` with the flags."""
+    shown = {key: given[key] for key in Display.model_fields if given[key] is not None}
     try:
-        return Display(**(base | shown)).to_dict()
+        return Display(**((base or {}) | shown))
     except InvalidInput as error:
         text = str(error)
         for key in shown:
@@ -203,7 +221,8 @@ def _display(base: JsonObject, shown: JsonObject) -> JsonObject:
         raise InvalidInput(text) from None
 
 
-def _targets(given: tuple[str, ...]) -> list[str]:
+def targets_of(given: tuple[str, ...]) -> list[str]:
+    """Return what ``--targets`` was given, one class or contrast each."""
     for text in given:
         parts = [part.strip() for part in text.split(",")]
         if len(parts) > 1 and all(part.removeprefix("top").isdigit() for part in parts):

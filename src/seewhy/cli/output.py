@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+import click
 import numpy as np
 from PIL import Image as Pillow
 from rich.console import Console
@@ -18,16 +20,18 @@ from seewhy.attribution import SegmentAttribution
 from seewhy.display import Display
 from seewhy.errors import FileError
 from seewhy.explanation import Explanation
+from seewhy.regions import Region
 from seewhy.settings import to_toml
+from seewhy.stopping import WORDS
 
 
 class Writer:
     """Writes the files of each photo into one folder, under names that do not collide."""
 
-    def __init__(self, folder: Path, photos: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, stems: dict[str, str], *, protected: Iterable[str] = ()) -> None:
         self.folder = folder
-        self._stems = _stems(photos)
-        self._photos = {Path(photo).resolve() for photo in photos}
+        self._stems = stems
+        self._photos = {Path(photo).resolve() for photo in protected}
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
@@ -87,7 +91,7 @@ class Writer:
         return str(path)
 
 
-def _stems(photos: tuple[str, ...]) -> dict[str, str]:
+def stems_of(photos: tuple[str, ...]) -> dict[str, str]:
     """Return a file name without ending for each photo; photos of the same name are numbered."""
     different = list(dict.fromkeys(photos))
     count = Counter(Path(photo).stem.casefold() for photo in different)
@@ -114,6 +118,16 @@ def _settings(explanation: Explanation, asked: JsonObject, display: Display) -> 
     }
 
 
+def emit(
+    explanation: Explanation, files: list[str], display: Display, *, as_json: bool, quiet: bool, later: bool = False
+) -> None:
+    """Print the result as text or as one JSON object; ``later``: others were printed before it."""
+    if as_json:
+        click.echo(json.dumps(explanation.to_dict() | {"files": files}, allow_nan=False))
+    elif not quiet:
+        click.echo("\n" * later + summary(explanation, files, display), nl=False)
+
+
 def summary(explanation: Explanation, files: list[str], display: Display) -> str:
     """Return predictions, the strongest regions, what it cost, and the files."""
     # Wide enough for any name: nothing is cut or folded, here or in a pipe; a narrow terminal wraps the lines.
@@ -124,9 +138,8 @@ def summary(explanation: Explanation, files: list[str], display: Display) -> str
             _target(console, explanation, i, display)
         seconds, inside = explanation.seconds or 0.0, explanation.seconds_model or 0.0
         state = "" if explanation.complete else " (partial)"
-        console.print(
-            f"\n{explanation.n_evaluations} model calls{state}, {seconds:.2f} s in all, {inside:.2f} s inside the model"
-        )
+        spent = f", {seconds:.2f} s in all, {inside:.2f} s inside the model" if seconds else ""
+        console.print(f"\n{explanation.n_evaluations} model calls{state}{spent}; {WORDS[explanation.stop.by]}")
         for warning in explanation.warnings:
             console.print(f"note: {warning}")
         for file in files:
@@ -154,24 +167,49 @@ def _target(console: Console, explanation: Explanation, i: int, display: Display
         peak = facts["peak"]
         console.print(
             f"map from {facts['min']:.4g} to {facts['max']:.4g}, "
-            f"peak {peak['value']:.4g} at x={peak['x']}, y={peak['y']}"
+            f"peak {peak['value']:.4g} at x={peak['x']}, y={peak['y']}{_error(found.error)}"
         )
         return
     top = explanation.top(display.regions, target=i, sign=display.sign)
-    values = _aligned([region.value for region in top])
+    if top:
+        console.print(_table(explanation, i, top))
+    else:
+        sign = "" if display.sign in {"auto", "both"} else f"{display.sign} "
+        console.print(f"no segment has a {sign}value other than 0")
+    r2 = "" if found.r2 is None else f", R2 {found.r2:.3f}"
+    console.print(f"surrogate {found.prediction:.4g}, model {target.score:.4g}{r2}{_error(found.error)}")
+    same = None if found.stability is None else found.stability.same_top
+    if same and len(top) <= len(same) and top:
+        console.print(f"chance that another run finds the same {len(top)} strongest: {100 * same[len(top) - 1]:.0f} %")
+
+
+def _table(explanation: Explanation, i: int, top: list[Region]) -> Table:
+    """Return the strongest segments with their intervals; a question mark where the interval includes 0."""
+    found = explanation.attributions[i]
     total = explanation.seen.sum()
     table = Table("segment", box=None, pad_edge=False)
-    for name in ("value", "area", "box x0 y0 x1 y1"):
+    columns = [_aligned([region.value for region in top])]
+    names = ["value"]
+    if isinstance(found, SegmentAttribution) and found.se is not None and found.ranks is not None:
+        low, high = explanation.interval(i)
+        ends = _aligned([float(end[region.segment]) for end in (low, high) for region in top])
+        columns += [ends[: len(top)], ends[len(top) :]]
+        columns.append(["-".join(map(str, np.unique(found.ranks[region.segment]))) for region in top])
+        columns.append(["" if low[r.segment] > 0 or high[r.segment] < 0 else "?" for r in top])
+        names += ["95 % from", "to", "rank", ""]
+    for name in (*names, "area", "box x0 y0 x1 y1"):
         table.add_column(name, justify="right", no_wrap=True)
-    for region, value in zip(top, values, strict=True):
+    for k, region in enumerate(top):
         box = " ".join(map(str, region.box))
-        table.add_row(str(region.segment), value, f"{100 * region.area / total:.1f} %", box)
-    if top:
-        console.print(table)
-    else:
-        console.print(f"no segment has a {display.sign} value")
-    r2 = "" if found.r2 is None else f", R2 {found.r2:.3f}"
-    console.print(f"surrogate {found.prediction:.4g}, model {target.score:.4g}{r2}")
+        cells = [column[k] for column in columns]
+        table.add_row(str(region.segment), *cells, f"{100 * region.area / total:.1f} %", box)
+    return table
+
+
+def _error(error: float | None) -> str:
+    if error is None:
+        return ""
+    return ", more noise than signal" if math.isinf(error) else f", estimated error {100 * error:.2g} %"
 
 
 def _aligned(values: Iterable[float]) -> list[str]:
@@ -182,3 +220,26 @@ def _aligned(values: Iterable[float]) -> list[str]:
     if -3 <= decimals <= 8:
         return [f"{value:+.{max(decimals, 0)}f}" for value in listed]
     return [f"{value:+.3e}" for value in listed]
+
+
+def side_by_side(explanation: Explanation, *, as_json: bool) -> str:
+    """Return how far relatives of the method agree on every target, as a table or as JSON."""
+    found = [explanation.compare(i) for i in range(len(explanation.targets))]
+    if as_json:
+        return json.dumps([one.to_dict() for one in found], allow_nan=False) + "\n"
+    console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True, width=1000)
+    with console.capture() as text:
+        for one in found:
+            console.print(f"{one.target}, {len(explanation.samples)} samples", style="bold")
+            table = Table("read as", box=None, pad_edge=False)
+            for name in ("error", "correlation", "difference", "same top 5"):
+                table.add_column(name, justify="right")
+            for k, name in enumerate(one.names):
+                error = one.errors[k]
+                shown = "?" if error is None or math.isinf(error) else f"{100 * error:.2g} %"
+                row = (f"{one.correlation[0, k]:.4f}", f"{100 * one.apart[k]:.2g} %", str(one.same_top[0, k]))
+                table.add_row(name, shown, *row)
+            console.print(table)
+            for name, why in one.missing.items():
+                console.print(f"{name}: {why}")
+    return text.get()

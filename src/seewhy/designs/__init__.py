@@ -1,25 +1,38 @@
-"""Designs say which coalitions are asked. ``DESIGNS`` lists those over segments, ``GRID_DESIGNS`` RISE's."""
+"""Designs say which coalitions are asked. ``DESIGNS`` lists those over segments, ``GRID_DESIGNS`` RISE's.
+
+To add one: a file here with a class that fits :class:`seewhy.protocols.Design`, and a line in ``DESIGNS``.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Literal, TypeAlias
 
 import numpy as np
 
+from seewhy.designs.antithetic import Antithetic
 from seewhy.designs.bernoulli import Bernoulli
 from seewhy.designs.drop_fraction import DropFraction
+from seewhy.designs.exhaustive import Exhaustive
 from seewhy.designs.foldover_hadamard import FoldoverHadamard
 from seewhy.designs.grid import FoldoverGrid, ShiftedGrid
+from seewhy.designs.leave_one_out import LeaveOneOut
+from seewhy.designs.shapley import Shapley
 from seewhy.protocols import Design
 from seewhy.scene import Block
 
-DesignName: TypeAlias = Literal["bernoulli", "drop-fraction", "foldover-hadamard"]
+DesignName: TypeAlias = Literal[
+    "antithetic", "bernoulli", "drop-fraction", "exhaustive", "foldover-hadamard", "leave-one-out", "shapley"
+]
 
 DESIGNS: dict[DesignName, Callable[..., Design]] = {
+    "antithetic": Antithetic,
     "bernoulli": Bernoulli,
     "drop-fraction": DropFraction,
+    "exhaustive": Exhaustive,
     "foldover-hadamard": FoldoverHadamard,
+    "leave-one-out": LeaveOneOut,
+    "shapley": Shapley,
 }
-"""Made from the chance ``keep`` that a segment stays."""
+"""Made from the chance ``keep`` that a segment stays; designs that have no such chance take 0.5 alone."""
 
 GridDesignName: TypeAlias = Literal["bernoulli", "foldover-hadamard"]
 
@@ -32,12 +45,16 @@ GRID_DESIGNS: dict[GridDesignName, Callable[..., Design]] = {
 __all__ = [
     "DESIGNS",
     "GRID_DESIGNS",
+    "Antithetic",
     "Bernoulli",
     "DesignName",
     "DropFraction",
+    "Exhaustive",
     "FoldoverGrid",
     "FoldoverHadamard",
     "GridDesignName",
+    "LeaveOneOut",
+    "Shapley",
     "ShiftedGrid",
     "rows",
     "with_untouched",
@@ -45,7 +62,7 @@ __all__ = [
 
 
 def rows(design: Design, d: int, n: int, seed: int, *, skip: int = 0) -> Iterator[Block]:
-    """Yield rows ``skip`` to ``n`` of a design, block by block, the last one cut to fit."""
+    """Yield rows ``skip`` to ``n`` of a design, block by block, the last one cut to fit; less where the design ends."""
     start = 0
     for block in design.blocks(d, seed):
         stop = start + len(block.coalitions)

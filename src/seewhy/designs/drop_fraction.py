@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from seewhy.designs.bernoulli import BLOCK
+from seewhy.designs.limits import demand_chance, demand_segments, whole_blocks
 from seewhy.errors import InvalidInput
 from seewhy.randomness import generator
 from seewhy.scene import Block
@@ -14,24 +15,41 @@ from seewhy.scene import Block
 
 @dataclass(frozen=True, kw_only=True)
 class DropFraction:
-    """Exactly ``round((1 - keep) * d)`` of the ``d`` segments are dropped in every row."""
+    """Exactly ``round((1 - keep) * d)`` of the ``d`` segments are dropped in every row.
+
+    All rows being of one size, they tell segments from each other and nothing of the level of all values.
+    """
 
     name: ClassVar[str] = "drop-fraction"
-    keep: float
+    estimand: ClassVar[str] = (
+        "two values differ by how much the score changes on average when one segment is kept in the other's stead, "
+        "at the fixed number of kept segments; the level common to all values is not determined"
+    )
+    pairs: ClassVar[bool] = False
+    keep: float = 0.5
 
-    def blocks(self, d: int, seed: int) -> Iterator[Block]:
-        """Yield blocks (64, d) without end.
+    def __post_init__(self) -> None:
+        demand_chance(self.name, self.keep)
+
+    def dropped(self, d: int) -> int:
+        """Return how many of ``d`` segments each row drops.
 
         Raises
         ------
         InvalidInput
             The fraction comes to no segment or to all of them.
         """
+        demand_segments(self.name, d, low=2)
         dropped = round((1 - self.keep) * d)
         if not 0 < dropped < d:
             raise InvalidInput(
                 f"keep={self.keep:g} drops {dropped} of {d} segments; drop-fraction needs from 1 to {d - 1} dropped"
             )
+        return dropped
+
+    def blocks(self, d: int, seed: int) -> Iterator[Block]:
+        """Yield blocks (64, d) without end; raises what :meth:`dropped` raises."""
+        dropped = self.dropped(d)
         index = 0
         while True:
             order = generator(seed, "design", index).random((BLOCK, d)).argsort(axis=1)
@@ -39,3 +57,16 @@ class DropFraction:
             np.put_along_axis(coalitions, order[:, :dropped], values=False, axis=1)
             yield Block(coalitions)
             index += 1
+
+    def block_rows(self, d: int) -> int:
+        """Return 64, however many segments there are."""
+        self.dropped(d)
+        return BLOCK
+
+    def least(self, d: int) -> int:
+        """Return the smallest multiple of 64 that gives two rows for each unknown of the linear model."""
+        return whole_blocks(2 * (d + 1), self.block_rows(d))
+
+    def total(self, d: int) -> None:
+        """Return None: there is no last block."""
+        self.dropped(d)

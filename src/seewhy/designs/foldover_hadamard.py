@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from seewhy.designs.hadamard import hadamard_at_least
-from seewhy.errors import InvalidInput
+from seewhy.designs.limits import demand_one_half, demand_segments
 from seewhy.randomness import generator
 from seewhy.scene import Block
 
@@ -25,18 +25,19 @@ class FoldoverHadamard:
     """Pairs of a coalition and its complement, from a Hadamard matrix of the next order above d; keep is 1/2."""
 
     name: ClassVar[str] = "foldover-hadamard"
+    estimand: ClassVar[str] = (
+        "by how much the score changes on average when a segment is kept, each other one staying with chance 0.5 "
+        "(the Banzhaf value)"
+    )
+    pairs: ClassVar[bool] = True
     keep: float = 0.5
 
-    def blocks(self, d: int, seed: int) -> Iterator[Block]:
-        """Yield blocks (2m, d), m the next Hadamard order above d, pairs side by side, without end.
+    def __post_init__(self) -> None:
+        demand_one_half(self.name, self.keep, "a complement keeps what its partner drops, so leave keep out")
 
-        Raises
-        ------
-        InvalidInput
-            ``keep`` is not 1/2.
-        """
-        if self.keep != 0.5:
-            raise InvalidInput(f"keep must be 0.5 with design='foldover-hadamard', got {self.keep:g}")
+    def blocks(self, d: int, seed: int) -> Iterator[Block]:
+        """Yield blocks (2m, d), m the next Hadamard order above d, pairs side by side, without end."""
+        demand_segments(self.name, d)
         matrix = hadamard_at_least(d + 1)
         m = len(matrix)
         index = 0
@@ -47,3 +48,16 @@ class FoldoverHadamard:
             kept = matrix[rng.permutation(m)][:, columns] * signs > 0
             yield Block(np.stack([kept, ~kept], axis=1).reshape(2 * m, d))
             index += 1
+
+    def block_rows(self, d: int) -> int:
+        """Return 2m, m the next Hadamard order above d."""
+        demand_segments(self.name, d)
+        return 2 * len(hadamard_at_least(d + 1))
+
+    def least(self, d: int) -> int:
+        """Return the rows of two blocks: one gives values, the second tells the error."""
+        return 2 * self.block_rows(d)
+
+    def total(self, d: int) -> None:
+        """Return None: there is no last block."""
+        demand_segments(self.name, d)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import count
+from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +41,9 @@ def _hadamard(m: int) -> Signs | None:
         return None
     if _is_prime(m - 1):
         return _paley_1(m - 1)
-    if (m // 2 - 1) % 4 == 1 and _is_prime(m // 2 - 1):
-        return _paley_2(m // 2 - 1)
+    half = m // 2 - 1
+    if half % 4 == 1 and (_is_prime(half) or _is_prime(_root(half))):
+        return _paley_2(half)
     return _product(m)
 
 
@@ -65,7 +67,7 @@ def _paley_1(q: int) -> Signs:
 
 
 def _paley_2(q: int) -> Signs:
-    """Return order 2 (q + 1) for a prime q = 1 mod 4, from the bordered, symmetric Jacobsthal matrix."""
+    """Return order 2 (q + 1), q = 1 mod 4 a prime or its square, from the bordered, symmetric Jacobsthal matrix."""
     s = np.ones((q + 1, q + 1), dtype=np.int8)
     s[0, 0] = 0
     s[1:, 1:] = _jacobsthal(q)
@@ -75,13 +77,34 @@ def _paley_2(q: int) -> Signs:
 
 
 def _jacobsthal(q: int) -> Signs:
-    """Return Q (q, q) with Q[a, b] = 1 if a - b is a nonzero square modulo q, -1 if it is none, 0 on the diagonal."""
-    character = np.full(q, -1, dtype=np.int8)
-    character[(np.arange(1, q, dtype=np.int64) ** 2) % q] = 1
+    """Return Q (q, q) over the field of q elements, q an odd prime or the square of one.
+
+    Q[a, b] is 1 if a - b is a square other than 0, -1 if it is none, and 0 on the diagonal.
+    """
+    if _is_prime(q):
+        places = np.arange(q)
+        return np.asarray(_character(q)[(places[:, None] - places) % q])
+    # Elements are x + y w with x, y modulo p and w * w no square there; one is a square if its norm is one.
+    p = _root(q)
+    character = _character(p)
+    nonsquare = int(np.flatnonzero(character == -1)[0])
+    x, y = (part[:, None] - part for part in np.divmod(np.arange(q), p))
+    return np.asarray(character[(x * x - nonsquare * y * y) % p])
+
+
+def _character(p: int) -> Signs:
+    """Return (p,): 1 at nonzero squares modulo the odd prime ``p``, -1 at what is no square, 0 at 0."""
+    character = np.full(p, -1, dtype=np.int8)
+    character[(np.arange(1, p, dtype=np.int64) ** 2) % p] = 1
     character[0] = 0
-    places = np.arange(q)
-    return np.asarray(character[(places[:, None] - places) % q])
+    return character
+
+
+def _root(n: int) -> int:
+    """Return the square root of ``n``, or 0 if it is not whole."""
+    root = isqrt(n)
+    return root if root * root == n else 0
 
 
 def _is_prime(n: int) -> bool:
-    return n > 1 and all(n % k for k in range(2, int(n**0.5) + 1))
+    return n > 1 and all(n % k for k in range(2, isqrt(n) + 1))

@@ -1,44 +1,64 @@
 """LIME for images: a weighted linear surrogate over segments.
 
-Source: Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938, equations 1-2 and algorithm 1; defaults and
-feature selection as in ``lime`` 0.2.0.1.
+Source: Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938, equations 1-2 and algorithm 1; feature selection as in
+``lime`` 0.2.0.1. The default design and surrogate have the limit that lime's have, from fewer model calls.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal, Self
+from functools import partial
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 from pydantic import model_validator
 
-from seewhy._types import Coalitions, Floats, Segments, Unit
+from seewhy._types import Coalitions, Floats, JsonObject, Segments
 from seewhy.attribution import SegmentAttribution
-from seewhy.designs import DESIGNS, DesignName, FoldoverHadamard, rows, with_untouched
+from seewhy.designs import DESIGNS, DesignName, with_untouched
 from seewhy.errors import InvalidInput
 from seewhy.fills import FillSetting, SegmentMean, fill_picture
 from seewhy.geometry import View
 from seewhy.images import Image
-from seewhy.kernels import Cosine, KernelSetting
+from seewhy.intervals import Spread, groups, jackknife
+from seewhy.kernels import Cosine, KernelSetting, Shapley, Uniform
 from seewhy.kernels.segment_sums import SegmentSums
 from seewhy.masks import SegmentMasks
-from seewhy.protocols import MaskMaker
+from seewhy.method_settings import MethodSettings
+from seewhy.protocols import Design, MaskMaker
 from seewhy.samples import Samples
 from seewhy.scene import Block, Scene
 from seewhy.segmentation import SegmentationSetting, Slic, segment_view
-from seewhy.settings import Settings, setting
-from seewhy.surrogate import Ridge, Selection, SurrogateSetting, fit
+from seewhy.settings import setting
+from seewhy.surrogate import (
+    LeastSquares,
+    LinearFit,
+    Pieces,
+    Ridge,
+    Rows,
+    Selection,
+    SurrogateSetting,
+    fit,
+    sandwich,
+)
+from seewhy.surrogate.shapley import ShapleyFit, shapley_values, size_shares
+from seewhy.surrogate.stability import stability
+
+_Drawn: TypeAlias = Literal["auto"] | DesignName
 
 
-class Lime(Settings):
+class Lime(MethodSettings):
     """Weighted linear surrogate over segments that are kept or replaced by a fill."""
 
     source: ClassVar[str] = "Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938; lime 0.2.0.1"
+    fits: ClassVar[frozenset[str]] = frozenset({"kernel", "surrogate", "feature_selection", "num_features"})
 
     name: Literal["lime"] = "lime"
     segmentation: Annotated[SegmentationSetting, setting("how the picture is divided into segments")] = Slic()
     fill: Annotated[FillSetting, setting("what stands where a segment is replaced")] = SegmentMean()
-    design: Annotated[DesignName, setting("how coalitions are drawn")] = "bernoulli"
+    design: Annotated[
+        _Drawn, setting("how coalitions are drawn; auto: foldover-hadamard where keep is 0.5, else bernoulli")
+    ] = "auto"
     keep: Annotated[
         float,
         setting(
@@ -48,18 +68,10 @@ class Lime(Settings):
             search=(0.2, 0.9),
         ),
     ] = 0.5
-    n_samples: Annotated[
-        int,
-        setting("pictures scored, the untouched one included", ge=2, le=10_000_000, search=(100, 8000), log=True),
-    ] = 1000
     kernel: Annotated[KernelSetting, setting("how much a coalition counts, by its distance")] = Cosine()
-    surrogate: Annotated[SurrogateSetting, setting("linear model fitted to the scores")] = Ridge()
+    surrogate: Annotated[SurrogateSetting, setting("linear model fitted to the scores")] = LeastSquares()
     feature_selection: Annotated[Selection, setting("how num_features segments are chosen")] = "auto"
     num_features: Annotated[int | None, setting("segments the surrogate may use; not given: all", ge=1)] = None
-    unit: Annotated[
-        Literal["auto", "probability", "log-odds", "score"],
-        setting("unit of the score that is explained; auto: probability where the model allows it"),
-    ] = "auto"
 
     @model_validator(mode="after")
     def _selection_has_a_number(self) -> Self:
@@ -72,12 +84,33 @@ class Lime(Settings):
             raise InvalidInput(f"Lime.feature_selection={self.feature_selection!r} needs num_features, got none")
         return self
 
+    @model_validator(mode="after")
+    def _shapley_adds_up(self) -> Self:
+        plain = isinstance(self.surrogate, LeastSquares) and self.num_features is None
+        if isinstance(self.kernel, Shapley) and not plain:
+            raise InvalidInput(
+                f"Lime.kernel='shapley' needs surrogate='least-squares' and no num_features, because Shapley values "
+                f"add up exactly, got surrogate={self.surrogate.name!r}, num_features={self.num_features}"
+            )
+        return self
+
+    def relatives(self) -> dict[str, JsonObject | str]:
+        """Return Banzhaf values, that is no kernel, and Shapley values, where the design asks what they need."""
+        plain = {"surrogate": LeastSquares(), "feature_selection": "auto", "num_features": None}
+        if self.design in {"drop-fraction", "leave-one-out"}:
+            why = f"design={self.design!r} asks coalitions of one size"
+            return {"banzhaf": why, "shapley": why}
+        if self.keep != 0.5:
+            why = f"segments are kept with chance {self.keep:g}, and Banzhaf values need 0.5"
+            return {"banzhaf": why, "shapley": {"kernel": Shapley()} | plain}
+        return {"banzhaf": {"kernel": Uniform()} | plain, "shapley": {"kernel": Shapley()} | plain}
+
     def scene(self, image: Image, view: View, seed: int, segments: Segments | None = None) -> Scene:
         """Divide the picture the model sees, and make its fill."""
         pixels = view.apply(image)
         if segments is None:
             segments = segment_view(self.segmentation, image, view, pixels, seed)
-        return Scene(pixels, fill_picture(self.fill, pixels, segments, seed), segments)
+        return Scene(pixels, fill_picture(self.fill, pixels, segments, seed), segments, seed)
 
     def masks(self, scene: Scene) -> SegmentMasks:
         """Return what keeps or replaces whole segments."""
@@ -85,29 +118,72 @@ class Lime(Settings):
             raise InvalidInput("Lime needs segments")
         return SegmentMasks(scene.segments)
 
+    def draws(self, masks: MaskMaker) -> Design:
+        """Return the design over the segments."""
+        del masks
+        balanced: DesignName = "foldover-hadamard" if self.keep == 0.5 else "bernoulli"
+        return DESIGNS[balanced if self.design == "auto" else self.design](keep=self.keep)
+
     def rows(self, masks: MaskMaker, seed: int) -> Iterator[Block]:
-        """Yield ``n_samples`` coalitions, the untouched picture first; a balanced design stays as it is."""
-        drawn = rows(DESIGNS[self.design](keep=self.keep), masks.d, self.n_samples, seed)
-        return drawn if self.design == FoldoverHadamard.name else with_untouched(drawn)
+        """Yield coalitions, the untouched picture first where draws are independent; pairs stay as they are."""
+        design = self.draws(masks)
+        drawn = design.blocks(masks.d, seed)
+        return drawn if design.pairs or design.total(masks.d) is not None else with_untouched(drawn)
 
-    def estimate(self, samples: Samples, scene: Scene, target: int, unit: Unit) -> SegmentAttribution:
+    def estimate(self, samples: Samples, scene: Scene, scores: Floats) -> SegmentAttribution:
         """Fit the surrogate to the scores of one class: algorithm 1, from line 6 on."""
-        scores = samples.target(target, unit)
-        sums = SegmentSums.of(scene)
-
-        def weighted() -> Iterator[tuple[Coalitions, Floats, Floats]]:
-            for place, block in samples.blocks():
-                yield block.coalitions, scores[place], self.kernel(block.coalitions, sums)
-
-        linear = fit(
-            self.surrogate,
-            weighted(),
-            d=samples.d,
-            origin=float(scores[0]),
-            how=self.feature_selection,
-            num_features=self.num_features,
+        design = self.draws(self.masks(scene))
+        if isinstance(self.kernel, Shapley):
+            fitted = _shapley(samples, scores, design)
+            found = SegmentAttribution(fitted.values, fitted.base, None)
+            return found if fitted.spread is None else found.with_spread(fitted.spread, None)
+        pieces = partial(self._weighted, samples, scene, scores)
+        linear = self._fit(pieces())
+        found = SegmentAttribution(linear.coef, linear.intercept, linear.r2)
+        spread = self._spread(linear, pieces, samples, design)
+        if spread is None:
+            return found
+        alike = stability(
+            spread, len(samples), design.block_rows(samples.d), lambda place: self._fit(_some(pieces, place)).coef
         )
-        return SegmentAttribution(linear.coef, linear.intercept, linear.r2)
+        return found.with_spread(spread, alike)
+
+    def spread(self, samples: Samples, scene: Scene, scores: Floats) -> Spread | None:
+        """Return how sure the values are."""
+        design = self.draws(self.masks(scene))
+        if isinstance(self.kernel, Shapley):
+            return _shapley(samples, scores, design).spread
+        pieces = partial(self._weighted, samples, scene, scores)
+        return self._spread(self._fit(pieces()), pieces, samples, design)
+
+    def _fit(self, rows: Rows) -> LinearFit:
+        return fit(self.surrogate, rows, how=self.feature_selection, num_features=self.num_features)
+
+    def _weighted(self, samples: Samples, scene: Scene, scores: Floats) -> Rows:
+        """Yield the rows with their scores and weights."""
+        kernel = self.kernel
+        if isinstance(kernel, Shapley):
+            raise InvalidInput("kernel='shapley' is a law of sizes, not a weight of rows")
+        sums = SegmentSums.of(scene)
+        shares = size_shares(samples) if self.design == "shapley" else None
+        for place, block in samples.blocks():
+            weights = kernel(block.coalitions, sums)
+            yield block.coalitions, scores[place], weights if shares is None else weights * shares[place]
+
+    def _spread(self, linear: LinearFit, pieces: Pieces, samples: Samples, design: Design) -> Spread | None:
+        """Return the spread of the coefficients: a sandwich where they are plain sums, else a jackknife."""
+        n, d = len(samples), samples.d
+        total = design.total(d)
+        if total == n:
+            return Spread(linear.coef, np.zeros((d, d)), np.inf)
+        left = 1.0 if total is None else 1 - n / total  # rows of a finite design are drawn without replacement
+        if isinstance(self.surrogate, LeastSquares | Ridge) and self.num_features is None:
+            penalty = self.surrogate.alpha if isinstance(self.surrogate, Ridge) else 0.0
+            found = sandwich(linear, pieces(), penalty=penalty, pairs=design.pairs)
+        else:
+            places = groups(n, design.block_rows(d), pairs=design.pairs)
+            found = jackknife(linear.coef, [self._fit(_some(pieces, place, inside=False)).coef for place in places])
+        return None if found is None else Spread(found.values, found.covariance * left, found.df)
 
     def warnings(self, samples: Samples) -> Iterator[str]:
         """Yield what a reader of the result must know."""
@@ -120,6 +196,22 @@ class Lime(Settings):
         constant = int(np.sum(_never_replaced(samples)))
         if constant:
             yield f"{constant} of {d} segments were kept in every sample, so nothing is known about them"
+
+
+def _shapley(samples: Samples, scores: Floats, design: Design) -> ShapleyFit:
+    exact = design.total(samples.d) == len(samples)
+    return shapley_values(samples, scores, pairs=design.pairs, exact=exact)
+
+
+def _some(pieces: Pieces, place: slice, *, inside: bool = True) -> Rows:
+    """Yield the rows of one stretch, or those outside of it."""
+    start = 0
+    for x, y, weights in pieces():
+        index = np.arange(start, start + len(y))
+        chosen = ((index >= place.start) & (index < place.stop)) == inside
+        if chosen.any():
+            yield x[chosen], y[chosen], weights[chosen]
+        start += len(y)
 
 
 def _never_replaced(samples: Samples) -> Coalitions:

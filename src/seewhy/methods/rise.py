@@ -6,51 +6,68 @@ Source: Petsiuk, Das and Saenko (2018), arXiv:1806.07421, sections 3.1-3.2, equa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
+from pydantic import model_validator
 
-from seewhy._types import Floats, Segments, Unit
+from seewhy._types import Floats, JsonObject, Segments
 from seewhy.attribution import MapAttribution
-from seewhy.designs import GRID_DESIGNS, GridDesignName, rows
+from seewhy.designs import GRID_DESIGNS, GridDesignName
 from seewhy.errors import InvalidInput
 from seewhy.fills import Color, FillSetting, fill_picture
 from seewhy.geometry import View
 from seewhy.images import Image
+from seewhy.intervals import Spread, groups, meat
 from seewhy.masks import GridMasks
-from seewhy.protocols import MaskMaker
+from seewhy.method_settings import MethodSettings
+from seewhy.protocols import Design, MaskMaker
 from seewhy.samples import Samples
 from seewhy.scene import Block, Scene
-from seewhy.settings import Settings, setting
+from seewhy.settings import setting
 from seewhy.surrogate.cross_validation import cross_validated_ridge
 from seewhy.surrogate.sums import WeightedSums
 
+_Drawn: TypeAlias = Literal["auto"] | GridDesignName
+_PARTS = 16
+"""Rectangles along each side over which a map is averaged to judge its error as a whole."""
 
-class Rise(Settings):
+
+class Rise(MethodSettings):
     """Average of random smooth masks, weighted by the score of the picture seen through them."""
 
     source: ClassVar[str] = "Petsiuk, Das and Saenko (2018), arXiv:1806.07421; code eclique/RISE"
+    fits: ClassVar[frozenset[str]] = frozenset({"estimator"})
 
     name: Literal["rise"] = "rise"
-    n_samples: Annotated[int, setting("masks drawn (N)", ge=2, le=10_000_000, search=(200, 8000), log=True)] = 2000
     grid: Annotated[int, setting("cells along each side (s)", ge=2, le=64, search=(4, 16))] = 8
-    design: Annotated[GridDesignName, setting("how grids are drawn")] = "bernoulli"
+    design: Annotated[
+        _Drawn, setting("how grids are drawn; auto: foldover-hadamard where keep is 0.5, else bernoulli")
+    ] = "auto"
     keep: Annotated[float, setting("chance that a cell is kept (p)", ge=0.01, le=0.99, search=(0.1, 0.9))] = 0.5
     fill: Annotated[FillSetting, setting("what stands where a mask is 0")] = Color(value="black")
     estimator: Annotated[
         Literal["controlled", "centered", "ratio", "reference"],
         setting("how the map is computed from masks and scores"),
     ] = "controlled"
-    unit: Annotated[
-        Literal["auto", "probability", "log-odds", "score"],
-        setting("unit of the score that is explained; auto: probability where the model allows it"),
-    ] = "auto"
+
+    @model_validator(mode="after")
+    def _maps_have_no_top(self) -> Self:
+        if self.until is not None:
+            raise InvalidInput(f"Rise.until needs segments, and a map has none; use tolerance, got {self.until!r}")
+        return self
+
+    def relatives(self) -> dict[str, JsonObject | str]:
+        """Return the other estimators."""
+        names = ("controlled", "centered", "ratio", "reference")
+        return {name: {"estimator": name} for name in names if name != self.estimator}
 
     def scene(self, image: Image, view: View, seed: int, segments: Segments | None = None) -> Scene:
         """Return the picture the model sees, and its fill."""
         del segments
         pixels = view.apply(image)
-        return Scene(pixels, fill_picture(self.fill, pixels, None, seed), None)
+        return Scene(pixels, fill_picture(self.fill, pixels, None, seed), None, seed)
 
     def masks(self, scene: Scene) -> GridMasks:
         """Return what blows up grids to masks."""
@@ -62,14 +79,18 @@ class Rise(Settings):
             )
         return GridMasks(height, width, self.grid)
 
-    def rows(self, masks: MaskMaker, seed: int) -> Iterator[Block]:
-        """Yield ``n_samples`` grids with their shifts."""
+    def draws(self, masks: MaskMaker) -> Design:
+        """Return the design over the cells."""
         if not isinstance(masks, GridMasks):
             raise InvalidInput("Rise needs grid masks")
-        design = GRID_DESIGNS[self.design](keep=self.keep, cell=masks.cell)
-        return rows(design, masks.d, self.n_samples, seed)
+        balanced: GridDesignName = "foldover-hadamard" if self.keep == 0.5 else "bernoulli"
+        return GRID_DESIGNS[balanced if self.design == "auto" else self.design](keep=self.keep, cell=masks.cell)
 
-    def estimate(self, samples: Samples, scene: Scene, target: int, unit: Unit) -> MapAttribution:
+    def rows(self, masks: MaskMaker, seed: int) -> Iterator[Block]:
+        """Yield grids with their shifts."""
+        return self.draws(masks).blocks(masks.d, seed)
+
+    def estimate(self, samples: Samples, scene: Scene, scores: Floats) -> MapAttribution:
         """Compute the map S of one class from scores f and masks M, N masks kept with chance p.
 
         reference
@@ -80,41 +101,80 @@ class Rise(Settings):
             S = sum((f - mean f) M) / (N p): the same ranking of pixels in the limit, without the noise that the
             level of f adds; 0 means that keeping the pixel changes nothing on average.
         controlled
-            The limit of centered, from fewer masks: see :meth:`_controlled`.
+            The limit of centered, from fewer masks: see :class:`_Control`.
         """
-        scores = samples.target(target, unit)
         masks = self.masks(scene)
-        heatmap = getattr(self, f"_{self.estimator}")(samples, masks, scores).astype(np.float32)
+        design = self.draws(masks)
+        control = self._control(samples, masks, scores)
+        parts = [
+            _Sums.of(samples, masks, control.rest, place)
+            for place in groups(len(samples), design.block_rows(masks.d), pairs=design.pairs)
+        ]
+        total = sum(parts[1:], parts[0])
+        sampled = self._map(total)
+        found = sampled + control.known(masks, self)
         level = float(scores.mean()) if self.estimator in {"ratio", "reference"} else 0.0
-        return MapAttribution(heatmap, level)
+        plain = MapAttribution(found.astype(np.float32), level)
+        spread = self._spread(found, total, samples, masks, control)
+        if spread is None or len(parts) < 2:
+            return plain
+        without = [self._map(total - part) for part in parts]
+        variance = np.var(without, axis=0) * (len(parts) - 1) * control.inflation(len(samples))
+        reach = Spread(np.zeros(1), np.zeros((1, 1)), len(parts) - 1).t()
+        se = np.sqrt(variance).astype(np.float32)
+        return MapAttribution(plain.heatmap, level, se, reach, spread.error, spread)
 
-    def _reference(self, samples: Samples, masks: GridMasks, scores: Floats) -> Floats:
-        return _weighted(samples, masks, scores) / (len(samples) * self.keep)
+    def spread(self, samples: Samples, scene: Scene, scores: Floats) -> Spread | None:
+        """Return how sure the map is as a whole: averaged over rectangles and less its mean."""
+        masks = self.masks(scene)
+        control = self._control(samples, masks, scores)
+        total = _Sums.of(samples, masks, control.rest, slice(0, len(samples)))
+        return self._spread(self._map(total) + control.known(masks, self), total, samples, masks, control)
 
-    def _ratio(self, samples: Samples, masks: GridMasks, scores: Floats) -> Floats:
-        weighted, plain = _weighted(samples, masks, scores), _weighted(samples, masks, np.ones_like(scores))
-        return np.divide(weighted, plain, out=np.full_like(weighted, scores.mean()), where=plain > 0)
+    def _control(self, samples: Samples, masks: GridMasks, scores: Floats) -> _Control:
+        if self.estimator == "controlled":
+            return _Control.fitted(samples, masks, scores, self.grid)
+        return _Control(scores - scores[0] if self.estimator == "centered" else scores, None, 0.0)
 
-    def _centered(self, samples: Samples, masks: GridMasks, scores: Floats) -> Floats:
-        return _weighted(samples, masks, _centered(scores)) / (len(samples) * self.keep)
+    def _map(self, sums: _Sums) -> Floats:
+        """Return the map that sums over masks and scores give."""
+        if self.estimator == "reference":
+            return sums.weighted / (sums.n * self.keep)
+        if self.estimator == "ratio":
+            mean = np.full_like(sums.weighted, sums.scores / sums.n)
+            return np.divide(sums.weighted, sums.plain, out=mean, where=sums.plain > 0)
+        return (sums.weighted - sums.scores / sums.n * sums.plain) / (sums.n * self.keep)
 
-    def _controlled(self, samples: Samples, masks: GridMasks, scores: Floats) -> Floats:
-        """Take the part of f that is linear in the mask out of the sampling: its covariance is known exactly.
+    def _spread(
+        self, found: Floats, total: _Sums, samples: Samples, masks: GridMasks, control: _Control
+    ) -> Spread | None:
+        """Return the spread over draws of the map averaged over rectangles, less its mean, which ranks nothing.
 
-        With phi the mask averaged over grid x grid rectangles and b a ridge of f on phi,
-        S = (Cov_n(f - b phi, M) + Cov(b phi, M)) / p. The first is estimated, the second is in closed form, so
-        only what is not linear in phi adds noise. Any b gives the same limit.
+        Each row adds its influence: what the map would change if the row had a little more weight.
         """
-        sums = WeightedSums(masks.d, float(scores[0]))
-        for place, block in samples.blocks():
-            phi = masks.pooled(block, self.grid)
-            sums.update(phi, scores[place], np.ones(len(phi)))
-        b = cross_validated_ridge(sums)
-        rest = scores.copy()
-        for place, block in samples.blocks():
-            rest[place] -= masks.pooled(block, self.grid) @ b
-        sampled = _weighted(samples, masks, _centered(rest)) / len(samples)
-        return (sampled + masks.pooled_covariance(b, self.grid, self.keep)) / self.keep
+        parts = min(_PARTS, masks.height, masks.width)
+        mean = total.scores / total.n
+        mask_mean = masks.pool(total.plain / total.n, parts)
+        ratio = masks.pool(self._map(total), parts)
+
+        def influences() -> Iterator[Floats]:
+            for place, block in samples.blocks():
+                mask, rest = masks.pooled(block, parts), control.rest[place, None]
+                if self.estimator == "reference":
+                    one = rest * mask / self.keep - ratio
+                elif self.estimator == "ratio":
+                    one = (rest - ratio) * mask / mask_mean
+                else:
+                    one = (rest - mean) * (mask - mask_mean) / self.keep
+                yield one - one.mean(axis=1, keepdims=True)
+
+        outer, draws = meat(influences(), pairs=self.draws(masks).pairs)
+        df = draws - control.freedom
+        if df < 3:
+            return None
+        pooled = masks.pool(found, parts)
+        covariance = outer * (control.inflation(total.n) / total.n**2)
+        return Spread(pooled - pooled.mean(), covariance, df)
 
     def warnings(self, samples: Samples) -> Iterator[str]:
         """Yield what a reader of the result must know."""
@@ -123,12 +183,70 @@ class Rise(Settings):
             yield f"{len(samples)} masks for {cells} grid cells: the map is mostly noise, ask for more masks"
 
 
-def _weighted(samples: Samples, masks: GridMasks, weights: Floats) -> Floats:
-    """Return sum_i weights_i M_i, (h, w)."""
-    return masks.weighted_sum((block, weights[place]) for place, block in samples.blocks())
+@dataclass(frozen=True, eq=False)
+class _Control:
+    """The part of the scores whose covariance with the masks is known exactly, taken out of the sampling.
+
+    With phi the mask averaged over grid x grid rectangles and b a ridge of f on phi,
+    S = (Cov_n(f - b phi, M) + Cov(b phi, M)) / p. The first is estimated, the second is in closed form, so only what
+    is not linear in phi adds noise. Any b gives the same limit.
+    """
+
+    rest: Floats
+    """(n,): scores without the controlled part."""
+    b: Floats | None
+    freedom: float
+    """Degrees of freedom that b took."""
+
+    @classmethod
+    def fitted(cls, samples: Samples, masks: GridMasks, scores: Floats, grid: int) -> _Control:
+        """Fit b by a ridge with cross-validated penalty."""
+        sums = WeightedSums(masks.d, float(scores[0]))
+        for place, block in samples.blocks():
+            phi = masks.pooled(block, grid)
+            sums.update(phi, scores[place], np.ones(len(phi)))
+        b, freedom = cross_validated_ridge(sums)
+        rest = scores - scores[0]
+        for place, block in samples.blocks():
+            rest[place] -= masks.pooled(block, grid) @ b
+        return cls(rest, b, freedom)
+
+    def known(self, masks: GridMasks, settings: Rise) -> Floats | float:
+        """Return the map of the controlled part."""
+        if self.b is None:
+            return 0.0
+        return masks.pooled_covariance(self.b, settings.grid, settings.keep) / settings.keep
+
+    def inflation(self, n: int) -> float:
+        """Return by how much residuals of a fit are too small, in variance."""
+        return n / max(n - self.freedom, 1.0)
 
 
-def _centered(scores: Floats) -> Floats:
-    """Return the scores less their mean; a constant score gives exactly zero."""
-    away = scores - scores[0]
-    return np.asarray(away - away.mean())
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Sums over some rows: all that an estimator needs."""
+
+    weighted: Floats
+    """(h, w): of score times mask."""
+    plain: Floats
+    """(h, w): of the masks."""
+    scores: float
+    n: int
+
+    @classmethod
+    def of(cls, samples: Samples, masks: GridMasks, scores: Floats, place: slice) -> _Sums:
+        """Sum up the rows of one stretch."""
+        some, own = samples.rows(place), scores[place]
+        weighted = masks.weighted_sum((block, own[inside]) for inside, block in some.blocks())
+        plain = masks.weighted_sum((block, np.ones(len(block.coalitions))) for _, block in some.blocks())
+        return cls(weighted, plain, float(own.sum()), len(own))
+
+    def __add__(self, other: _Sums) -> _Sums:
+        return _Sums(
+            self.weighted + other.weighted, self.plain + other.plain, self.scores + other.scores, self.n + other.n
+        )
+
+    def __sub__(self, other: _Sums) -> _Sums:
+        return _Sums(
+            self.weighted - other.weighted, self.plain - other.plain, self.scores - other.scores, self.n - other.n
+        )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seewhy.render import panels
+from seewhy.render import chart, panels
 from seewhy.render.colors import FAINT, INK, Rgb8, unit_rgb
 from seewhy.render.overlay import AnyArray, Region, reduced
 from seewhy.render.page import MARGIN, Page, line_height, number, wrapped
@@ -25,7 +25,6 @@ _AREA = 7.0
 """Square inches of a picture, whatever its shape."""
 _GAP = 0.2
 _ROW_GAP = 0.1
-_BARS = 2.5
 _SHAPE = 1.7
 """Width to height that a figure of one class comes near: it fits a page and a slide."""
 
@@ -41,7 +40,9 @@ class _Grid:
     columns: int
     rows: int
     chart: float
-    """Inches that the chart needs for all chosen segments; 0 without a chart."""
+    """Inches down that the chart needs for all chosen segments; 0 without a chart."""
+    bars: float
+    """Inches across that it needs."""
 
     @property
     def pictures(self) -> float:
@@ -51,7 +52,7 @@ class _Grid:
     @property
     def across(self) -> float:
         """Inches with the chart."""
-        return self.pictures + (_BARS + 1.5 * _GAP if self.chart else 0)
+        return self.pictures + (self.bars + 1.5 * _GAP if self.chart else 0)
 
     @property
     def down(self) -> float:
@@ -105,7 +106,7 @@ def explanation_figure(
         _row(page, grid, top, _order(photo, seen, targets, row, hide_rest=hide_rest))
         if grid.chart:
             left = MARGIN + grid.pictures + 1.5 * _GAP
-            panels.bars_panel(page, Box(left, top, _BARS, grid.down), target)
+            chart.bars_panel(page, Box(left, top, grid.bars, grid.down), target)
         top += grid.down + _ROW_GAP
     foot.write(page, top)
     return page.figure
@@ -137,7 +138,7 @@ class _Words:
 
 
 def _facts(target: TargetPanel) -> list[tuple[str, float, str]]:
-    """Say which class a row is about, its score, and how well the surrogate follows the model."""
+    """Say which class a row is about, its score, how well the surrogate follows the model, and how sure it all is."""
     facts = [f"class {target.index}", f"{target.unit} {number(target.score)}"]
     if target.prediction is not None:
         facts.append(f"surrogate predicts {number(target.prediction)}")
@@ -145,7 +146,17 @@ def _facts(target: TargetPanel) -> list[tuple[str, float, str]]:
         facts.append(f"intercept {number(target.intercept)}")
     if target.r2 is not None:
         facts.append(f"R² {target.r2:.2f}")
+    if target.error is not None:
+        facts.append(_doubt(target.error))
     return [(target.label, 11.5, "bold"), (" · ".join(facts), 10, "normal")]
+
+
+def _doubt(error: float) -> str:
+    """Say how large the relative error of an answer is, in percent."""
+    if not math.isfinite(error):
+        return "error unknown: more noise than signal"
+    percent = 100 * error
+    return f"error about {percent:.0f} %" if percent >= 1 or percent == 0 else f"error about {percent:.1g} %"
 
 
 def _grid(aspect: float, targets: Sequence[TargetPanel]) -> _Grid:
@@ -153,10 +164,11 @@ def _grid(aspect: float, targets: Sequence[TargetPanel]) -> _Grid:
     height = min(max(math.sqrt(_AREA / aspect), 1.4), 3.4)
     width = min(max(height * aspect, 2.0), 4.2)
     height = min(height, max(width / aspect, 1.0))
-    chart = max(panels.chart_height(target) for target in targets)
+    down = max(chart.chart_height(target) for target in targets)
+    bars = max(chart.chart_width(target) for target in targets)
     count = 4 if targets[0].segments is not None else 3
     ways = [(3, 1)] if len(targets) > 1 else [(count, 1), (1, count)] + [(2, 2)] * (count == 4)
-    grids = [_Grid(width, height, columns, rows, chart) for columns, rows in ways]
+    grids = [_Grid(width, height, columns, rows, down, bars) for columns, rows in ways]
     return min(grids, key=lambda grid: abs(math.log(grid.across / (grid.down + 1) / _SHAPE)))
 
 
@@ -187,7 +199,9 @@ def _row(page: Page, grid: _Grid, top: float, order: Sequence[_Panel | None]) ->
 
 def _shrunk(target: TargetPanel) -> TargetPanel:
     segments = None if target.segments is None else _fitted(target.segments)
-    return replace(target, heatmap=_fitted(target.heatmap), region=_fitted(target.region), segments=segments)
+    spread = None if target.spread is None else _fitted(target.spread)
+    heatmap, region = _fitted(target.heatmap), _fitted(target.region)
+    return replace(target, heatmap=heatmap, region=region, segments=segments, spread=spread)
 
 
 def _fitted(array: AnyArray) -> AnyArray:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from seewhy._types import Floats, Heatmap, Segments
-from seewhy.render.colors import CONTRADICTS, INK, SUPPORTS, WHITE, Color, Rgb8, painted, strength
+from seewhy.render.colors import CONTRADICTS, FAINT, INK, SUPPORTS, WHITE, Color, Rgb8, painted, strength
 
 Region = NDArray[np.bool_]
 """(H, W): True inside."""
@@ -21,8 +21,13 @@ AnyArray = TypeVar("AnyArray", bound=NDArray[Any])
 _LINES_ACROSS = 360
 """A line is one part in so many of the photo's longer side, so it looks the same at every size."""
 
+_WEAK = np.float32(0.4)
+"""Part of its tint that a segment keeps when its effect is not sure."""
 
-def heat_over(photo: Rgb8, heatmap: Heatmap, limit: float, seen: Region | None = None) -> Rgb8:
+
+def heat_over(
+    photo: Rgb8, heatmap: Heatmap, limit: float, seen: Region | None = None, *, spread: Heatmap | None = None
+) -> Rgb8:
     """Paint a heat map over the gray photo; the stronger the effect, the more opaque.
 
     Parameters
@@ -35,12 +40,32 @@ def heat_over(photo: Rgb8, heatmap: Heatmap, limit: float, seen: Region | None =
         The value of the strongest color; what lies beyond has the same color.
     seen
         (H, W), False where the model did not see the photo: shown as by :func:`dim_unseen`.
+    spread
+        (H, W), half the width of each pixel's interval, in the unit of the score: a pixel whose interval includes 0
+        stays gray, one with NaN has no interval and keeps its color.
     """
-    found = painted(_gray(photo), strength(heatmap, limit), _ramp(60, 244))
+    shares = strength(heatmap, limit)
+    if spread is not None:
+        shares[not_sure(heatmap, spread)] = 0
+    found = painted(_gray(photo), shares, _ramp(60, 244))
     return found if seen is None else dim_unseen(found, seen)
 
 
-def regions_over(photo: Rgb8, segments: Segments, values: Floats, chosen: Sequence[int], limit: float) -> Rgb8:
+def not_sure(heatmap: Heatmap, spread: Heatmap) -> Region:
+    """Return the pixels (H, W) whose interval ``heatmap`` ± ``spread`` includes 0."""
+    found: Region = np.abs(heatmap) <= spread
+    return found
+
+
+def regions_over(
+    photo: Rgb8,
+    segments: Segments,
+    values: Floats,
+    chosen: Sequence[int],
+    limit: float,
+    *,
+    unsure: NDArray[np.bool_] | None = None,
+) -> Rgb8:
     """Tint and outline the chosen segments by sign and strength; the rest of the photo fades to light gray.
 
     Parameters
@@ -55,6 +80,8 @@ def regions_over(photo: Rgb8, segments: Segments, values: Floats, chosen: Sequen
         Ids of the segments to show.
     limit
         The value of the strongest tint.
+    unsure
+        (d,), True where not even the sign is sure: such a segment gets a weak tint and a gray, dashed outline.
     """
     picked = np.asarray(chosen, np.intp)
     effect = np.zeros(len(values) + 1, np.float32)  # the last entry is what -1 finds
@@ -62,9 +89,14 @@ def regions_over(photo: Rgb8, segments: Segments, values: Floats, chosen: Sequen
     shown = np.zeros(len(effect), bool)
     shown[picked] = True
     inside = shown[segments]
+    doubtful = np.zeros(len(effect), bool)
+    if unsure is not None:
+        doubtful[:-1] = unsure
     found = _faded(photo)
-    found[inside] = _tinted(photo[inside], effect[segments[inside]])
-    _outline(found, np.where(inside, segments, -1), inside, np.r_[values, 0.0])
+    ids = segments[inside]
+    found[inside] = _tinted(photo[inside], effect[ids], np.where(doubtful, _WEAK, np.float32(1))[ids])
+    labels = np.where(inside, segments, -1)
+    _outline(found, labels, inside, np.r_[values, 0.0], doubtful)
     return dim_unseen(found, segments >= 0)
 
 
@@ -157,22 +189,54 @@ def _paint(found: Rgb8, where: Region, color: Color) -> None:
     np.copyto(found, np.array(color, np.uint8), where=where[..., None])
 
 
-def _tinted(pixels: NDArray[np.uint8], effect: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Mix (n, 3) pixels with the color of their effects (n,) in -1..1; the weakest keep a visible tint."""
-    opacity = np.where(effect == 0, 0, 0.12 + 0.28 * np.abs(effect)).astype(np.float32)[:, None]
+def _tinted(pixels: NDArray[np.uint8], effect: NDArray[np.float32], part: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Mix (n, 3) pixels with the color of their effects (n,) in -1..1; the weakest keep a visible tint.
+
+    ``part`` (n,) in 0..1 is the part of the tint that a pixel gets.
+    """
+    opacity = (np.where(effect == 0, 0, 0.12 + 0.28 * np.abs(effect)).astype(np.float32) * part)[:, None]
     color = np.where((effect > 0)[:, None], *np.array([SUPPORTS, CONTRADICTS], np.float32))
     mixed: NDArray[np.uint8] = (pixels + (color - pixels) * opacity).astype(np.uint8)
     return mixed
 
 
-def _outline(found: Rgb8, labels: Segments, inside: Region, values: Floats) -> None:
-    """Draw each chosen segment's border within it, in its own color, and a white rim around all of them."""
-    border = _borders(labels)
-    near = _widened(border, 2 * _line(found) + 2)
+def _outline(found: Rgb8, labels: Segments, inside: Region, values: Floats, doubtful: NDArray[np.bool_]) -> None:
+    """Draw each chosen segment's border within it, in its own color, and a white rim around all of them.
+
+    The border of a ``doubtful`` segment (d + 1,) is dashed: gray and white, so that it shows on any photo.
+    """
+    border, width = _borders(labels), 2 * _line(found) + 2
+    near = _widened(border, width)
     _paint(found, near & ~inside, WHITE)
     line = near & inside
-    colors = np.array([CONTRADICTS, INK, SUPPORTS], np.uint8)
-    found[line] = colors[(np.sign(values).astype(np.intp) + 1)[labels[line]]]
+    colors = np.array([CONTRADICTS, INK, SUPPORTS], np.uint8)[np.sign(values).astype(np.intp) + 1]
+    colors[doubtful] = WHITE
+    found[line] = colors[labels[line]]
+    if doubtful.any():
+        dashes = _widened(_dashes(labels, doubtful, width + 1), width + 1)
+        _paint(found, line & dashes & doubtful[labels], FAINT)
+
+
+def _dashes(labels: Segments, doubtful: NDArray[np.bool_], length: int) -> Region:
+    """Return pixels (H, W) along the borders of the ``doubtful`` segments: ``length``, then a gap thrice as long.
+
+    Widened by ``length``, the dashes are as long as their gaps.
+    """
+    from scipy.ndimage import find_objects
+    from skimage.measure import find_contours
+
+    found = np.zeros(labels.shape, bool)
+    for i, place in enumerate(find_objects(labels + 1)):
+        if place is None or not doubtful[i]:
+            continue
+        # The border of a mask within a margin of one pixel is a closed line, whose length can be walked.
+        for path in find_contours(np.pad(labels[place] == i, 1).astype(np.float32), 0.5):
+            walked = np.append(0, np.cumsum(np.hypot(*np.diff(path, axis=0).T)))
+            rounds = max(1, round(walked[-1] / (4 * length)))  # whole dashes only: the line's ends meet
+            rows, columns = np.rint(path[walked * rounds / walked[-1] % 1 < 0.25]).astype(np.intp).T - 1
+            part = found[place]
+            part[rows.clip(0, part.shape[0] - 1), columns.clip(0, part.shape[1] - 1)] = True
+    return found
 
 
 def _line(photo: Rgb8) -> int:

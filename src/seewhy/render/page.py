@@ -98,7 +98,7 @@ def rounded_up(limit: float) -> float:
     return math.ceil(limit / step - 1e-4) * step
 
 
-def badge(axes: Axes, x: float, y: float, words: str, color: Color) -> None:
+def badge(axes: Axes, x: float, y: float, words: str, color: Color, *, size: float = 8.5) -> None:
     """Write a number in white on a disk of ``color`` with a white rim, readable on any photo."""
     box = {
         "boxstyle": "circle,pad=0.22",
@@ -106,4 +106,4 @@ def badge(axes: Axes, x: float, y: float, words: str, color: Color) -> None:
         "edgecolor": "white",
         "linewidth": 1.2,
     }
-    axes.text(x, y, words, ha="center", va="center", fontsize=8.5, color="white", weight="bold", bbox=box, zorder=5)
+    axes.text(x, y, words, ha="center", va="center", fontsize=size, color="white", weight="bold", bbox=box, zorder=5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -18,16 +19,10 @@ CAPTION = 0.25
 """Inches above a picture for the words that say what it is."""
 SCALE = 0.78
 """Inches below the heat map for its color bar."""
-BAR = 0.25
-"""Inches from one bar of the chart to the next."""
-
-_FOOT = 0.25
-"""Inches below the chart for its explanation."""
-
-_WORDS = 9.5
-_MAX_BARS = 15
-_DIGIT = 0.089
-"""Inches of a bold digit at the size of the words."""
+WORDS = 9.5
+"""Font size of captions and numbers, in points."""
+MAX_BARS = 15
+"""Segments in a chart, and numbers on a photo, at most."""
 
 
 class Box(NamedTuple):
@@ -62,6 +57,14 @@ class TargetPanel:
     r2: float | None
     prediction: float | None
     """What the surrogate says for the whole picture."""
+    low: Floats | None = None
+    """(d,), in ``unit``: where the 95 % interval of each value starts; not finite where a value has none."""
+    high: Floats | None = None
+    """(d,), in ``unit``: where it ends."""
+    error: float | None = None
+    """Estimated relative error of the whole answer, 0.08 is 8 %; infinite: more noise than signal."""
+    spread: Heatmap | None = None
+    """(H, W), in ``unit``: half the width of the 95 % interval of each pixel of a map; None with segments."""
 
     @property
     def limit(self) -> float:
@@ -73,6 +76,34 @@ class TargetPanel:
     def effect(self) -> str:
         """What a value says."""
         return f"change in {self.unit}"
+
+    @property
+    def silence(self) -> str:
+        """Why nothing stands out: the scores never changed, or the surrogate shrank what they did to zero."""
+        shrunk = self.values is not None and self.r2 is not None
+        return "the surrogate gives every segment 0" if shrunk else "no region changes the score"
+
+    @cached_property
+    def intervals(self) -> Floats | None:
+        """(d, 2): start and end of each value's interval, NaN where it has none; None if no value has one."""
+        if self.low is None or self.high is None:
+            return None
+        both = np.stack([self.low, self.high], axis=1).astype(np.float64)
+        both[~np.isfinite(both).all(axis=1)] = np.nan
+        return None if np.isnan(both).all() else both
+
+    @cached_property
+    def unsure(self) -> NDArray[np.bool_] | None:
+        """(d,): True where the interval includes 0, so that not even the sign is sure; None without intervals."""
+        if self.intervals is None:
+            return None
+        low, high = self.intervals.T
+        found: NDArray[np.bool_] = (low <= 0) & (high >= 0)  # never for NaN
+        return found
+
+    def is_unsure(self, segment: int) -> bool:
+        """Return whether the interval of this segment's value includes 0."""
+        return self.unsure is not None and bool(self.unsure[segment])
 
     def strongest(self, count: int) -> list[int]:
         """Return ids of segments to chart, strongest first: the chosen ones, then others with an effect."""
@@ -86,10 +117,11 @@ class TargetPanel:
         return [i for i in order if i in picked]
 
 
-def caption(page: Page, box: Box, words: str) -> None:
-    """Write what a panel shows, above its picture."""
-    line = wrapped(words, box.width, _WORDS, 1)[0]
-    page.text(box.left, box.top + 0.04, line, _WORDS, color=unit_rgb(FAINT))
+def caption(page: Page, box: Box, words: str, *shorter: str) -> None:
+    """Write what a panel shows, above its picture: the first of these ways to say it that fits, or what fits of it."""
+    ways = [wrapped(way, box.width, WORDS, 1)[0] for way in (words, *shorter)]
+    line = next((line for line, way in zip(ways, (words, *shorter), strict=True) if line == way), ways[-1])
+    page.text(box.left, box.top + 0.04, line, WORDS, color=unit_rgb(FAINT))
 
 
 def photo_panel(page: Page, box: Box, photo: Rgb8, seen: overlay.Region) -> None:
@@ -109,10 +141,11 @@ def regions_panel(
 ) -> None:
     """Show the chosen regions, numbered as in the chart."""
     count = len(target.chosen)
-    what = f"{count} chosen regions" if count > 1 else "chosen region"
-    caption(page, box, f"{what} alone" if hide_rest else what)
+    what, short = (f"{count} chosen regions", f"{count} regions") if count > 1 else ("chosen region", "region")
+    doubt = " (?: not sure)" if any(target.is_unsure(i) for i in target.chosen) else ""
+    caption(page, box, f"{what} alone{doubt}" if hide_rest else f"{what}{doubt}", f"{short}{doubt}")
     axes = page.picture(*_below(box), _regions(photo, seen, target, hide_rest=hide_rest))
-    words = _silent(target) if target.limit == 0 else "no region chosen"
+    words = target.silence if target.limit == 0 else "no region chosen"
     if target.limit == 0 or not target.region.any():
         frame = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": unit_rgb(FAINT)}
         text = "\n".join(wrapped(words, min(box.width - 0.4, 1.6), 11, 3))
@@ -120,78 +153,28 @@ def regions_panel(
         axes.text(0.5, 0.5, text, style, bbox=frame, transform=axes.transAxes)
     elif target.segments is not None and target.values is not None:
         shown = set(target.chosen)
-        numbered = [i for i in target.strongest(_MAX_BARS) if i in shown]
+        numbered = [i for i in target.strongest(MAX_BARS) if i in shown]
         for i in reversed(numbered):  # the strongest lies on top
             for x, y in _middle(target.segments == i):
-                badge(axes, x, y, str(i), sign_color(target.values[i]))
+                if target.is_unsure(i):
+                    badge(axes, x, y, f"{i}?", FAINT, size=7.5)  # a letter more, on a disk as large
+                else:
+                    badge(axes, x, y, str(i), sign_color(target.values[i]))
 
 
 def heat_panel(page: Page, box: Box, photo: Rgb8, seen: overlay.Region, target: TargetPanel) -> None:
-    """Show the heat map over the photo, with its color bar below."""
-    peak = target.segments is None and target.limit > 0
-    caption(page, box, "heat map (+ peak)" if peak else "heat map")
-    inner = _below(box)
-    axes = page.picture(*inner, overlay.heat_over(photo, target.heatmap, target.limit, seen))
-    if peak:
-        inside = np.where(seen, target.heatmap, -np.inf)
-        y, x = np.unravel_index(int(inside.argmax()), inside.shape)
-        axes.plot(x, y, "+", color="black", markersize=13, markeredgewidth=3.5)
-        axes.plot(x, y, "+", color="white", markersize=12, markeredgewidth=1.6)
+    """Show the heat map over the photo, with its color bar below; of a map, also its peak and what is not sure."""
+    spread = target.spread if target.segments is None else None
+    inner, peak = _below(box), _peak(target, seen, spread)
+    what = "heat map" if spread is None else "heat map (uncolored: not sure)"
+    full = what if peak is None else "heat map (+ peak)" if spread is None else f"{what} + peak"
+    caption(page, box, full, what, "heat map (gray: unsure)")
+    axes = page.picture(*inner, overlay.heat_over(photo, target.heatmap, target.limit, seen, spread=spread))
+    if peak is not None:
+        axes.plot(*peak, "+", color="black", markersize=13, markeredgewidth=3.5)
+        axes.plot(*peak, "+", color="white", markersize=12, markeredgewidth=1.6)
     if target.limit > 0:
         _scale(page, Box(inner.left, inner.top + inner.height, inner.width, SCALE), target)
-
-
-def chart_height(target: TargetPanel) -> float:
-    """Return the inches a chart needs for the chosen segments, so that each number finds its bar; 0: no chart."""
-    if target.values is None or target.limit == 0:
-        return 0.0
-    return CAPTION + BAR * min(_MAX_BARS, max(1, len(target.chosen))) + _FOOT
-
-
-def bars_panel(page: Page, box: Box, target: TargetPanel) -> None:
-    """Chart the strongest segments; those that are not among the shown regions are pale."""
-    if target.values is None:
-        return
-    room = int((box.height - CAPTION - _FOOT) / BAR + 1e-6)
-    ids = target.strongest(min(_MAX_BARS, room))
-    if target.limit == 0 or not ids:
-        caption(page, box, _silent(target))
-        return
-    caption(page, box, target.effect)
-    _bars(page, Box(box.left, box.top + CAPTION, box.width, len(ids) * BAR), target, ids)
-    if not set(ids) <= set(target.chosen):
-        below = box.top + CAPTION + len(ids) * BAR + 0.05
-        page.text(box.left, below, "pale: not among the chosen", 9, color=unit_rgb(FAINT))
-
-
-def _bars(page: Page, box: Box, target: TargetPanel, ids: list[int]) -> None:
-    """Draw one bar a segment, with its id at the left and its value at its end."""
-    values = [0.0 if target.values is None else float(target.values[i]) for i in ids]
-    words = [signed(value, target.limit) for value in values]
-    axes = page.axes(*box)
-    solid = set(target.chosen)
-    colors = [(*unit_rgb(sign_color(value)), 1.0 if i in solid else 0.3) for i, value in zip(ids, values, strict=True)]
-    axes.barh(range(len(ids)), values, height=0.68, color=colors)
-    axes.axvline(0, color=unit_rgb(FAINT), linewidth=0.8)
-    left, inch = _reach(values, box.width, _DIGIT * max(map(len, words)) + 0.1, _DIGIT * len(str(max(ids))))
-    axes.set(xlim=(left, left + box.width * inch), ylim=(len(ids) - 0.5, -0.5))
-    style = {"va": "center_baseline", "fontsize": _WORDS, "color": unit_rgb(INK)}
-    for row, (i, value, word) in enumerate(zip(ids, values, words, strict=True)):
-        away, side = (0.05 * inch, "left") if value >= 0 else (-0.05 * inch, "right")
-        axes.text(value + away, row, word, {"ha": side} | style)
-        axes.text(left, row, str(i), {"ha": "left", "weight": "bold"} | style)
-
-
-def _reach(values: list[float], width: float, word: float, name: float) -> tuple[float, float]:
-    """Return where the chart's axis starts, and how much of it an inch is.
-
-    ``word`` and ``name`` are the inches that the longest value and the longest id take; room is kept for them.
-    """
-    low, high = min(0.0, *values), max(0.0, *values)
-    before = name + 0.12 + (word if low < 0 else 0)
-    after = word if high > 0 else 0.05
-    inch = (high - low) / (width - before - after)
-    return low - before * inch, inch
 
 
 def _below(box: Box) -> Box:
@@ -204,7 +187,19 @@ def _regions(photo: Rgb8, seen: overlay.Region, target: TargetPanel, *, hide_res
         return overlay.cut_out(photo, target.region)
     if target.segments is None or target.values is None:
         return overlay.dim_unseen(overlay.mask_over(photo, target.region), seen)
-    return overlay.regions_over(photo, target.segments, target.values, target.chosen, target.limit)
+    known = target.segments, target.values, target.chosen, target.limit
+    return overlay.regions_over(photo, *known, unsure=target.unsure)
+
+
+def _peak(target: TargetPanel, seen: overlay.Region, spread: Heatmap | None) -> tuple[int, int] | None:
+    """Return x, y of a map's highest pixel; None for segments, and where that pixel may as well be 0."""
+    if target.segments is not None or target.limit == 0:
+        return None
+    inside = np.where(seen, target.heatmap, -np.inf)
+    y, x = np.unravel_index(int(inside.argmax()), inside.shape)
+    if spread is not None and overlay.not_sure(target.heatmap, spread)[y, x]:
+        return None
+    return int(x), int(y)
 
 
 def _middle(region: overlay.Region) -> Iterator[tuple[int, int]]:
@@ -226,16 +221,10 @@ def _scale(page: Page, box: Box, target: TargetPanel) -> None:
     axes.imshow(scale_colors(), aspect="auto", extent=(-1, 1, 0, 1))
     axes.axvline(0, color=unit_rgb(FAINT), linewidth=0.8)
     middle, right, top = box.left + box.width / 2, box.left + box.width, box.top + 0.26
-    page.text(box.left, top, signed(-target.limit, target.limit), _WORDS)
-    page.text(middle, top, "0", _WORDS, ha="center")
-    page.text(right, top, signed(target.limit, target.limit), _WORDS, ha="right")
+    page.text(box.left, top, signed(-target.limit, target.limit), WORDS)
+    page.text(middle, top, "0", WORDS, ha="center")
+    page.text(right, top, signed(target.limit, target.limit), WORDS, ha="right")
     low, high = (unit_rgb(sign_color(sign)) for sign in (-1, 1))
     page.text(box.left, top + 0.17, "contradicts", 9, color=low)
     page.text(right, top + 0.17, "supports", 9, color=high, ha="right")
     page.text(middle, top + 0.34, target.effect, 9, color=unit_rgb(FAINT), ha="center")
-
-
-def _silent(target: TargetPanel) -> str:
-    """Say why nothing stands out: the scores never changed, or the surrogate shrank what they did to zero."""
-    shrunk = target.values is not None and target.r2 is not None
-    return "the surrogate gives every segment 0" if shrunk else "no region changes the score"

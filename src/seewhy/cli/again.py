@@ -1,0 +1,112 @@
+"""``seewhy refit``, ``resume`` and ``compare``: a result file in, the same photo explained again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seewhy._types import JsonObject
+from seewhy.cli import DONE, INTERRUPTED
+from seewhy.cli.explain import display_of, shown_options, targets_of
+from seewhy.cli.flags import Flag, Sectioned, method_flags, options, settings_of
+from seewhy.cli.model import named_model
+from seewhy.cli.output import Writer, emit
+from seewhy.explanation import Explanation
+from seewhy.loading import load
+from seewhy.methods import METHODS
+from seewhy.stopping import AMOUNT
+
+_FREE = {name for method in METHODS.values() for name in method.fits} | {"unit", "n_samples"}
+_FREE_FLAGS: list[Flag] = [flag for flag in method_flags() if flag.place[0] in _FREE]
+_AMOUNT_FLAGS: list[Flag] = [flag for flag in method_flags() if flag.place[0] in AMOUNT]
+
+
+@click.command(cls=Sectioned)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False), metavar="FILE")
+@click.option(
+    "--targets", multiple=True, metavar="CLASS", help="Other classes whose scores were kept; may be repeated."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("seewhy-out"),
+    metavar="FOLDER",
+    help="Folder for the files (default seewhy-out).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+@shown_options
+@options(_FREE_FLAGS)
+def refit(file: str, targets: tuple[str, ...], out: Path, **given: Any) -> int:
+    """Read the samples of a result FILE in another way, without asking the model.
+
+    \b
+      seewhy refit seewhy-out/photo.lime.seewhy --surrogate lasso --lasso-alpha 0.001
+      seewhy refit seewhy-out/photo.lime.seewhy --targets "tabby vs Egyptian cat"
+    """  # noqa: D301  # \b keeps click from joining the lines
+    before = load(file)
+    found = before.refit(targets=targets_of(targets) if targets else None, **_changes(before, given, _FREE_FLAGS))
+    stem = f"{_stem(file, before)}.refit"
+    return _written(found, Writer(out, {file: stem}), file, given)
+
+
+@click.command(cls=Sectioned)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False), metavar="FILE")
+@click.option("--model", metavar="MODEL", help="The model that answered before (default: the one the file names).")
+@click.option("--batch-size", type=click.IntRange(min=1), metavar="N", help="Pictures a model call.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors; no progress bar.")
+@shown_options
+@options(_AMOUNT_FLAGS)
+def resume(file: str, model: str | None, batch_size: int | None, **given: Any) -> int:
+    """Go on with the run of a result FILE: more samples, up to its own end or another aim.
+
+    The file and the pictures beside it are written anew, when all is done or stopped.
+
+    \b
+      seewhy resume seewhy-out/photo.lime.seewhy --tolerance 0.05
+    """  # noqa: D301  # \b keeps click from joining the lines
+    before = load(file)
+    found = before.continue_(
+        model=named_model(model or before.model.name),
+        batch_size=batch_size,
+        progress=False if given["quiet"] else None,
+        **_changes(before, given, _AMOUNT_FLAGS),
+    )
+    return _written(found, Writer(Path(file).parent, {file: _stem(file, before)}), file, given)
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False), metavar="FILE")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
+def compare(file: str, *, as_json: bool) -> int:
+    """Hold what relatives of the method say about the samples of FILE side by side, without asking the model."""
+    from seewhy.cli.output import side_by_side
+
+    click.echo(side_by_side(load(file), as_json=as_json), nl=False)
+    return DONE
+
+
+def _changes(before: Explanation, given: dict[str, Any], flags: list[Flag]) -> JsonObject:
+    """Return the settings that flags change."""
+    used = {flag.place[0] for flag in flags if given.get(flag.key) is not None}
+    if not used:
+        return {}
+    base = {"name": before.method.name} | {key: value for key, value in before.method.to_dict().items() if key in used}
+    changed = settings_of(base, given, flags)
+    return {name: getattr(changed, name) for name in used}
+
+
+def _stem(file: str, before: Explanation) -> str:
+    return Path(file).name.removesuffix(".seewhy").removesuffix(f".{before.method.name}")
+
+
+def _written(found: Explanation, writer: Writer, file: str, given: dict[str, Any]) -> int:
+    display = display_of(given)
+    names = [t.index if t.versus is None else t.label for t in found.targets]
+    asked = {"model": found.model.name, "targets": names}
+    files = writer.write(file, found, asked, display, given["examples"])
+    emit(found, files, display, as_json=given["as_json"], quiet=given["quiet"])
+    return DONE if found.complete else INTERRUPTED

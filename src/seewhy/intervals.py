@@ -1,0 +1,201 @@
+"""How far chance may have moved an answer: covariances from independent draws, and what follows from them.
+
+A design draws its rows one by one or in pairs; draws are independent of each other, rows of a pair are not. All
+covariances here are between draws, so they are right whatever the model does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seewhy._types import Floats
+from seewhy.randomness import generator
+
+LEVEL = 0.95
+"""Of every interval, unless said otherwise."""
+
+_DRAWS = 4000
+_ZONE = 0.05
+"""Share of the range of values within which an order does not matter."""
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """Values with the covariance of their estimates."""
+
+    values: Floats
+    """(m,)"""
+    covariance: Floats
+    """(m, m)"""
+    df: float
+    """Degrees of freedom of the covariance."""
+
+    @cached_property
+    def se(self) -> Floats:
+        """(m,): standard errors."""
+        return np.sqrt(np.maximum(np.diag(self.covariance), 0))
+
+    def t(self, level: float = LEVEL) -> float:
+        """Return how many standard errors an interval of this level reaches to each side."""
+        return _t(1 - (1 - level) / 2, self.df)
+
+    def simultaneous(self, level: float = LEVEL) -> float:
+        """Return how many standard errors all intervals must reach to hold at once (max-t).
+
+        The Gaussian multiplier bootstrap of sums over draws is, given the samples, exactly normal with their
+        covariance, so it is drawn from directly.
+
+        Source: Chernozhukov, Chetverikov and Kato (2013), doi:10.1214/13-AOS1161.
+        """
+        known = self.se > 0
+        if not known.any():
+            return self.t(level)
+        largest = np.max(np.abs(self._deviations[:, known]) / self.se[known], axis=1)
+        return float(np.quantile(largest, level))
+
+    @cached_property
+    def error(self) -> float:
+        """Estimated relative error of the whole answer: root of the summed variances over the length of the values.
+
+        The length is freed of what noise adds to it; infinite where there is more noise than signal, 0 where nothing
+        varies.
+        """
+        noise = float(np.trace(self.covariance))
+        return _ratio(noise, self._signal)
+
+    def bound(self, alpha: float) -> float:
+        """Return the relative error that is exceeded with chance ``alpha``, from the law of the squared error."""
+        eigenvalues = np.maximum(np.linalg.eigvalsh(self.covariance), 0)
+        rng = generator(0, "interval", 1)
+        squares = rng.standard_normal((_DRAWS, len(eigenvalues))) ** 2 @ eigenvalues
+        squares *= self._inflation(rng)
+        return _ratio(float(np.quantile(squares, 1 - alpha)), self._signal)
+
+    def ranks(self, level: float = LEVEL) -> NDArray[np.intp]:
+        """Return (m, 2): the best and the worst rank by magnitude that each value may have, all at once.
+
+        Two values are told apart if their difference is significant after Bonferroni's correction for all pairs.
+        """
+        m = len(self.values)
+        limit = _t(1 - (1 - level) / max(m * (m - 1), 1), self.df)
+        difference, se = self._differences()
+        ahead = difference > limit * se
+        return np.stack([1 + ahead.sum(axis=0), m - ahead.sum(axis=1)], axis=1)
+
+    def separated(self, k: int, alpha: float) -> bool:
+        """Say whether the ``k`` largest magnitudes are told apart from all others at level ``alpha``.
+
+        Pairs closer than 5 % of the range of values, with a difference known to within that zone, count as settled:
+        either of the two may be in the set.
+        """
+        m = len(self.values)
+        if k >= m:
+            return True
+        order = np.argsort(-np.abs(self.values), kind="stable")
+        difference, se = (part[np.ix_(order[:k], order[k:])] for part in self._differences())
+        reach = _t(1 - alpha / (k * (m - k)), self.df) * se
+        zone = _ZONE * float(np.ptp(np.append(self.values, 0)))
+        return bool(np.all((difference > reach) | (difference + reach < zone)))
+
+    def same_top(self, most: int) -> list[float]:
+        """Return, for k = 1 to ``most``, the chance that another run finds the same k largest magnitudes.
+
+        From draws around the values; the true set is not known, so this speaks of repeatability.
+        """
+        order = np.argsort(-np.abs(self.values), kind="stable")
+        drawn = np.argsort(-np.abs(self.values + self._deviations), axis=1, kind="stable")
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        worst = np.maximum.accumulate(place[drawn[:, :most]], axis=1)  # the k found are the first k if none is beyond
+        return [float(np.mean(worst[:, k] <= k)) for k in range(min(most, len(order)))]
+
+    @property
+    def _signal(self) -> float:
+        return float(self.values @ self.values) - float(np.trace(self.covariance))
+
+    @cached_property
+    def _deviations(self) -> Floats:
+        """(draws, m): what chance may add to the values."""
+        eigenvalues, vectors = np.linalg.eigh(self.covariance)
+        root = vectors * np.sqrt(np.maximum(eigenvalues, 0))
+        rng = generator(0, "interval", 0)
+        found = rng.standard_normal((_DRAWS, len(eigenvalues))) @ root.T
+        return np.asarray(found * np.sqrt(self._inflation(rng))[:, None])
+
+    def _inflation(self, rng: np.random.Generator) -> Floats:
+        """Return (draws,): how far an estimated variance may be from the true one."""
+        if not math.isfinite(self.df):
+            return np.ones(_DRAWS)
+        return np.asarray(self.df / rng.chisquare(self.df, _DRAWS))
+
+    def _differences(self) -> tuple[Floats, Floats]:
+        """Return (m, m): magnitude of the row less that of the column, and its standard error."""
+        signs = np.where(self.values < 0, -1.0, 1.0)
+        turned = self.covariance * np.outer(signs, signs)
+        variance = np.diag(turned)[:, None] + np.diag(turned) - 2 * turned
+        size = np.abs(self.values)
+        return size[:, None] - size, np.sqrt(np.maximum(variance, 0))
+
+
+def meat(pieces: Iterable[Floats], *, pairs: bool) -> tuple[Floats, int]:
+    """Return the sum over draws of the outer product of their scores, (m, m), and the number of draws.
+
+    Parameters
+    ----------
+    pieces
+        Rows (B, m) of estimating scores, in order; with pairs every piece but the last holds an even number.
+    pairs
+        Rows 2i and 2i+1 are one draw.
+
+    Source: Liang and Zeger (1986), doi:10.1093/biomet/73.1.13, the middle of the sandwich.
+    """
+    total: Floats | None = None
+    draws = 0
+    for rows in pieces:
+        sums = rows
+        if pairs:
+            whole = rows if len(rows) % 2 == 0 else np.concatenate([rows, np.zeros_like(rows[:1])])
+            sums = whole.reshape(-1, 2, rows.shape[1]).sum(axis=1)
+        total = sums.T @ sums if total is None else total + sums.T @ sums
+        draws += len(sums)
+    return np.zeros((0, 0)) if total is None else total, draws
+
+
+def groups(n: int, block: int, *, pairs: bool, most: int = 20) -> list[slice]:
+    """Cut ``n`` rows into at most ``most`` stretches of whole blocks, or of whole draws where blocks are few."""
+    unit = block if n >= 8 * block else 2 if pairs else 1
+    units = n // unit
+    count = min(most, units)
+    edges = [unit * (units * i // count) for i in range(count)] + [n] if count else []
+    return [slice(start, stop) for start, stop in pairwise(edges)]
+
+
+def jackknife(values: Floats, without: Sequence[Floats]) -> Spread | None:
+    """Return the spread of ``values`` (m,) from estimates that leave one group of draws out at a time.
+
+    Source: Quenouille (1956), doi:10.1093/biomet/43.3-4.353; Tukey (1958). None from fewer than two groups.
+    """
+    count = len(without)
+    if count < 2:
+        return None
+    away = np.stack(without) - np.mean(without, axis=0)
+    return Spread(values, away.T @ away * ((count - 1) / count), count - 1)
+
+
+def _ratio(noise: float, signal: float) -> float:
+    if noise <= 0:
+        return 0.0
+    return math.sqrt(noise / signal) if signal > 0 else math.inf
+
+
+def _t(quantile: float, df: float) -> float:
+    from scipy.stats import norm, t
+
+    return float(t.ppf(quantile, df) if math.isfinite(df) else norm.ppf(quantile))

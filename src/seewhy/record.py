@@ -1,0 +1,143 @@
+"""An explanation as plain values: what is printed as JSON, and what a result file holds."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seewhy import result_file
+from seewhy._types import JsonObject, Segments
+from seewhy.attribution import MapAttribution, SegmentAttribution
+from seewhy.images import Image, to_bytes
+
+if TYPE_CHECKING:
+    from seewhy.explanation import Explanation
+
+ASKED_BYTES = 60_000
+"""Coalitions up to this size are kept in the file; larger ones are drawn again from design and seed, and compared."""
+
+
+def as_dict(explanation: Explanation) -> JsonObject:
+    """Return the result as plain JSON values; numbers that are not finite become null."""
+    return {
+        "image": explanation.image.name,
+        "model": explanation.model.name,
+        "method": explanation.method.name,
+        "settings": explanation.method.to_dict(),
+        "seed": explanation.seed,
+        "predictions": [asdict(prediction) for prediction in explanation.predictions],
+        "targets": [_target(explanation, i) for i in range(len(explanation.targets))],
+        "n_samples": len(explanation.samples),
+        "n_evaluations": explanation.n_evaluations,
+        "complete": explanation.complete,
+        "stopped": asdict(explanation.stop),
+        "seconds": explanation.seconds,
+        "seconds_model": explanation.seconds_model,
+        "files": [],
+        "warnings": list(explanation.warnings),
+        "version": explanation.version,
+    }
+
+
+def header(explanation: Explanation) -> JsonObject:
+    """Return what stands in a result file beside the arrays. No times: the same run gives the same bytes."""
+    samples = explanation.samples
+    return as_dict(explanation) | {
+        "seconds": None,
+        "seconds_model": None,
+        "fingerprint": explanation.model.fingerprint,
+        "kind": explanation.model.kind,
+        "model_classes": explanation.model.classes,
+        "model_notes": list(explanation.model.notes),
+        "labels": None if explanation.model.labels is None else list(explanation.model.labels),
+        "view": explanation.view.to_dict(),
+        "classes": list(samples.classes),
+        "d": samples.d,
+        "asked": hashlib.sha256(samples.asked().tobytes()).hexdigest(),
+        "image_warnings": list(explanation.image.warnings),
+    }
+
+
+def arrays(explanation: Explanation) -> result_file.Arrays:
+    """Return the arrays of a result file."""
+    samples = explanation.samples
+    found: result_file.Arrays = {
+        "photo": np.frombuffer(to_bytes(explanation.image), dtype=np.uint8),
+        "scores": samples.scores,
+        "untouched": samples.untouched.scores,
+    }
+    if samples.answers.excess is not None and samples.untouched.excess is not None:
+        found |= {"excess": samples.answers.excess, "untouched_excess": samples.untouched.excess}
+    if samples.asked().nbytes <= ASKED_BYTES:
+        kept = {"bits": samples.bits, "shifts": samples.shifts, "parts": samples.parts}
+        found |= {name: array for name, array in kept.items() if array is not None}
+    if explanation.scene_segments is not None:
+        found["segments"] = _ids(explanation.scene_segments)
+    linear = [one for one in explanation.attributions if isinstance(one, SegmentAttribution)]
+    if linear:
+        found["values"] = np.stack([one.values for one in linear])
+        errors = [one.se for one in linear if one.se is not None]
+        ranks = [one.ranks for one in linear if one.ranks is not None]
+        if len(errors) == len(ranks) == len(linear):
+            found |= {"se": np.stack(errors), "ranks": np.stack(ranks).astype(np.uint16)}
+    return found
+
+
+def _ids(segments: Segments) -> NDArray[np.uint8]:
+    """Return segments as a PNG: one map, or several under each other, of at most 10,000 ids."""
+    flat = segments.reshape(-1, segments.shape[-1])
+    kind = np.uint8 if flat.max() < 256 else np.uint16
+    return np.frombuffer(to_bytes(Image(flat[..., None].astype(kind), "segments", (), None)), dtype=np.uint8)
+
+
+def _target(explanation: Explanation, i: int) -> JsonObject:
+    found = explanation.attributions[i]
+    error = _finite(found.error)
+    known = asdict(explanation.targets[i]) | {"error": error}
+    if isinstance(found, SegmentAttribution):
+        facts = {
+            "intercept": found.intercept,
+            "r2": found.r2,
+            "prediction": found.prediction,
+            "reach": found.reach,
+            "simultaneous": found.simultaneous,
+            "stability": None if found.stability is None else asdict(found.stability),
+        }
+        return known | facts | {"values": [_region(explanation, found, i, k) for k in range(len(found.values))]}
+    return known | {"map": _map(explanation, found, i)}
+
+
+def _region(explanation: Explanation, found: SegmentAttribution, i: int, k: int) -> JsonObject:
+    region = asdict(explanation.regions(i)[k])
+    se = None if found.se is None else float(found.se[k])
+    reach = None if se is None else found.reach * se
+    return region | {
+        "low": None if reach is None else region["value"] - reach,
+        "high": None if reach is None else region["value"] + reach,
+        "se": se,
+        "rank": None if found.ranks is None else [int(rank) for rank in found.ranks[k]],
+    }
+
+
+def _map(explanation: Explanation, found: MapAttribution, i: int) -> JsonObject:
+    heatmap, seen = explanation.heatmap(i), explanation.seen
+    y, x = (int(v) for v in np.unravel_index(np.argmax(np.where(seen, heatmap, -np.inf)), heatmap.shape))
+    inside = heatmap[seen].astype(np.float64)
+    facts: JsonObject = {name: float(getattr(inside, name)()) for name in ("min", "max", "mean", "std")}
+    peak: JsonObject = {"x": x, "y": y, "value": float(heatmap[y, x])}
+    spread = explanation.standard_error(i)
+    if spread is not None:
+        se = float(spread[y, x])
+        low, high = peak["value"] - found.reach * se, peak["value"] + found.reach * se
+        peak |= {"low": low, "high": high, "se": se}
+        facts["se"] = float(spread[seen].mean())
+    return facts | {"peak": peak}
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None

@@ -1,0 +1,62 @@
+"""What is said beside an explanation: the model's strongest classes, and every warning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seewhy.samples import LOG_ODDS_LIMIT, Samples
+from seewhy.stopping import WORDS
+from seewhy.targets import Prediction, Target
+
+if TYPE_CHECKING:
+    from seewhy.explanation import Explanation
+
+_PREDICTIONS = 10
+
+
+def predictions(samples: Samples, labels: tuple[str, ...] | None) -> tuple[Prediction, ...]:
+    """Return the strongest kept classes, strongest first, in probability where the model allows it."""
+    untouched = samples.untouched
+    named = None if labels is None else dict(zip(samples.classes, labels, strict=True))
+    order = sorted(range(len(samples.classes)), key=lambda k: (-untouched.scores[0, k], samples.classes[k]))
+    found = [Target.of(samples.classes[k], untouched, "auto", named) for k in order[:_PREDICTIONS]]
+    return tuple(Prediction(one.index, one.label, one.score) for one in found)
+
+
+def remarks(found: Explanation) -> Iterator[str]:
+    """Yield what a reader of the result must know: assumptions, cuts, what stopped it short."""
+    yield from found.image.warnings
+    yield from found.model.notes
+    samples = found.samples
+    if not found.complete:
+        yield f"partial: {WORDS[found.stop.by]} after {len(samples)} samples"
+    yield from _aim_missed(found)
+    logged = [target for target in found.targets if target.unit == "log-odds"]
+    classes = [k for target in logged for k in (target.index, target.versus) if k is not None]
+    cut = sum(int(np.sum(np.abs(samples.target(k, "log-odds")) == LOG_ODDS_LIMIT)) for k in classes)
+    if cut:
+        yield f"{cut} of {len(samples) * len(classes)} scores were cut at log-odds of +-{LOG_ODDS_LIMIT:g}"
+    yield from found.method.warnings(samples)
+
+
+def _aim_missed(found: Explanation) -> Iterator[str]:
+    """Say what was reached where a limit came before the aim."""
+    amount, error = found.method.amount, found.error
+    if found.stop.by not in {"max-evaluations", "max-seconds"}:
+        return
+    reached = "unknown" if error is None else "larger than the effects" if np.isinf(error) else f"about {error:.2f}"
+    aim = f"tolerance {amount.tolerance:g}" if amount.until is None else amount.until
+    needed = ""
+    if amount.until is None and error is not None and 0 < error < np.inf:
+        needed = f"; about {_rounded(len(found.samples) * (error / amount.tolerance) ** 2)} samples would reach it"
+    limit = f"{found.stop.by.replace('-', '_')}={getattr(amount, found.stop.by.replace('-', '_')):g}"
+    yield f"stopped by {limit} before {aim}: the estimated relative error is {reached}{needed}"
+
+
+def _rounded(n: float) -> int:
+    """Return a forecast with two digits that count."""
+    step = 10 ** max(int(np.floor(np.log10(max(n, 1)))) - 1, 0)
+    return int(np.ceil(n / step) * step)

@@ -1,0 +1,255 @@
+"""One run: rows are asked and answered in rounds, and between rounds the error is looked at.
+
+What a run asks depends on the settings, the seed and the answers, never on batches, threads or where it was stopped
+before. Going on with a run is the same run again, with the answers that are known already not asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seewhy._types import Scores, Segments
+from seewhy.engine import Cancel, Clock, Composer, best_batch_size, collect, score_untouched
+from seewhy.errors import Cancelled, InvalidInput
+from seewhy.geometry import View
+from seewhy.images import Image
+from seewhy.intervals import Spread
+from seewhy.progress import Report
+from seewhy.protocols import MaskMaker, Method, Model
+from seewhy.samples import Answers, Recorder, Samples
+from seewhy.scene import Block, Scene, cut, join
+from seewhy.stopping import Looks, Stop, StopReason
+from seewhy.targets import Target
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is explained and how it is asked; nothing of it changes during a run."""
+
+    image: Image
+    view: View
+    method: Method
+    seed: int
+    scene: Scene
+    masks: MaskMaker
+
+    @classmethod
+    def of(cls, image: Image, view: View, method: Method, seed: int, segments: Segments | None = None) -> Subject:
+        """Make the scene and its masks; ``segments``, if given, are taken as they are."""
+        scene = method.scene(image, view, seed, segments)
+        return cls(image, view, method, seed, scene, method.masks(scene))
+
+
+@dataclass(eq=False)
+class Asker:
+    """Sends pictures of one scene to the model."""
+
+    model: Model
+    subject: Subject
+    batch_size: int | None = None
+    clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        self._composer = Composer(self.model, self.subject.scene, keep_batches=self.model.in_flight)
+        self._size = best_batch_size(self.model, self._composer.picture_bytes, self.batch_size)
+
+    def untouched(self) -> Scores:
+        """Return the scores (1, K) of the picture as it is."""
+        return score_untouched(self.model, self._composer, self.clock)
+
+    def __call__(
+        self, blocks: Iterator[Block], classes: int, first: int, cancel: Cancel
+    ) -> Iterator[tuple[Block, Scores]]:
+        """Yield the rows of ``blocks`` with their scores; see :func:`seewhy.engine.collect`."""
+        return collect(
+            self.model,
+            self._composer,
+            self.subject.masks,
+            blocks,
+            batch_size=self._size,
+            classes=classes,
+            clock=self.clock,
+            cancel=cancel,
+            first=first,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a run found."""
+
+    samples: Samples
+    stop: Stop
+    n_evaluations: int
+    """Pictures the model scored for these samples, the untouched one included."""
+
+
+class Run:
+    """Samples of one subject, from a first look to the stop."""
+
+    def __init__(
+        self, subject: Subject, targets: Sequence[Target], untouched: Answers, known: Samples | None = None
+    ) -> None:
+        method, masks = subject.method, subject.masks
+        self.subject, self.targets, self.known = subject, targets, known
+        self.looks = Looks(method.amount, method.draws(masks), masks.d)
+        self._untouched = untouched
+        self._source = _Rows(method.rows(masks, subject.seed))
+        self._recorder = Recorder(masks.d, untouched)
+        self._done = 0
+        self._started = perf_counter()
+
+    def collect(self, asker: Asker, classes: int, report: Report, cancel: Cancel | None) -> Outcome:
+        """Ask until an aim or a limit is reached, or somebody stops it.
+
+        Raises
+        ------
+        Cancelled
+            It was cancelled before there were two samples. Ctrl-C so early passes through.
+        """
+        wanted = self.looks.first()
+        while True:
+            n = self._ask(wanted)
+            why = self._answer(asker, classes, report, cancel)
+            samples = self._recorder.samples().head(self._done)
+            if why is not None and self._done < 2:
+                raise Cancelled(f"cancelled after {self._done} of {n} samples; nothing can be said from them")
+            step = why or ("design" if n < wanted else self.looks.next(n, self._spreads(samples)))
+            if isinstance(step, str):
+                return Outcome(samples, Stop(step, self.looks.count), evaluations(samples))
+            wanted = step
+
+    @property
+    def seconds(self) -> float:
+        """Since the run began."""
+        return perf_counter() - self._started
+
+    def _spreads(self, samples: Samples) -> Iterator[Spread | None]:
+        """Yield how sure each target is; costs nothing until it is asked for."""
+        for target in self.targets:
+            yield self.subject.method.spread(samples, self.subject.scene, target.scores(samples.answers))
+
+    def _ask(self, n: int) -> int:
+        """Draw rows until there are ``n``, or the design ends; return how many there are."""
+        more = self._source.take(n - len(self._recorder))
+        if len(more.coalitions):
+            self._recorder.ask(more)
+        return len(self._recorder)
+
+    def _answer(self, asker: Asker, classes: int, report: Report, cancel: Cancel | None) -> StopReason | None:
+        """Answer all rows, asking the model for those that nobody asked before; return what stopped it, if anything."""
+        samples = self._recorder.samples()
+        self._take_known(samples)
+        first = first_equal(samples)
+        open_rows = np.flatnonzero((first == np.arange(len(samples))) & ~_whole(samples))
+        open_rows = open_rows[open_rows >= self._done]
+        total = max(len(samples), self.looks.forecast or 0)
+        reason = _Reasons(cancel, self.subject.method.amount.max_seconds, self._started)
+        sent = 0
+        report(self._done, total)
+        try:
+            scored = asker(_pieces(samples, open_rows), classes, self._done, lambda: reason.ask(self._done))
+            with closing(scored):  # type: ignore[type-var]  # whatever ends the loop, no thread goes on composing
+                for block, scores in scored:
+                    places = open_rows[sent : sent + len(block.coalitions)]
+                    samples.answers.put(places, Answers.of(scores, samples.kind, samples.classes))
+                    sent += len(places)
+                    self._settle(samples, first, open_rows[sent:])
+                    report(self._done, total)
+        except KeyboardInterrupt:
+            self._settle(samples, first, open_rows[sent:])
+            if self._done < 2:
+                raise
+            return "interrupted"
+        self._settle(samples, first, open_rows[sent:])
+        return reason.why if self._done < len(samples) else None
+
+    def _take_known(self, samples: Samples) -> None:
+        """Take over answers of the run that this one goes on with."""
+        if self.known is None:
+            return
+        n = min(len(self.known), len(samples))
+        if not np.array_equal(self.known.asked()[:n], samples.asked()[:n]):
+            raise InvalidInput("the samples there are were not drawn by these settings and this seed")
+        samples.answers.put(slice(0, n), self.known.answers.take(slice(0, n)))
+        self._done = max(self._done, n)
+
+    def _settle(self, samples: Samples, first: NDArray[np.intp], rest: NDArray[np.intp]) -> None:
+        """Answer rows that repeat an earlier one or are the untouched picture, up to the first that is still open."""
+        end = int(rest[0]) if len(rest) else len(samples)
+        places = np.arange(self._done, end)
+        again = places[first[places] < places]
+        samples.answers.put(again, samples.answers.take(first[again]))
+        whole = places[_whole(samples.rows(places))]
+        samples.answers.put(whole, self._untouched.take(np.zeros_like(whole)))
+        self._done = end
+
+
+def evaluations(samples: Samples) -> int:
+    """Return how many different pictures samples needed, the untouched one included."""
+    rows = np.arange(len(samples))
+    return 1 + int(np.sum((first_equal(samples) == rows) & ~_whole(samples)))
+
+
+def first_equal(samples: Samples) -> NDArray[np.intp]:
+    """Return (n,): for each row the place of the first one that asks for the same picture."""
+    asked = np.ascontiguousarray(samples.asked())
+    keys = asked.view(np.dtype((np.void, asked.shape[1]))).ravel()
+    _, first, group = np.unique(keys, return_index=True, return_inverse=True)
+    return np.asarray(first[group.ravel()], dtype=np.intp)
+
+
+def _whole(samples: Samples) -> NDArray[np.bool_]:
+    """Return (n,): True where a row keeps every segment and so asks for the untouched picture."""
+    if samples.shifts is not None or samples.parts is not None:
+        return np.zeros(len(samples), dtype=bool)
+    full = np.packbits(np.ones(samples.d, dtype=bool))
+    return np.asarray((samples.bits == full).all(axis=1))
+
+
+def _pieces(samples: Samples, rows: NDArray[np.intp], size: int = 4096) -> Iterator[Block]:
+    for start in range(0, len(rows), size):
+        yield samples.block(rows[start : start + size])
+
+
+class _Rows:
+    """Rows of a design, as many as are wanted at a time."""
+
+    def __init__(self, blocks: Iterator[Block]) -> None:
+        self._blocks = blocks
+        self._held = next(blocks)  # a design that cannot be drawn says so before the model is asked
+
+    def take(self, n: int) -> Block:
+        """Return the next ``n`` rows, fewer where the design ends."""
+        held = [self._held]
+        rows = len(self._held.coalitions)
+        while rows < n and (block := next(self._blocks, None)) is not None:
+            held.append(block)
+            rows += len(block.coalitions)
+        found = join(held)
+        self._held = cut(found, slice(n, None))
+        return cut(found, slice(0, n))
+
+
+@dataclass
+class _Reasons:
+    """Asked between batches whether to go on."""
+
+    cancel: Cancel | None
+    max_seconds: float | None
+    started: float
+    why: StopReason | None = None
+
+    def ask(self, done: int) -> bool:
+        """Return whether to stop, and remember why."""
+        if self.cancel is not None and self.cancel():
+            self.why = "cancelled"
+        elif self.max_seconds is not None and done >= 2 and perf_counter() - self.started > self.max_seconds:
+            self.why = "max-seconds"
+        return self.why is not None

@@ -1,0 +1,206 @@
+"""When a run has asked enough: the settings that say so, and the looks at what is known so far.
+
+After a few blocks the run looks at its own error bars, and goes on to where a forecast puts the aim. Looking often and
+stopping at the first good look would promise too much, so every look spends a part of one error probability.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Protocol, Self, TypeAlias
+
+from pydantic import field_validator, model_validator
+
+from seewhy.errors import InvalidInput
+from seewhy.intervals import Spread
+from seewhy.settings import Settings, setting
+
+SLACK = 1.1
+"""The error reached may exceed the tolerance by this factor."""
+RISK = 0.10
+"""... and beyond it in at most this share of runs."""
+_GROWTH = 4.0
+"""Most that one look may add, as a multiple of the samples there are: early forecasts are rough."""
+_MARGIN = 1.1
+"""Samples asked beyond the forecast, so that the next look mostly is the last."""
+
+StopReason: TypeAlias = Literal[
+    "n-samples",
+    "tolerance",
+    "until",
+    "max-evaluations",
+    "max-seconds",
+    "design",
+    "interrupted",
+    "cancelled",
+]
+
+WORDS: dict[StopReason, str] = {
+    "n-samples": "all samples asked for were scored",
+    "tolerance": "the tolerance was reached",
+    "until": "the strongest regions are told apart from the rest",
+    "max-evaluations": "the most evaluations allowed were made",
+    "max-seconds": "the time allowed was over",
+    "design": "the design has no more rows: nothing is left to chance",
+    "interrupted": "interrupted",
+    "cancelled": "cancelled",
+}
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why a run ended."""
+
+    by: StopReason
+    looks: int
+    """Times the run looked at its error before it ended."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run ended as its settings say, and not because somebody stopped it."""
+        return self.by not in {"interrupted", "cancelled"}
+
+
+class Amount(Settings):
+    """How much is asked: a fixed number of samples, or as many as an aim needs."""
+
+    name: str = ""
+    n_samples: Annotated[
+        int | None,
+        setting(
+            "samples scored; not given: the run stops by itself",
+            ge=2,
+            le=10_000_000,
+            search=(100, 8000),
+            log=True,
+        ),
+    ] = None
+    tolerance: Annotated[
+        float, setting("estimated relative error at which a run stops by itself", ge=0.001, le=1, search=(0.05, 0.3))
+    ] = 0.10
+    max_evaluations: Annotated[
+        int, setting("most pictures sent to the model by a run that stops by itself", ge=16, le=10_000_000)
+    ] = 4000
+    max_seconds: Annotated[float | None, setting("most seconds a run may take", gt=0, le=1e7)] = None
+    until: Annotated[
+        str | None, setting("topK: stop when the K strongest segments are told apart from the rest, such as top5")
+    ] = None
+
+    @field_validator("until")
+    @classmethod
+    def _names_a_number(cls, value: str | None) -> str | None:
+        if value is not None and _top(value) is None:
+            msg = "must be topK with K from 1 to 999, such as top5"
+            raise ValueError(msg)
+        return value
+
+    @model_validator(mode="after")
+    def _one_way_of_stopping(self) -> Self:
+        if self.until is not None and self.n_samples is not None:
+            raise InvalidInput(
+                f"{type(self).__name__}.until needs a run that stops by itself, but n_samples={self.n_samples} is given"
+            )
+        return self
+
+    @property
+    def top(self) -> int | None:
+        """The K of ``until``."""
+        return None if self.until is None else _top(self.until)
+
+
+AMOUNT = frozenset(Amount.model_fields) - {"name"}
+"""Settings that say how much is asked."""
+
+
+def _top(text: Any) -> int | None:
+    digits = str(text).removeprefix("top")
+    return (
+        int(digits)
+        if str(text).startswith("top") and digits.isdecimal() and 0 < len(digits) <= 3 and int(digits)
+        else None
+    )
+
+
+class Draws(Protocol):
+    """What a plan must know of the design."""
+
+    def block_rows(self, d: int) -> int:
+        """Return the rows of a block."""
+
+    def least(self, d: int) -> int:
+        """Return the fewest rows that give intervals."""
+
+    def total(self, d: int) -> int | None:
+        """Return the rows of the whole design, if it ends."""
+
+
+@dataclass
+class Looks:
+    """The looks of one run: where they are, and whether the last one was good enough."""
+
+    amount: Amount
+    design: Draws
+    d: int
+    count: int = 0
+    forecast: int | None = None
+    """Samples that the aim is thought to need."""
+
+    def first(self) -> int:
+        """Return the samples before the first look; all of them where their number is given."""
+        if self.amount.n_samples is not None:
+            return self._whole(self.amount.n_samples)
+        return self._whole(min(self.design.least(self.d), self._most))
+
+    def next(self, n: int, spreads: Iterable[Spread | None]) -> int | StopReason:
+        """Look at ``n`` samples: return why to stop, or how many samples to have at the next look."""
+        if n >= (self.design.total(self.d) or math.inf):
+            return "design"
+        if self.amount.n_samples is not None:
+            return "n-samples"
+        self.count += 1
+        found = list(spreads)
+        known = [spread for spread in found if spread is not None]
+        enough = len(known) == len(found) and all(self._enough(spread) for spread in known)
+        if enough:
+            return "tolerance" if self.amount.top is None else "until"
+        if n >= self._most:
+            return "max-evaluations"
+        self.forecast = self._forecast(n, known)
+        wanted = math.ceil(min(max(self.forecast * _MARGIN, 1.25 * n), _GROWTH * n))
+        return self._whole(min(wanted, self._most))
+
+    @property
+    def alpha(self) -> float:
+        """Error probability that the look before this one spent; all looks together spend :data:`RISK`.
+
+        The first look comes early and seldom ends a run, the second is placed by a forecast: it gets half.
+        """
+        return RISK * (0.1 if self.count <= 1 else 0.9 * 0.5 ** (self.count - 1))
+
+    def _enough(self, spread: Spread) -> bool:
+        if self.amount.top is not None:
+            return spread.separated(self.amount.top, self.alpha)
+        return spread.bound(self.alpha) <= SLACK * self.amount.tolerance
+
+    def _forecast(self, n: int, known: Sequence[Spread]) -> int:
+        """Return the samples at which the worst target reaches its aim, if its variance goes on falling as 1 / n."""
+        if not known or self.amount.top is not None:
+            return 2 * n
+        ahead = Looks(self.amount, self.design, self.d, self.count + 1)
+        worst = max(spread.bound(ahead.alpha) for spread in known) / (SLACK * self.amount.tolerance)
+        return self._most if math.isinf(worst) else min(self._most, math.ceil(n * worst**2))
+
+    @property
+    def _most(self) -> int:
+        """Most samples: the untouched picture is one evaluation more, and pairs stay whole."""
+        return (self.amount.max_evaluations - 1) // 2 * 2
+
+    def _whole(self, n: int) -> int:
+        """Round up to whole blocks, as far as the settings and the design allow."""
+        total = self.design.total(self.d)
+        if self.amount.n_samples is None:
+            block = self.design.block_rows(self.d)
+            n = min(-(-n // block) * block, self._most)
+        return n if total is None else min(n, total)
