@@ -14,7 +14,7 @@ from seewhy.errors import InvalidInput
 from seewhy.explanation import Explanation, ModelFacts
 from seewhy.geometry import View
 from seewhy.images import Background, Image, load_image
-from seewhy.methods import METHODS, Lime, Rise
+from seewhy.methods import METHODS, EnsembleLime, Lime, Rise
 from seewhy.models import load_model
 from seewhy.progress import Report, reporting
 from seewhy.protocols import Model
@@ -24,7 +24,7 @@ from seewhy.segmentation import Segmentation, Slic, segment_view
 from seewhy.settings import by_name, whole_number
 from seewhy.targets import Target, Targets, classes_of, resolve_targets
 
-AnyMethod: TypeAlias = Lime | Rise
+AnyMethod: TypeAlias = Lime | Rise | EnsembleLime
 
 _KEPT = 10
 """Classes whose scores are kept beside the targets."""
@@ -131,7 +131,7 @@ def _opened(image: object, model: object, background: Background) -> tuple[Image
 
 def as_method(method: object) -> AnyMethod:
     """Return method settings for a name, a dict with a ``name``, or settings."""
-    if isinstance(method, Lime | Rise):
+    if isinstance(method, Lime | Rise | EnsembleLime):
         return method
     try:
         found = by_name(AnyMethod)(method)
@@ -139,7 +139,7 @@ def as_method(method: object) -> AnyMethod:
         if isinstance(error, InvalidInput):
             raise
         raise InvalidInput(f"method {error}, got {method!r}") from None
-    if not isinstance(found, Lime | Rise):
+    if not isinstance(found, Lime | Rise | EnsembleLime):
         raise InvalidInput(f"method must be one of {', '.join(METHODS)}, or their settings, got {method!r}")
     return found
 
@@ -190,7 +190,7 @@ def _explained(asked: _Asked, targets: Targets, report: Report, cancel: Cancel |
     ranked = [int(i) for i in np.argsort(-scores[0], kind="stable")]
     kept = tuple(dict.fromkeys((*classes_of(wanted), *(ranked if asked.everything else ranked[:_KEPT]))))
     untouched = Answers.of(scores, kind, kept)
-    chosen = tuple(Target.of(one, untouched, method.unit, model.labels) for one in wanted)
+    chosen = tuple(Target.of(one, untouched, model.labels, method.unit, log_odds=method.log_odds) for one in wanted)
     run = Run(subject, chosen, untouched)
     found = run.collect(asker, scores.shape[1], report, cancel)
     labels = None if model.labels is None else tuple(model.labels[i] for i in kept)

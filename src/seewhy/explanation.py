@@ -66,7 +66,7 @@ class Explanation:
     model: ModelFacts
     seed: int
     scene_segments: Segments | None
-    """(h, w) on the model's picture; None for methods without segments."""
+    """(h, w) on the model's picture; (B, h, w) where each block has its own; None for methods without segments."""
     samples: Samples
     predictions: tuple[Prediction, ...]
     """The model's strongest classes on the untouched photo."""
@@ -97,7 +97,7 @@ class Explanation:
             method=method,
             model=model,
             seed=subject.seed,
-            scene_segments=scene.segments,
+            scene_segments=subject.masks.record(samples),
             samples=samples,
             predictions=predictions(samples, model.labels),
             targets=targets,
@@ -118,7 +118,8 @@ class Explanation:
     @cached_property
     def segments(self) -> Segments | None:
         """(H, W) segment ids on the photo, -1 where the model did not see it; None for maps."""
-        return None if self.scene_segments is None else self.view.segments_to_photo(self.scene_segments)
+        found = self.scene_segments
+        return None if found is None or found.ndim == 3 else self.view.segments_to_photo(found)
 
     @cached_property
     def scene(self) -> Scene:
@@ -210,7 +211,7 @@ class Explanation:
         share
             Share of the seen pixels, 0..1, taken by value instead of by segment; for maps 0.2 unless given.
         """
-        if share is None and self.scene_segments is not None:
+        if share is None and self.segments is not None:
             chosen = regions.strongest(self.values(target), _count(n), _sign(sign))
             return np.isin(self._segments(), chosen)
         limit = 0.2 if share is None else share
@@ -284,7 +285,7 @@ class Explanation:
             subject,
             self.model,
             self.samples.head(n),
-            self._targets(targets, method.unit),
+            self._targets(targets, method),
             stop,
             black_box=self.black_box,
             version=self.version,
@@ -393,7 +394,7 @@ class Explanation:
     def _target(self, target: int) -> Target:
         return self.targets[whole_number("target, a place in targets,", target, 0, len(self.targets) - 1)]
 
-    def _targets(self, targets: Targets | None, unit: str) -> tuple[Target, ...]:
+    def _targets(self, targets: Targets | None, method: Method) -> tuple[Target, ...]:
         """Return targets in the method's unit: those there, or others whose classes were kept."""
         labels = None if self.model.labels is None else dict(zip(self.samples.classes, self.model.labels, strict=True))
         untouched = self.samples.untouched
@@ -404,7 +405,7 @@ class Explanation:
             scores[list(untouched.classes)] = untouched.scores[0]
             names = None if labels is None else [labels.get(i, "") for i in range(self.model.classes)]
             wanted = resolve_targets(targets, scores, names)
-        return tuple(Target.of(one, untouched, unit, labels) for one in wanted)
+        return tuple(Target.of(one, untouched, labels, method.unit, log_odds=method.log_odds) for one in wanted)
 
     def _attribution(self, target: int) -> Attribution:
         self._target(target)

@@ -70,12 +70,16 @@ class Spread:
         noise = float(np.trace(self.covariance))
         return _ratio(noise, self._signal)
 
-    def bound(self, alpha: float) -> float:
-        """Return the relative error that is exceeded with chance ``alpha``, from the law of the squared error."""
+    def bound(self, alpha: float, *, certain: bool = False) -> float:
+        """Return the relative error that is exceeded with chance ``alpha``, from the law of the squared error.
+
+        ``certain``: as if the covariance were known, which it nearly is after more samples.
+        """
         eigenvalues = np.maximum(np.linalg.eigvalsh(self.covariance), 0)
         rng = generator(0, "interval", 1)
         squares = rng.standard_normal((_DRAWS, len(eigenvalues))) ** 2 @ eigenvalues
-        squares *= self._inflation(rng)
+        if not certain:
+            squares *= self._inflation(rng)
         return _ratio(float(np.quantile(squares, 1 - alpha)), self._signal)
 
     def ranks(self, level: float = LEVEL) -> NDArray[np.intp]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
 from seewhy import result_file
-from seewhy._types import Floats, JsonObject, Pixels, ScoreKind, Segments, Unit
+from seewhy._types import Floats, JsonObject, ScoreKind, Segments, Unit
 from seewhy.api import AnyMethod, as_method
 from seewhy.attribution import Attribution, SegmentAttribution, Stability
 from seewhy.errors import FileError, InvalidInput, SeewhyError
@@ -21,10 +20,12 @@ from seewhy.explanation import Explanation, ModelFacts
 from seewhy.geometry import View
 from seewhy.images import MAX_PIXELS, Image, from_bytes
 from seewhy.intervals import Spread
-from seewhy.protocols import Design, MaskMaker, Method
+from seewhy.masks import EnsembleMasks, GridMasks, SegmentMasks
+from seewhy.protocols import MaskMaker, Method
+from seewhy.record import fingerprint
 from seewhy.samples import Answers, Samples, packed
 from seewhy.scene import Block, Scene, cut, join
-from seewhy.stopping import Amount, Stop, StopReason
+from seewhy.stopping import Amount, Draws, Stop, StopReason
 from seewhy.targets import Prediction, Target
 
 
@@ -99,6 +100,7 @@ class _Header(_Part):
     d: PositiveInt
     n_samples: PositiveInt
     asked: str
+    segments: str | None
     classes: Annotated[list[NonNegativeInt], Field(min_length=1)]
     predictions: list[_Prediction]
     targets: Annotated[list[_Target], Field(min_length=1)]
@@ -112,13 +114,16 @@ def _explanation(header: _Header, arrays: result_file.Arrays) -> Explanation:
     image = from_bytes(_array(arrays, "photo").tobytes(), header.image, tuple(header.image_warnings))
     method = _method(header.settings)
     view = _view(header, image)
-    segments = _segments(arrays, view, header.d) if "segments" in arrays else None
     pixels = view.apply(image)
+    segments = _segments(arrays, view) if "segments" in arrays else None
     masks = method.masks(Scene(pixels, pixels, segments, header.seed))
     if masks.d != header.d:
         raise FileError(f"the settings give {masks.d} segments or cells, but {header.d} were switched")
     samples = _samples(header, arrays, method, masks)
     masks(samples.block(slice(0, 1)))  # refuses samples of another kind of method
+    segments = masks.record(samples)
+    if (None if segments is None else fingerprint(segments)) != header.segments:
+        raise FileError("the segments are not those that were switched")
     labels = None if header.labels is None else tuple(header.labels)
     facts = (header.model, header.fingerprint, header.kind, header.model_classes, labels, tuple(header.model_notes))
     return Explanation(
@@ -131,7 +136,9 @@ def _explanation(header: _Header, arrays: result_file.Arrays) -> Explanation:
         samples=samples,
         predictions=tuple(Prediction(p.index, p.label, p.score) for p in header.predictions),
         targets=tuple(Target(t.index, t.label, t.score, t.unit, t.versus) for t in header.targets),
-        attributions=tuple(_attributions(header, arrays, method, samples, pixels)),
+        attributions=tuple(
+            _attributions(header, arrays, method, Scene(pixels, pixels, segments, header.seed), samples)
+        ),
         n_evaluations=header.n_evaluations,
         stop=Stop(header.stopped.by, header.stopped.looks),
         warnings=tuple(header.warnings),
@@ -173,6 +180,11 @@ class RecordedMethod:
         return self.stand_in.unit
 
     @property
+    def log_odds(self) -> bool:
+        """Whether ``auto`` means log-odds."""
+        return self.stand_in.log_odds
+
+    @property
     def amount(self) -> Amount:
         """How much was asked."""
         return self.stand_in.amount
@@ -200,8 +212,8 @@ class RecordedMethod:
         """Return other ways to read the same samples."""
         return self.stand_in.relatives()
 
-    def draws(self, masks: MaskMaker) -> Design:
-        """Return the design that drew the rows."""
+    def draws(self, masks: MaskMaker) -> Draws:
+        """Return what a plan must know of the rows."""
         return self.stand_in.draws(masks)
 
     def rows(self, masks: MaskMaker, seed: int) -> Iterator[Block]:
@@ -268,6 +280,14 @@ _TYPES = {
 }
 
 
+_OF_KIND: dict[type, set[str]] = {
+    SegmentMasks: {"segments", "values"},
+    GridMasks: {"shifts"},
+    EnsembleMasks: {"segments", "parts"},
+}
+"""Arrays that samples of each kind may have."""
+
+
 def _array(arrays: result_file.Arrays, name: str, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
     """Return an array of the file if it is what it must be."""
     if name not in arrays:
@@ -291,13 +311,13 @@ def _samples(header: _Header, arrays: result_file.Arrays, method: Method, masks:
         raise FileError(f"classes must be different ones of {header.model_classes}, got {list(classes)}")
     if header.labels is not None and len(header.labels) != len(classes):
         raise FileError(f"labels must be as many as classes, {len(classes)}, got {len(header.labels)}")
-    odd = "shifts" if "segments" in arrays else "values"
-    if odd in arrays:
-        raise FileError(f"{odd} belong to another kind of method")
+    odd = set(arrays) & {"shifts", "parts", "values", "segments"} - _OF_KIND[type(masks)]
+    if odd:
+        raise FileError(f"{', '.join(sorted(odd))} belong to another kind of method")
     untouched = _answers(header, arrays, 1, "untouched", "untouched_excess")
     answers = _answers(header, arrays, n, "scores", "excess")
     bits, shifts, parts = _asked(header, arrays, method, masks)
-    if hashlib.sha256(packed(bits, shifts, parts).tobytes()).hexdigest() != header.asked:
+    if fingerprint(packed(bits, shifts, parts)) != header.asked:
         raise FileError("the coalitions are not those that were asked")
     return Samples(header.d, bits, shifts, parts, untouched, answers)
 
@@ -316,8 +336,9 @@ def _asked(
     """Return what was asked: from the file, or, where it was too large for it, drawn again."""
     n, d = header.n_samples, header.d
     if "bits" in arrays:
-        shifts = _array(arrays, "shifts", (n, 2)) if "segments" not in arrays else None
-        parts = _array(arrays, "parts", (n,)) if "parts" in arrays else None
+        own = _OF_KIND[type(masks)]
+        shifts = _array(arrays, "shifts", (n, 2)) if "shifts" in own else None
+        parts = _array(arrays, "parts", (n,)) if "parts" in own else None
         return _array(arrays, "bits", (n, -(-d // 8))), shifts, parts
     drawn: list[Block] = []
     rows = method.rows(masks, header.seed)
@@ -329,24 +350,25 @@ def _asked(
     return np.packbits(block.coalitions, axis=1), shifts, parts
 
 
-def _segments(arrays: result_file.Arrays, view: View, d: int) -> Segments:
-    data = _array(arrays, "segments").tobytes()
-    found: Segments = from_bytes(data, "segments", ()).pixels[..., 0].astype(np.int32)
-    if found.shape != (view.height, view.width) or int(found.max()) + 1 != d:
-        raise FileError(f"segments {found.shape} do not fit the view or the {d} switched segments")
-    return found
+def _segments(arrays: result_file.Arrays, view: View) -> Segments:
+    """Return one map of segments (h, w), or several (B, h, w) that stand under each other in the file."""
+    found = from_bytes(_array(arrays, "segments").tobytes(), "segments", ()).pixels[..., 0].astype(np.int32)
+    count = found.shape[0] // view.height
+    if found.shape != (count * view.height, view.width) or count < 1:
+        raise FileError(f"segments {found.shape} do not fit the view, {view.height} x {view.width}")
+    return found if count == 1 else found.reshape(count, view.height, view.width)
 
 
 def _attributions(
-    header: _Header, arrays: result_file.Arrays, method: Method, samples: Samples, pixels: Pixels
+    header: _Header, arrays: result_file.Arrays, method: Method, scene: Scene, samples: Samples
 ) -> Iterator[Attribution]:
     """Yield what the file holds: values as they are; maps, which are large, computed again from the samples."""
     shape = (len(header.targets), samples.d)
     for i, target in enumerate(header.targets):
         asked = Target(target.index, target.label, target.score, target.unit, target.versus)
         scores = asked.scores(samples.answers)  # refuses a class that was not kept
-        if "values" not in arrays:
-            yield method.estimate(samples, Scene(pixels, pixels, None, header.seed), scores)
+        if scene.segments is None or scene.segments.ndim == 3:
+            yield method.estimate(samples, scene, scores)
             continue
         if target.intercept is None:
             raise FileError(f"targets.{i}.intercept is missing")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from seewhy._types import Floats, Masks, Segments
+from seewhy.samples import Samples
 from seewhy.scene import Block
 
 _ONE_THREAD = 2**18
@@ -21,13 +22,60 @@ class SegmentMasks:
 
     def __init__(self, segments: Segments) -> None:
         self._flat = segments.ravel()
+        self._segments = segments
         self._shape = segments.shape
         self.d = int(self._flat.max()) + 1
+
+    def record(self, samples: Samples) -> Segments:
+        """Return the segments (H, W)."""
+        del samples
+        return self._segments
 
     def __call__(self, block: Block) -> Masks:
         """Return masks (B, H, W) of 0 and 1."""
         kept = block.coalitions.astype(np.float32)
         return kept.take(self._flat, axis=1).reshape(-1, *self._shape)
+
+
+class EnsembleMasks:
+    """Whole segments are kept or replaced, but each block of rows has its own segmentation.
+
+    Segmentations are drawn when they are first needed; ``known`` (B, H, W) ones are taken as they are. Rows are as wide
+    as the largest segmentation may be; what a smaller one does not need is kept only where the whole picture is.
+    """
+
+    def __init__(self, shape: tuple[int, int], d: int, draw: Callable[[int], Segments], known: Segments | None) -> None:
+        self.d = d
+        self._shape = shape
+        self._draw = draw
+        self._parts: list[Segments] = [] if known is None else list(known)
+
+    def part(self, index: int) -> Segments:
+        """Return the segmentation (H, W) of one block."""
+        while len(self._parts) <= index:
+            self._parts.append(self._draw(len(self._parts)))
+        return self._parts[index]
+
+    def size(self, index: int) -> int:
+        """Return the segments of one block."""
+        return int(self.part(index).max()) + 1
+
+    def record(self, samples: Samples) -> Segments | None:
+        """Return the segmentations that samples switch, (B, H, W)."""
+        last = 0 if samples.parts is None else int(samples.parts[-1])
+        return np.stack([self.part(i) for i in range(last + 1)])
+
+    def __call__(self, block: Block) -> Masks:
+        """Return masks (B, H, W) of 0 and 1."""
+        if block.parts is None:
+            msg = "ensemble masks need the part of every row"
+            raise ValueError(msg)
+        masks = np.empty((len(block.coalitions), *self._shape), dtype=np.float32)
+        for index in np.unique(block.parts):
+            rows = np.flatnonzero(block.parts == index)
+            kept = block.coalitions[rows].astype(np.float32)
+            masks[rows] = kept.take(self.part(int(index)).ravel(), axis=1).reshape(-1, *self._shape)
+        return masks
 
 
 class GridMasks:
@@ -44,6 +92,10 @@ class GridMasks:
         self.height, self.width, self.grid = height, width, grid
         self.cell = (-(-height // grid), -(-width // grid))
         self.d = grid * grid
+
+    def record(self, samples: Samples) -> None:
+        """Return None: a grid has no segments."""
+        del samples
 
     @cached_property
     def _down(self) -> Masks:
@@ -82,10 +134,6 @@ class GridMasks:
         table = cells.transpose(0, 2, 1, 3).reshape(len(rows), len(columns))
         return np.asarray(rows.T @ (table @ columns))
 
-    def pool(self, heatmap: Floats, parts: int) -> Floats:
-        """Return a map (H, W) averaged over ``parts`` x ``parts`` rectangles, (parts * parts,)."""
-        return np.asarray(_pooling(self.height, parts) @ heatmap @ _pooling(self.width, parts).T).ravel()
-
     def pooled(self, block: Block, parts: int) -> Floats:
         """Return every mask averaged over ``parts`` x ``parts`` rectangles, (B, parts * parts), without building it."""
         shifts = _shifts(block)
@@ -106,6 +154,12 @@ class GridMasks:
         left = _kernel(self._down) @ _pooling(self.height, parts).T
         right = _kernel(self._right) @ _pooling(self.width, parts).T
         return np.asarray(keep * (1 - keep) * left @ coefficients.reshape(parts, parts) @ right.T)
+
+
+def pool(heatmap: Floats, parts: int) -> Floats:
+    """Return a map (H, W) averaged over ``parts`` x ``parts`` rectangles, (parts * parts,)."""
+    height, width = heatmap.shape
+    return np.asarray(_pooling(height, parts) @ heatmap @ _pooling(width, parts).T).ravel()
 
 
 def _shifts(block: Block) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:

@@ -14,9 +14,14 @@ class MethodSettings(Amount):
     fits: ClassVar[frozenset[str]] = frozenset()
     """Settings of the method that only say how samples are read."""
 
+    log_odds: ClassVar[bool] = False
+    """Whether ``unit="auto"`` means log-odds where the model allows them, and not probability."""
+
     unit: Annotated[
         Literal["auto", "probability", "log-odds", "score"],
-        setting("unit of the score that is explained; auto: probability where the model allows it"),
+        setting(
+            "unit of the score that is explained; auto: probability, or log-odds for ensemble-lime, where possible"
+        ),
     ] = "auto"
 
     @property

@@ -17,7 +17,7 @@ from seewhy.images import Image
 from seewhy.intervals import Spread
 from seewhy.samples import Samples
 from seewhy.scene import Block, Scene
-from seewhy.stopping import Amount
+from seewhy.stopping import Amount, Draws
 
 
 class Model(Protocol):
@@ -117,6 +117,9 @@ class MaskMaker(Protocol):
     def d(self) -> int:
         """Segments or cells a row switches."""
 
+    def record(self, samples: Samples) -> Segments | None:
+        """Return the segments that these samples switch, to be kept with them; None where there are none."""
+
     def __call__(self, block: Block) -> Masks:
         """Return masks (B, H, W) for the rows of ``block``."""
 
@@ -136,6 +139,10 @@ class Method(Protocol):
         """Unit asked for; ``auto``: probability where the model allows it."""
 
     @property
+    def log_odds(self) -> bool:
+        """Whether ``auto`` means log-odds where the model allows them."""
+
+    @property
     def amount(self) -> Amount:
         """How much is asked."""
 
@@ -152,8 +159,8 @@ class Method(Protocol):
     def masks(self, scene: Scene) -> MaskMaker:
         """Return what turns rows into masks."""
 
-    def draws(self, masks: MaskMaker) -> Design:
-        """Return the design that draws the rows."""
+    def draws(self, masks: MaskMaker) -> Draws:
+        """Return what a plan must know of the rows."""
 
     def rows(self, masks: MaskMaker, seed: int) -> Iterator[Block]:
         """Yield the rows to ask, in blocks, until the design ends if it does."""

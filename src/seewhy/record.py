@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 ASKED_BYTES = 60_000
 """Coalitions up to this size are kept in the file; larger ones are drawn again from design and seed, and compared."""
+
+SEGMENTS_BYTES = 40_000
+"""The same for the segmentations of an ensemble."""
 
 
 def as_dict(explanation: Explanation) -> JsonObject:
@@ -58,9 +61,15 @@ def header(explanation: Explanation) -> JsonObject:
         "view": explanation.view.to_dict(),
         "classes": list(samples.classes),
         "d": samples.d,
-        "asked": hashlib.sha256(samples.asked().tobytes()).hexdigest(),
+        "asked": fingerprint(samples.asked()),
+        "segments": None if explanation.scene_segments is None else fingerprint(explanation.scene_segments),
         "image_warnings": list(explanation.image.warnings),
     }
+
+
+def fingerprint(array: NDArray[Any]) -> str:
+    """Return the SHA-256 of an array's bytes."""
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
 def arrays(explanation: Explanation) -> result_file.Arrays:
@@ -77,7 +86,9 @@ def arrays(explanation: Explanation) -> result_file.Arrays:
         kept = {"bits": samples.bits, "shifts": samples.shifts, "parts": samples.parts}
         found |= {name: array for name, array in kept.items() if array is not None}
     if explanation.scene_segments is not None:
-        found["segments"] = _ids(explanation.scene_segments)
+        ids = _ids(explanation.scene_segments)
+        if explanation.scene_segments.ndim == 2 or len(ids) <= SEGMENTS_BYTES:
+            found["segments"] = ids
     linear = [one for one in explanation.attributions if isinstance(one, SegmentAttribution)]
     if linear:
         found["values"] = np.stack([one.values for one in linear])

@@ -22,7 +22,7 @@ def predictions(samples: Samples, labels: tuple[str, ...] | None) -> tuple[Predi
     untouched = samples.untouched
     named = None if labels is None else dict(zip(samples.classes, labels, strict=True))
     order = sorted(range(len(samples.classes)), key=lambda k: (-untouched.scores[0, k], samples.classes[k]))
-    found = [Target.of(samples.classes[k], untouched, "auto", named) for k in order[:_PREDICTIONS]]
+    found = [Target.of(samples.classes[k], untouched, named) for k in order[:_PREDICTIONS]]
     return tuple(Prediction(one.index, one.label, one.score) for one in found)
 
 

@@ -98,7 +98,7 @@ class Run:
     ) -> None:
         method, masks = subject.method, subject.masks
         self.subject, self.targets, self.known = subject, targets, known
-        self.looks = Looks(method.amount, method.draws(masks), masks.d)
+        self.looks = Looks(method.amount, method.draws(masks))
         self._untouched = untouched
         self._source = _Rows(method.rows(masks, subject.seed))
         self._recorder = Recorder(masks.d, untouched)
@@ -154,7 +154,8 @@ class Run:
         sent = 0
         report(self._done, total)
         try:
-            scored = asker(_pieces(samples, open_rows), classes, self._done, lambda: reason.ask(self._done))
+            start = int(open_rows[0]) if len(open_rows) else self._done
+            scored = asker(_pieces(samples, open_rows), classes, start, lambda: reason.ask(self._done))
             with closing(scored):  # type: ignore[type-var]  # whatever ends the loop, no thread goes on composing
                 for block, scores in scored:
                     places = open_rows[sent : sent + len(block.coalitions)]
@@ -200,6 +201,8 @@ def evaluations(samples: Samples) -> int:
 def first_equal(samples: Samples) -> NDArray[np.intp]:
     """Return (n,): for each row the place of the first one that asks for the same picture."""
     asked = np.ascontiguousarray(samples.asked())
+    if samples.parts is not None:  # the bare fill is the same picture whatever divides it
+        asked = np.where(samples.bits.any(axis=1, keepdims=True), asked, 0)
     keys = asked.view(np.dtype((np.void, asked.shape[1]))).ravel()
     _, first, group = np.unique(keys, return_index=True, return_inverse=True)
     return np.asarray(first[group.ravel()], dtype=np.intp)
@@ -207,7 +210,7 @@ def first_equal(samples: Samples) -> NDArray[np.intp]:
 
 def _whole(samples: Samples) -> NDArray[np.bool_]:
     """Return (n,): True where a row keeps every segment and so asks for the untouched picture."""
-    if samples.shifts is not None or samples.parts is not None:
+    if samples.shifts is not None:
         return np.zeros(len(samples), dtype=bool)
     full = np.packbits(np.ones(samples.d, dtype=bool))
     return np.asarray((samples.bits == full).all(axis=1))

@@ -273,16 +273,16 @@ def _probabilities(raw: Floats) -> Floats:
     return np.clip(raw, 0, 1)
 
 
-def resolve_unit(kind: ScoreKind, unit: Unit | str, *, contrast: bool = False) -> Unit:
+def resolve_unit(kind: ScoreKind, unit: Unit | str, *, log_odds: bool = False) -> Unit:
     """Return the unit that ``auto`` stands for: probability where the model allows it, else its plain score.
 
-    A contrast of two classes is a difference of log-odds where the model allows them.
+    ``log_odds``: they, and not the probability, where the model allows them.
     """
     if unit != "auto":
         return unit  # type: ignore[return-value]  # settings allow nothing else
     if kind == "score":
         return "score"
-    return "log-odds" if contrast else "probability"
+    return "log-odds" if log_odds else "probability"
 
 
 def recognize_kind(scores: Scores) -> ScoreKind:

@@ -124,16 +124,45 @@ def _top(text: Any) -> int | None:
 
 
 class Draws(Protocol):
-    """What a plan must know of the design."""
+    """What a plan must know of the rows to come."""
 
-    def block_rows(self, d: int) -> int:
-        """Return the rows of a block."""
-
-    def least(self, d: int) -> int:
+    def least(self) -> int:
         """Return the fewest rows that give intervals."""
 
-    def total(self, d: int) -> int | None:
-        """Return the rows of the whole design, if it ends."""
+    def total(self) -> int | None:
+        """Return the rows there are in all; None: without end."""
+
+    def boundary(self, n: int) -> int:
+        """Return the end of the block that row ``n`` - 1 is in: at least ``n``."""
+
+
+@dataclass(frozen=True)
+class WholeBlocks:
+    """Rows of one design over ``d`` segments or cells, in blocks of one size."""
+
+    design: _Design
+    d: int
+
+    def least(self) -> int:
+        """Return the fewest rows that give intervals."""
+        return self.design.least(self.d)
+
+    def total(self) -> int | None:
+        """Return the rows there are in all."""
+        return self.design.total(self.d)
+
+    def boundary(self, n: int) -> int:
+        """Return the next multiple of the block."""
+        block = self.design.block_rows(self.d)
+        return -(-n // block) * block
+
+
+class _Design(Protocol):
+    def block_rows(self, d: int) -> int: ...
+
+    def least(self, d: int) -> int: ...
+
+    def total(self, d: int) -> int | None: ...
 
 
 @dataclass
@@ -141,9 +170,10 @@ class Looks:
     """The looks of one run: where they are, and whether the last one was good enough."""
 
     amount: Amount
-    design: Draws
-    d: int
+    draws: Draws
     count: int = 0
+    tests: int = 0
+    """Looks that could have ended the run."""
     forecast: int | None = None
     """Samples that the aim is thought to need."""
 
@@ -151,19 +181,18 @@ class Looks:
         """Return the samples before the first look; all of them where their number is given."""
         if self.amount.n_samples is not None:
             return self._whole(self.amount.n_samples)
-        return self._whole(min(self.design.least(self.d), self._most))
+        return self._whole(min(self.draws.least(), self._most))
 
     def next(self, n: int, spreads: Iterable[Spread | None]) -> int | StopReason:
         """Look at ``n`` samples: return why to stop, or how many samples to have at the next look."""
-        if n >= (self.design.total(self.d) or math.inf):
+        if n >= (self.draws.total() or math.inf):
             return "design"
         if self.amount.n_samples is not None:
             return "n-samples"
         self.count += 1
         found = list(spreads)
         known = [spread for spread in found if spread is not None]
-        enough = len(known) == len(found) and all(self._enough(spread) for spread in known)
-        if enough:
+        if len(known) == len(found) and self._enough(known):
             return "tolerance" if self.amount.top is None else "until"
         if n >= self._most:
             return "max-evaluations"
@@ -173,23 +202,27 @@ class Looks:
 
     @property
     def alpha(self) -> float:
-        """Error probability that the look before this one spent; all looks together spend :data:`RISK`.
+        """Error probability that the next test may spend; all tests together spend :data:`RISK`.
 
-        The first look comes early and seldom ends a run, the second is placed by a forecast: it gets half.
+        A look tests only if the estimated error has come down to the tolerance. Others cannot end the run, so they
+        spend nothing.
         """
-        return RISK * (0.1 if self.count <= 1 else 0.9 * 0.5 ** (self.count - 1))
+        return RISK * 0.5 ** (self.tests + 1)
 
-    def _enough(self, spread: Spread) -> bool:
-        if self.amount.top is not None:
-            return spread.separated(self.amount.top, self.alpha)
-        return spread.bound(self.alpha) <= SLACK * self.amount.tolerance
+    def _enough(self, known: Sequence[Spread]) -> bool:
+        top, alpha = self.amount.top, self.alpha
+        if top is None and any(spread.error > self.amount.tolerance for spread in known):
+            return False
+        self.tests += 1
+        if top is not None:
+            return all(spread.separated(top, alpha) for spread in known)
+        return all(spread.bound(alpha) <= SLACK * self.amount.tolerance for spread in known)
 
     def _forecast(self, n: int, known: Sequence[Spread]) -> int:
         """Return the samples at which the worst target reaches its aim, if its variance goes on falling as 1 / n."""
         if not known or self.amount.top is not None:
             return 2 * n
-        ahead = Looks(self.amount, self.design, self.d, self.count + 1)
-        worst = max(spread.bound(ahead.alpha) for spread in known) / (SLACK * self.amount.tolerance)
+        worst = max(spread.bound(self.alpha, certain=True) for spread in known) / (SLACK * self.amount.tolerance)
         return self._most if math.isinf(worst) else min(self._most, math.ceil(n * worst**2))
 
     @property
@@ -199,8 +232,7 @@ class Looks:
 
     def _whole(self, n: int) -> int:
         """Round up to whole blocks, as far as the settings and the design allow."""
-        total = self.design.total(self.d)
+        total = self.draws.total()
         if self.amount.n_samples is None:
-            block = self.design.block_rows(self.d)
-            n = min(-(-n // block) * block, self._most)
+            n = min(self.draws.boundary(n), self._most)
         return n if total is None else min(n, total)

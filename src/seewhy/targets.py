@@ -43,14 +43,23 @@ class Target(Prediction):
 
     @classmethod
     def of(
-        cls, wanted: Class, untouched: Answers, unit: str, labels: Mapping[int, str] | Sequence[str] | None
+        cls,
+        wanted: Class,
+        untouched: Answers,
+        labels: Mapping[int, str] | Sequence[str] | None,
+        unit: str = "auto",
+        *,
+        log_odds: bool = False,
     ) -> Target:
-        """Return the target for a class or a contrast, with its score on the untouched picture."""
+        """Return the target for a class or a contrast, with its score on the untouched picture.
+
+        ``auto`` is probability, and log-odds for contrasts or if ``log_odds`` is set, where the model allows them.
+        """
         index, versus = wanted if isinstance(wanted, tuple) else (wanted, None)
         label = label_of(index, labels)
         if versus is not None:
             label = f"{label} vs {label_of(versus, labels)}"
-        chosen = resolve_unit(untouched.kind, unit, contrast=versus is not None)
+        chosen = resolve_unit(untouched.kind, unit, log_odds=log_odds or versus is not None)
         found = cls(index, label, 0.0, chosen, versus)
         return replace(found, score=float(found.scores(untouched)[0]))
 

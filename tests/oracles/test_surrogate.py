@@ -44,7 +44,7 @@ def draw(seed, n=300, d=11, level=0.0):
 
 def ours(surrogate, x, y, weights, *, how="none", num_features=None):
     rows = iter([(x, y, weights)])
-    return fit(surrogate, rows, d=x.shape[1], origin=float(y[0]), how=how, num_features=num_features)
+    return fit(surrogate, rows, how=how, num_features=num_features)
 
 
 def lime_fit(x, y, weights, regressor=None, *, how="none", num_features=100_000):
@@ -264,7 +264,7 @@ def test_splitting_and_reordering_the_rows_changes_nothing(cuts, order, how, sur
     order.shuffle(pieces)
     rows = ((x[piece], y[piece], weights[piece]) for piece in pieces)
 
-    split = fit(surrogate, rows, d=9, origin=float(y[0]), how=how, num_features=3)
+    split = fit(surrogate, rows, how=how, num_features=3)
 
     whole = ours(surrogate, x, y, weights, how=how, num_features=3)
     np.testing.assert_allclose(split.coef, whole.coef, atol=1e-9)
@@ -285,10 +285,14 @@ def test_only_the_proportion_of_weights_counts_where_the_penalty_is_per_sample(s
 @pytest.mark.parametrize("surrogate", [Ridge(), Lasso(), BayesianRidge()], ids=["ridge", "lasso", "bayesian-ridge"])
 def test_the_origin_of_scores_does_not_matter(surrogate, origin):
     x, y, weights = draw(15)
+    mute = (x[:1], np.array([origin]), np.zeros(1))  # sums are taken from the first score; this one weighs nothing
 
-    found = fit(surrogate, iter([(x, y, weights)]), d=11, origin=origin, how="none", num_features=None)
+    found, expected = (
+        fit(surrogate, iter(rows), how="none", num_features=None)
+        for rows in ([mute, (x, y, weights)], [(x, y, weights), mute])
+    )
 
-    expected = ours(surrogate, x, y, weights)
+    assert (found.sums.origin, expected.sums.origin) == (origin, y[0])
     np.testing.assert_allclose(found.coef, expected.coef, atol=1e-6)
     assert found.intercept == pytest.approx(expected.intercept, abs=1e-6)
     assert found.r2 == pytest.approx(expected.r2, abs=1e-6)

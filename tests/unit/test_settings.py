@@ -178,7 +178,10 @@ def test_replace_changes_one_setting_and_leaves_the_first_alone() -> None:
 def test_replace_checks_again() -> None:
     with pytest.raises(InvalidInput, match=r"^Lime.keep must be at least 0.01, at most 0.99, got 1.5$"):
         Lime().replace(keep=1.5)
-    with pytest.raises(InvalidInput, match=r"^Lime.samples is not a setting; Lime has name, segmentation"):
+    with pytest.raises(
+        InvalidInput,
+        match=r"^Lime.samples is not a setting; Lime has name, n_samples, .*, segmentation, .*, num_features$",
+    ):
         Lime().replace(samples=5)
     with pytest.raises(InvalidInput, match="must not be given with feature_selection='none'"):
         Lime(num_features=5).replace(feature_selection="none")

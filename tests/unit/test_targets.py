@@ -57,7 +57,7 @@ def test_negative_scores_are_ranked_too():
     assert resolve("top2", np.array([-5.0, -1.0, -0.5, -9.0, -2.0])) == (2, 1)
 
 
-@pytest.mark.parametrize("targets", ["top0", "top6", "top999999999999"])
+@pytest.mark.parametrize("targets", ["top0", "top6", "top999999999"])
 def test_more_than_there_are_classes_cannot_be_asked_for(targets):
     with pytest.raises(InvalidInput, match=rf"N from 1 to 5, the model's classes, got '{targets}'"):
         resolve(targets)
@@ -74,7 +74,7 @@ def test_an_index_out_of_range_is_refused(targets):
     [True, False, [True], [0, False], None, 1.0, [1.0], [None], object(), [[0]], np.True_, [np.bool_(1)], b"\1"],
 )
 def test_what_is_neither_rank_nor_index_nor_name_is_refused(targets):
-    with pytest.raises(InvalidInput, match="targets must be 'topN', class indices or class names, got "):
+    with pytest.raises(InvalidInput, match="targets must be 'topN', class indices, class names or 'A vs B', got "):
         resolve(targets)
 
 
@@ -94,6 +94,8 @@ def test_no_target_at_all_is_refused(targets):
         ("zzzzqqqq", "none"),
         ("top", "none"),
         ("top-1", "none"),
+        ("top999999999999", "none"),  # a rank has at most nine digits
+        ("9" * 19, "none"),  # an index at most eighteen
     ],
 )
 def test_a_wrong_name_is_answered_with_the_nearest(name, nearest):

@@ -10,10 +10,12 @@ doi:10.1093/biomet/33.4.305. The random signs and columns are what makes the row
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import ClassVar
 
 import numpy as np
 
+from seewhy._types import Coalitions
 from seewhy.designs.hadamard import hadamard_at_least
 from seewhy.designs.limits import demand_one_half, demand_segments
 from seewhy.randomness import generator
@@ -38,16 +40,18 @@ class FoldoverHadamard:
     def blocks(self, d: int, seed: int) -> Iterator[Block]:
         """Yield blocks (2m, d), m the next Hadamard order above d, pairs side by side, without end."""
         demand_segments(self.name, d)
+        for index in count():
+            yield Block(self.block(d, seed, index))
+
+    def block(self, d: int, seed: int, index: int) -> Coalitions:
+        """Return block ``index`` alone, (2m, d)."""
         matrix = hadamard_at_least(d + 1)
         m = len(matrix)
-        index = 0
-        while True:
-            rng = generator(seed, "design", index)
-            columns = 1 + rng.permutation(m - 1)[:d]  # the first column is constant
-            signs = rng.choice(np.array([-1, 1], dtype=np.int8), size=d)
-            kept = matrix[rng.permutation(m)][:, columns] * signs > 0
-            yield Block(np.stack([kept, ~kept], axis=1).reshape(2 * m, d))
-            index += 1
+        rng = generator(seed, "design", index)
+        columns = 1 + rng.permutation(m - 1)[:d]  # the first column is constant
+        signs = rng.choice(np.array([-1, 1], dtype=np.int8), size=d)
+        kept = matrix[rng.permutation(m)][:, columns] * signs > 0
+        return np.stack([kept, ~kept], axis=1).reshape(2 * m, d)
 
     def block_rows(self, d: int) -> int:
         """Return 2m, m the next Hadamard order above d."""

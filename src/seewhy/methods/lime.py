@@ -30,6 +30,7 @@ from seewhy.samples import Samples
 from seewhy.scene import Block, Scene
 from seewhy.segmentation import SegmentationSetting, Slic, segment_view
 from seewhy.settings import setting
+from seewhy.stopping import WholeBlocks
 from seewhy.surrogate import (
     LeastSquares,
     LinearFit,
@@ -118,7 +119,11 @@ class Lime(MethodSettings):
             raise InvalidInput("Lime needs segments")
         return SegmentMasks(scene.segments)
 
-    def draws(self, masks: MaskMaker) -> Design:
+    def draws(self, masks: MaskMaker) -> WholeBlocks:
+        """Return the blocks of the design."""
+        return WholeBlocks(self._design(masks), masks.d)
+
+    def _design(self, masks: MaskMaker) -> Design:
         """Return the design over the segments."""
         del masks
         balanced: DesignName = "foldover-hadamard" if self.keep == 0.5 else "bernoulli"
@@ -126,13 +131,13 @@ class Lime(MethodSettings):
 
     def rows(self, masks: MaskMaker, seed: int) -> Iterator[Block]:
         """Yield coalitions, the untouched picture first where draws are independent; pairs stay as they are."""
-        design = self.draws(masks)
+        design = self._design(masks)
         drawn = design.blocks(masks.d, seed)
         return drawn if design.pairs or design.total(masks.d) is not None else with_untouched(drawn)
 
     def estimate(self, samples: Samples, scene: Scene, scores: Floats) -> SegmentAttribution:
         """Fit the surrogate to the scores of one class: algorithm 1, from line 6 on."""
-        design = self.draws(self.masks(scene))
+        design = self._design(self.masks(scene))
         if isinstance(self.kernel, Shapley):
             fitted = _shapley(samples, scores, design)
             found = SegmentAttribution(fitted.values, fitted.base, None)
@@ -150,7 +155,7 @@ class Lime(MethodSettings):
 
     def spread(self, samples: Samples, scene: Scene, scores: Floats) -> Spread | None:
         """Return how sure the values are."""
-        design = self.draws(self.masks(scene))
+        design = self._design(self.masks(scene))
         if isinstance(self.kernel, Shapley):
             return _shapley(samples, scores, design).spread
         pieces = partial(self._weighted, samples, scene, scores)

@@ -20,12 +20,13 @@ from seewhy.fills import Color, FillSetting, fill_picture
 from seewhy.geometry import View
 from seewhy.images import Image
 from seewhy.intervals import Spread, groups, meat
-from seewhy.masks import GridMasks
+from seewhy.masks import GridMasks, pool
 from seewhy.method_settings import MethodSettings
 from seewhy.protocols import Design, MaskMaker
 from seewhy.samples import Samples
 from seewhy.scene import Block, Scene
 from seewhy.settings import setting
+from seewhy.stopping import WholeBlocks
 from seewhy.surrogate.cross_validation import cross_validated_ridge
 from seewhy.surrogate.sums import WeightedSums
 
@@ -79,7 +80,11 @@ class Rise(MethodSettings):
             )
         return GridMasks(height, width, self.grid)
 
-    def draws(self, masks: MaskMaker) -> Design:
+    def draws(self, masks: MaskMaker) -> WholeBlocks:
+        """Return the blocks of the design."""
+        return WholeBlocks(self._design(masks), masks.d)
+
+    def _design(self, masks: MaskMaker) -> Design:
         """Return the design over the cells."""
         if not isinstance(masks, GridMasks):
             raise InvalidInput("Rise needs grid masks")
@@ -88,7 +93,7 @@ class Rise(MethodSettings):
 
     def rows(self, masks: MaskMaker, seed: int) -> Iterator[Block]:
         """Yield grids with their shifts."""
-        return self.draws(masks).blocks(masks.d, seed)
+        return self._design(masks).blocks(masks.d, seed)
 
     def estimate(self, samples: Samples, scene: Scene, scores: Floats) -> MapAttribution:
         """Compute the map S of one class from scores f and masks M, N masks kept with chance p.
@@ -104,7 +109,7 @@ class Rise(MethodSettings):
             The limit of centered, from fewer masks: see :class:`_Control`.
         """
         masks = self.masks(scene)
-        design = self.draws(masks)
+        design = self._design(masks)
         control = self._control(samples, masks, scores)
         parts = [
             _Sums.of(samples, masks, control.rest, place)
@@ -154,8 +159,8 @@ class Rise(MethodSettings):
         """
         parts = min(_PARTS, masks.height, masks.width)
         mean = total.scores / total.n
-        mask_mean = masks.pool(total.plain / total.n, parts)
-        ratio = masks.pool(self._map(total), parts)
+        mask_mean = pool(total.plain / total.n, parts)
+        ratio = pool(self._map(total), parts)
 
         def influences() -> Iterator[Floats]:
             for place, block in samples.blocks():
@@ -168,11 +173,11 @@ class Rise(MethodSettings):
                     one = (rest - mean) * (mask - mask_mean) / self.keep
                 yield one - one.mean(axis=1, keepdims=True)
 
-        outer, draws = meat(influences(), pairs=self.draws(masks).pairs)
+        outer, draws = meat(influences(), pairs=self._design(masks).pairs)
         df = draws - control.freedom
         if df < 3:
             return None
-        pooled = masks.pool(found, parts)
+        pooled = pool(found, parts)
         covariance = outer * (control.inflation(total.n) / total.n**2)
         return Spread(pooled - pooled.mean(), covariance, df)
 

@@ -74,7 +74,7 @@ def fit(surrogate: _Surrogate, rows: Rows, *, how: Selection, num_features: int 
     sums: WeightedSums | None = None
     kept: list[tuple[Coalitions, Floats, Floats]] = []
     needs_rows = isinstance(surrogate, BayesianRidge | Regressor)
-    for x, y, weights in rows:
+    for x, y, weights in (piece for piece in rows if len(piece[1])):
         sums = sums or WeightedSums(x.shape[1], float(y[0]))
         sums.update(x.astype(np.float64), y, weights)
         if needs_rows:

@@ -1,0 +1,231 @@
+"""Ensemble LIME: many segmentations, one balanced block of coalitions for each, one map.
+
+What one segmentation can say is cut to its own regions. Here every block of model calls has a segmentation of its own;
+the value of each of its regions is spread over the region's pixels, and the maps are averaged over blocks.
+
+Sources: Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938 (LIME); the balanced blocks of
+:mod:`seewhy.designs.foldover_hadamard`. What was tried and measured is in the documentation of the method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, model_validator
+
+from seewhy._types import Floats, JsonObject, Segments
+from seewhy.attribution import MapAttribution
+from seewhy.designs import FoldoverHadamard
+from seewhy.errors import InvalidInput
+from seewhy.fills import Blur, FillSetting, fill_picture
+from seewhy.geometry import View
+from seewhy.images import Image
+from seewhy.intervals import Spread
+from seewhy.masks import EnsembleMasks, pool
+from seewhy.method_settings import MethodSettings
+from seewhy.protocols import MaskMaker
+from seewhy.samples import Samples
+from seewhy.scene import Block, Scene
+from seewhy.segmentation.family import Family
+from seewhy.settings import setting
+
+_PARTS = 16
+"""Rectangles along each side over which a map is averaged to judge its error as a whole."""
+_SHARE = 0.04
+"""Share of the picture whose region counts by its value alone, whatever the weighting."""
+_POWERS = {"value": 0.0, "root-area": 0.5, "density": 1.0}
+
+
+def _pair(value: Any) -> Any:
+    """Let a range be written as ``15,30``, as on the command line."""
+    return value.split(",") if isinstance(value, str) else value
+
+
+def _names(value: Any) -> Any:
+    return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+
+class EnsembleLime(MethodSettings):
+    """Balanced LIME blocks over many segmentations, averaged to one map of pixels."""
+
+    source: ClassVar[str] = "Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938; many segmentations: this project"
+    fits: ClassVar[frozenset[str]] = frozenset({"weighting"})
+    log_odds: ClassVar[bool] = True
+
+    name: Literal["ensemble-lime"] = "ensemble-lime"
+    algorithms: Annotated[
+        tuple[Literal["slic", "watershed"], ...],
+        setting("segmentation algorithms, taken in turns", min_length=1, max_length=8),
+        BeforeValidator(_names),
+    ] = ("slic",)
+    n_segments: Annotated[tuple[int, int], setting("fewest and most regions of a block"), BeforeValidator(_pair)] = (
+        15,
+        30,
+    )
+    compactness: Annotated[
+        tuple[float, float], setting("least and most weight of place against color"), BeforeValidator(_pair)
+    ] = (5.0, 30.0)
+    jitter: Annotated[
+        float,
+        setting("how far the picture is moved before it is divided, as a share of its shorter side", ge=0, le=0.5),
+    ] = 0.0
+    fill: Annotated[FillSetting, setting("what stands where a segment is replaced")] = Blur()
+    weighting: Annotated[
+        Literal["value", "root-area", "density"],
+        setting("value of a pixel: its region's value, divided by the root of the region's area, or by its area"),
+    ] = "root-area"
+
+    @model_validator(mode="after")
+    def _checked(self) -> Self:
+        try:
+            self._family  # noqa: B018  # its rules are the ones of these settings
+        except InvalidInput as error:
+            raise InvalidInput(str(error).replace("Family.", "EnsembleLime.")) from None
+        if self.until is not None:
+            raise InvalidInput(
+                f"EnsembleLime.until needs segments, and a map has none; use tolerance, got {self.until!r}"
+            )
+        return self
+
+    @property
+    def _family(self) -> Family:
+        return Family(
+            algorithms=self.algorithms, n_segments=self.n_segments, compactness=self.compactness, jitter=self.jitter
+        )
+
+    def relatives(self) -> dict[str, JsonObject | str]:
+        """Return the other weightings."""
+        return {name: {"weighting": name} for name in _POWERS if name != self.weighting}
+
+    def scene(self, image: Image, view: View, seed: int, segments: Segments | None = None) -> Scene:
+        """Return the picture the model sees, and its fill; ``segments`` (B, h, w) are those of the first blocks."""
+        pixels = view.apply(image)
+        first = self._family.member(pixels, seed, 0) if segments is None else segments[0]
+        return Scene(pixels, fill_picture(self.fill, pixels, first, seed), segments, seed)
+
+    def masks(self, scene: Scene) -> EnsembleMasks:
+        """Return what keeps or replaces whole segments, block by block."""
+        family = self._family
+
+        def draw(index: int) -> Segments:
+            return family.member(scene.pixels, scene.seed, index)
+
+        height, width = scene.pixels.shape[:2]
+        return EnsembleMasks((height, width), family.most, draw, scene.segments)
+
+    def draws(self, masks: MaskMaker) -> _Blocks:
+        """Return the blocks, each as long as its segmentation needs."""
+        return _Blocks(_own(masks))
+
+    def rows(self, masks: MaskMaker, seed: int) -> Iterator[Block]:
+        """Yield one balanced block for each segmentation, without end."""
+        found = _own(masks)
+        for index in count():
+            d = found.size(index)
+            drawn = FoldoverHadamard().block(d, seed, index)
+            padded = np.repeat(drawn.all(axis=1, keepdims=True), found.d, axis=1)
+            padded[:, :d] = drawn
+            yield Block(padded, None, np.full(len(padded), index))
+
+    def estimate(self, samples: Samples, scene: Scene, scores: Floats) -> MapAttribution:
+        """Fit each block, spread its values over the pixels, and average; intervals are those of the mean."""
+        maps = self._maps(samples, scene, scores)
+        found = MapAttribution(np.mean(maps, axis=0).astype(np.float32))
+        spread = _spread(maps)
+        if spread is None:
+            return found
+        se = (np.std(maps, axis=0, ddof=1) / np.sqrt(len(maps))).astype(np.float32)
+        return MapAttribution(found.heatmap, 0.0, se, spread.t(), spread.error, spread)
+
+    def spread(self, samples: Samples, scene: Scene, scores: Floats) -> Spread | None:
+        """Return how sure the map is as a whole: averaged over rectangles and less its mean."""
+        return _spread(self._maps(samples, scene, scores))
+
+    def _maps(self, samples: Samples, scene: Scene, scores: Floats) -> Floats:
+        """Return the map of every whole block, (B, h, w).
+
+        Columns of a block are balanced and orthogonal, so least squares is twice the mean of score times sign.
+        """
+        masks, parts = self.masks(scene), _parts(samples)
+        maps = []
+        for index in range(int(parts[-1]) + 1):
+            rows = np.flatnonzero(parts == index)
+            d = masks.size(index)
+            if len(rows) < FoldoverHadamard().block_rows(d):
+                break
+            kept = samples.block(rows).coalitions[:, :d]
+            away = scores[rows] - scores[rows[0]]
+            values = 2 * np.where(kept, 1.0, -1.0).T @ away / len(rows)
+            segments = masks.part(index)
+            share = np.bincount(segments.ravel(), minlength=d) / segments.size
+            maps.append((values * (_SHARE / share) ** _POWERS[self.weighting])[segments])
+        if not maps:
+            first = FoldoverHadamard().block_rows(masks.size(0))
+            raise InvalidInput(
+                f"EnsembleLime.n_samples must be at least {first}, the first block of this picture, got {len(parts)}"
+            )
+        return np.stack(maps)
+
+    def warnings(self, samples: Samples) -> Iterator[str]:
+        """Yield what a reader of the result must know."""
+        blocks = int(_parts(samples)[-1])
+        if blocks < _LEAST:
+            yield f"about {blocks + 1} segmentations: too few to say how sure the map is, ask for more samples"
+
+
+_LEAST = 6
+"""Blocks that a first look needs."""
+
+
+class _Blocks:
+    """Blocks of an ensemble: each as long as its own segmentation needs."""
+
+    def __init__(self, masks: EnsembleMasks) -> None:
+        self._masks = masks
+
+    def least(self) -> int:
+        """Return the rows of the first six blocks."""
+        return sum(self._rows(index) for index in range(_LEAST))
+
+    def total(self) -> None:
+        """Return None: there is no last block."""
+
+    def boundary(self, n: int) -> int:
+        """Return the end of the block that row ``n`` - 1 is in."""
+        end = 0
+        for index in count():
+            end += self._rows(index)
+            if end >= n:
+                break
+        return end
+
+    def _rows(self, index: int) -> int:
+        return FoldoverHadamard().block_rows(self._masks.size(index))
+
+
+def _own(masks: MaskMaker) -> EnsembleMasks:
+    if not isinstance(masks, EnsembleMasks):
+        raise InvalidInput("EnsembleLime needs ensemble masks")
+    return masks
+
+
+def _parts(samples: Samples) -> NDArray[np.uint16]:
+    if samples.parts is None:
+        raise InvalidInput("EnsembleLime needs samples of several segmentations")
+    return samples.parts
+
+
+def _spread(maps: Floats) -> Spread | None:
+    """Return the spread of the mean over blocks (B, h, w), averaged over rectangles and less its mean."""
+    count = len(maps)
+    if count < 4:
+        return None
+    pooled = np.stack([pool(one, min(_PARTS, *one.shape)) for one in maps])
+    pooled -= pooled.mean(axis=1, keepdims=True)
+    mean = pooled.mean(axis=0)
+    away = pooled - mean
+    return Spread(mean, away.T @ away / (count * (count - 1)), count - 1)
