@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Literal, TypeAlias
@@ -19,9 +20,10 @@ from seewhy.models import load_model
 from seewhy.progress import Report, reporting
 from seewhy.protocols import Model
 from seewhy.run import Asker, Run, Subject
-from seewhy.samples import Answers, recognize_kind
+from seewhy.samples import Answers, Samples, recognize_kind
 from seewhy.segmentation import Segmentation, Slic, segment_view
 from seewhy.settings import by_name, whole_number
+from seewhy.stopping import Stop
 from seewhy.targets import Target, Targets, classes_of, resolve_targets
 
 AnyMethod: TypeAlias = Lime | Rise | EnsembleLime
@@ -30,7 +32,7 @@ _KEPT = 10
 """Classes whose scores are kept beside the targets."""
 
 
-def explain(
+def explain(  # noqa: PLR0913  # the front door
     image: object,
     *,
     model: object = None,
@@ -42,6 +44,7 @@ def explain(
     progress: Report | bool | None = None,
     cancel: Cancel | None = None,
     keep_scores: Literal["top10", "all"] = "top10",
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> Explanation:
     """Explain why a model gives a photo its classes.
 
@@ -70,6 +73,8 @@ def explain(
         A function asked between batches; True stops the run.
     keep_scores
         Classes whose scores are kept beside the targets, for :meth:`Explanation.refit`: the ten strongest, or all.
+    checkpoint
+        File to which a long run saves what it has, every 20 seconds; :meth:`Explanation.continue_` goes on from it.
 
     Returns
     -------
@@ -99,7 +104,7 @@ def explain(
         image, background, model=model, method=method, seed=seed, batch_size=batch_size, keep_scores=keep_scores
     )
     with reporting(progress, asked.image.name) as report:
-        found = _explained(asked, targets, report, cancel)
+        found = _explained(asked, targets, report, cancel, checkpoint)
     return replace(found, seconds=perf_counter() - started)
 
 
@@ -177,7 +182,13 @@ class _Asked:
         return cls(photo, black_box, chosen, view, checked, size, keep_scores == "all")
 
 
-def _explained(asked: _Asked, targets: Targets, report: Report, cancel: Cancel | None) -> Explanation:
+def _explained(
+    asked: _Asked,
+    targets: Targets,
+    report: Report,
+    cancel: Cancel | None,
+    checkpoint: str | os.PathLike[str] | None,
+) -> Explanation:
     """Ask the untouched picture first, then the samples, and read the explanation out of them."""
     method, model = asked.method, asked.model
     subject = Subject.of(asked.image, asked.view, method, asked.seed)
@@ -191,11 +202,16 @@ def _explained(asked: _Asked, targets: Targets, report: Report, cancel: Cancel |
     kept = tuple(dict.fromkeys((*classes_of(wanted), *(ranked if asked.everything else ranked[:_KEPT]))))
     untouched = Answers.of(scores, kind, kept)
     chosen = tuple(Target.of(one, untouched, model.labels, method.unit, log_odds=method.log_odds) for one in wanted)
-    run = Run(subject, chosen, untouched)
-    found = run.collect(asker, scores.shape[1], report, cancel)
     labels = None if model.labels is None else tuple(model.labels[i] for i in kept)
     notes = () if model.kind is not None else (_assumed(model.name, kind),)
     facts = ModelFacts(model.name, model.fingerprint, kind, scores.shape[1], labels, notes)
+    run = Run(subject, chosen, untouched)
+
+    def save(samples: Samples) -> None:
+        if checkpoint is not None:
+            Explanation.of(subject, facts, samples, chosen, Stop("interrupted", 0)).save(checkpoint)
+
+    found = run.collect(asker, scores.shape[1], report, cancel, save)
     return Explanation.of(
         subject, facts, found.samples, chosen, found.stop, seconds_model=asker.clock.model, black_box=model
     )

@@ -10,7 +10,12 @@ class Display(Settings):
     """Which regions a picture shows, and what becomes of the rest."""
 
     regions: Annotated[int, setting("segments shown, strongest first", ge=1, le=10_000)] = 5
-    share: Annotated[float, setting("share of the seen pixels shown, for maps without segments", gt=0, le=1)] = 0.2
+    share: Annotated[
+        float | None,
+        setting(
+            "share of the seen pixels shown, for maps; not given: 0.2, for ensemble-lime Otsu's threshold", gt=0, le=1
+        ),
+    ] = None
     sign: Annotated[
         Sign, setting("positive supports, negative contradicts; auto: both for segments, positive for maps")
     ] = "auto"

@@ -97,6 +97,19 @@ def score_untouched(model: Model, composer: Composer, clock: Clock) -> Scores:
     return scores
 
 
+def score_masks(model: Model, composer: Composer, masks: Masks, batch_size: int, clock: Clock) -> Scores:
+    """Return the scores (B, K) of the picture seen through a few masks (B, H, W)."""
+    start = perf_counter()
+    pieces = [masks[i : i + batch_size] for i in range(0, len(masks), batch_size)]
+    scores = list(model.stream(composer(piece) for piece in pieces))
+    clock.model += perf_counter() - start
+    if len(scores) != len(pieces):
+        raise ModelError(f"the model {_ONE_EACH}, gave {len(scores)} for {len(pieces)}")
+    for piece, answer in zip(pieces, scores, strict=True):
+        _check(answer, len(piece), None, 0)
+    return np.concatenate(scores)
+
+
 def collect(
     model: Model,
     composer: Composer,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from seewhy import record, regions, result_file
 from seewhy._types import Floats, Heatmap, JsonObject, Segments, Sign
 from seewhy._version import __version__
+from seewhy.again import continued, refitted, same_model
 from seewhy.attribution import Attribution, MapAttribution
 from seewhy.display import Display
 from seewhy.engine import Cancel
@@ -21,17 +22,18 @@ from seewhy.errors import InvalidInput
 from seewhy.figures import example_figure, figure
 from seewhy.geometry import View
 from seewhy.images import Image
-from seewhy.progress import Report, reporting
+from seewhy.progress import Report
 from seewhy.protocols import Method, Model
 from seewhy.regions import Region
 from seewhy.remarks import predictions, remarks
-from seewhy.run import Asker, Outcome, Run, Subject, evaluations
+from seewhy.run import Subject, evaluations
 from seewhy.samples import Samples
 from seewhy.scene import Scene
 from seewhy.settings import whole_number
 from seewhy.side_by_side import SideBySide, side_by_side
-from seewhy.stopping import AMOUNT, Stop
-from seewhy.targets import Prediction, Target, Targets, resolve_targets
+from seewhy.smallest import SmallestRegion, smallest_region
+from seewhy.stopping import Stop
+from seewhy.targets import Prediction, Target, Targets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -209,13 +211,16 @@ class Explanation:
         target
             Place in :attr:`targets`.
         share
-            Share of the seen pixels, 0..1, taken by value instead of by segment; for maps 0.2 unless given.
+            Share of the seen pixels, 0..1, taken by value instead of by segment. Not given, a map of ensemble-lime is
+            cut by Otsu's threshold, another map at 0.2.
         """
         if share is None and self.segments is not None:
             chosen = regions.strongest(self.values(target), _count(n), _sign(sign))
             return np.isin(self._segments(), chosen)
+        if share is None and self.method.cut == "otsu":
+            return regions.above_otsu(self.heatmap(target), self.seen, _sign(sign))
         limit = 0.2 if share is None else share
-        if not 0 < limit <= 1:
+        if isinstance(limit, bool | str) or not 0 < limit <= 1:
             raise InvalidInput(f"share must be above 0, at most 1, got {share}")
         return regions.strongest_pixels(self.heatmap(target), self.seen, limit, _sign(sign))
 
@@ -269,27 +274,7 @@ class Explanation:
         InvalidInput
             A change needs new answers of the model, or a class was not kept.
         """
-        surplus = sorted(set(changes) - self.method.free)
-        if surplus:
-            raise InvalidInput(
-                f"{', '.join(surplus)} decides what the model is asked, so it needs a new run; without one may change "
-                f"{', '.join(sorted(self.method.free))}"
-            )
-        n, stop = len(self.samples), self.stop
-        if "n_samples" in changes:
-            n, stop = _fewer(changes["n_samples"], n), Stop("n-samples", 0)
-            changes |= {"until": None} if changes["n_samples"] is not None else {}
-        method = self.method.replace(**changes)
-        subject = Subject.of(self.image, self.view, method, self.seed, self.scene_segments)
-        return Explanation.of(
-            subject,
-            self.model,
-            self.samples.head(n),
-            self._targets(targets, method),
-            stop,
-            black_box=self.black_box,
-            version=self.version,
-        )
+        return refitted(self, targets, changes)
 
     def continue_(
         self,
@@ -298,6 +283,7 @@ class Explanation:
         batch_size: int | None = None,
         progress: Report | bool | None = None,
         cancel: Cancel | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
         **amount: Any,
     ) -> Explanation:
         """Go on with the run: more samples are added to those there, up to another aim. Equal to a straight run.
@@ -306,7 +292,7 @@ class Explanation:
         ----------
         model
             The same model again, for a result that was loaded from a file.
-        batch_size, progress, cancel
+        batch_size, progress, cancel, checkpoint
             As in :func:`seewhy.explain`.
         amount
             ``n_samples``, ``tolerance``, ``max_evaluations``, ``max_seconds``, ``until``; not given, as before: a run
@@ -317,24 +303,24 @@ class Explanation:
         InvalidInput
             The model is another one, or a setting is not about the amount.
         """
-        from seewhy.models import load_model
+        black_box = same_model(self, model)
+        return continued(
+            self,
+            black_box,
+            amount,
+            batch_size=batch_size,
+            progress=progress,
+            cancel=cancel,
+            checkpoint=checkpoint,
+        )
 
-        surplus = sorted(set(amount) - AMOUNT)
-        if surplus:
-            raise InvalidInput(f"{', '.join(surplus)} cannot change here; only {', '.join(sorted(AMOUNT))}")
-        black_box = self.black_box if model is None and self.black_box is not None else load_model(model)
-        if black_box.fingerprint != self.model.fingerprint:
-            raise InvalidInput(
-                f"model must be the one that answered before, {self.model.name} ({self.model.fingerprint}), "
-                f"got {black_box.name} ({black_box.fingerprint})"
-            )
-        method = self.method.replace(**amount)
-        subject = Subject.of(self.image, self.view, method, self.seed, self.scene_segments)
-        run = Run(subject, self.targets, self.samples.untouched, self.samples)
-        asker = Asker(black_box, subject, batch_size)
-        with reporting(progress, self.image.name) as report:
-            found = run.collect(asker, self.model.classes, report, cancel)
-        return self._with(subject, found, black_box, asker.clock.model, run.seconds)
+    def smallest_region(self, target: int = 0, *, model: object = None) -> SmallestRegion:
+        """Ask the model which share of the strongest pixels is enough to keep the class; 21 evaluations.
+
+        ``model``: the same model again, for a result that was loaded from a file.
+        """
+        self._target(target)
+        return smallest_region(self, same_model(self, model), target)
 
     def compare(self, target: int = 0) -> SideBySide:
         """Return what relatives of the method say about the same samples, and how far they agree.
@@ -377,35 +363,8 @@ class Explanation:
 
     # --- inside ------------------------------------------------------------------------------------------
 
-    def _with(
-        self, subject: Subject, found: Outcome, black_box: Model, seconds_model: float, seconds: float
-    ) -> Explanation:
-        return Explanation.of(
-            subject,
-            self.model,
-            found.samples,
-            self.targets,
-            found.stop,
-            seconds=seconds,
-            seconds_model=seconds_model,
-            black_box=black_box,
-        )
-
     def _target(self, target: int) -> Target:
         return self.targets[whole_number("target, a place in targets,", target, 0, len(self.targets) - 1)]
-
-    def _targets(self, targets: Targets | None, method: Method) -> tuple[Target, ...]:
-        """Return targets in the method's unit: those there, or others whose classes were kept."""
-        labels = None if self.model.labels is None else dict(zip(self.samples.classes, self.model.labels, strict=True))
-        untouched = self.samples.untouched
-        if targets is None:
-            wanted = tuple(t.index if t.versus is None else (t.index, t.versus) for t in self.targets)
-        else:
-            scores = np.full(self.model.classes, -np.inf)
-            scores[list(untouched.classes)] = untouched.scores[0]
-            names = None if labels is None else [labels.get(i, "") for i in range(self.model.classes)]
-            wanted = resolve_targets(targets, scores, names)
-        return tuple(Target.of(one, untouched, labels, method.unit, log_odds=method.log_odds) for one in wanted)
 
     def _attribution(self, target: int) -> Attribution:
         self._target(target)
@@ -415,12 +374,6 @@ class Explanation:
         if self.segments is None:
             raise InvalidInput(f"{self.method.name} gives a map, not segments")
         return self.segments
-
-
-def _fewer(wanted: object, n: int) -> int:
-    if wanted is None:
-        return n
-    return whole_number("n_samples", wanted, 2, n, ", the samples there are (more: continue_())")
 
 
 def _count(n: object) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,6 +124,7 @@ def _explanation(header: _Header, arrays: result_file.Arrays) -> Explanation:
     segments = masks.record(samples)
     if (None if segments is None else fingerprint(segments)) != header.segments:
         raise FileError("the segments are not those that were switched")
+    scene = Scene(pixels, pixels, segments, header.seed)
     labels = None if header.labels is None else tuple(header.labels)
     facts = (header.model, header.fingerprint, header.kind, header.model_classes, labels, tuple(header.model_notes))
     return Explanation(
@@ -136,9 +137,7 @@ def _explanation(header: _Header, arrays: result_file.Arrays) -> Explanation:
         samples=samples,
         predictions=tuple(Prediction(p.index, p.label, p.score) for p in header.predictions),
         targets=tuple(Target(t.index, t.label, t.score, t.unit, t.versus) for t in header.targets),
-        attributions=tuple(
-            _attributions(header, arrays, method, Scene(pixels, pixels, segments, header.seed), samples)
-        ),
+        attributions=tuple(_attributions(header, arrays, method, scene, samples)),
         n_evaluations=header.n_evaluations,
         stop=Stop(header.stopped.by, header.stopped.looks),
         warnings=tuple(header.warnings),
@@ -178,6 +177,11 @@ class RecordedMethod:
     def unit(self) -> str:
         """Unit asked for."""
         return self.stand_in.unit
+
+    @property
+    def cut(self) -> Literal["share", "otsu"]:
+        """How a region is cut from a map."""
+        return self.stand_in.cut
 
     @property
     def log_odds(self) -> bool:

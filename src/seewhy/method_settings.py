@@ -14,6 +14,8 @@ class MethodSettings(Amount):
     fits: ClassVar[frozenset[str]] = frozenset()
     """Settings of the method that only say how samples are read."""
 
+    cut: ClassVar[Literal["share", "otsu"]] = "share"
+    """How a region is cut from a map, unless a share is given."""
     log_odds: ClassVar[bool] = False
     """Whether ``unit="auto"`` means log-odds where the model allows them, and not probability."""
 

@@ -139,6 +139,10 @@ class Method(Protocol):
         """Unit asked for; ``auto``: probability where the model allows it."""
 
     @property
+    def cut(self) -> Literal["share", "otsu"]:
+        """How a region is cut from a map, unless a share is given."""
+
+    @property
     def log_odds(self) -> bool:
         """Whether ``auto`` means log-odds where the model allows them."""
 

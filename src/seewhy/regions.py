@@ -47,14 +47,32 @@ def strongest(values: Floats, n: int | None, sign: Sign) -> NDArray[np.intp]:
     return order[strength[order] > 0][:n]
 
 
+def above_otsu(heatmap: Heatmap, seen: NDArray[np.bool_], sign: Sign) -> NDArray[np.bool_]:
+    """Return the seen pixels (H, W) whose values of a sign lie above Otsu's threshold, never values of 0.
+
+    ``auto`` is positive.
+
+    Source: Otsu (1979), doi:10.1109/TSMC.1979.4310076.
+    """
+    from skimage.filters import threshold_otsu
+
+    strength = _strength(heatmap, sign)
+    values = strength[seen]
+    limit = float(threshold_otsu(values)) if np.ptp(values) > 0 else np.inf
+    return np.asarray(seen & (strength > limit) & (strength > 0))
+
+
 def strongest_pixels(heatmap: Heatmap, seen: NDArray[np.bool_], share: float, sign: Sign) -> NDArray[np.bool_]:
     """Return the ``share`` of the seen pixels (H, W) with the strongest values of a sign, never values of 0.
 
     ``auto`` is positive.
     """
-    strength = {"positive": heatmap, "negative": -heatmap, "both": np.abs(heatmap)}[
-        "positive" if sign == "auto" else sign
-    ]
+    strength = _strength(heatmap, sign)
     limit = np.quantile(strength[seen], 1 - share)
     chosen: NDArray[np.bool_] = seen & (strength >= limit) & (strength > 0)
     return chosen
+
+
+def _strength(heatmap: Heatmap, sign: Sign) -> Heatmap:
+    signed = {"positive": heatmap, "negative": -heatmap, "both": np.abs(heatmap)}
+    return signed["positive" if sign == "auto" else sign]

@@ -6,7 +6,7 @@ before. Going on with a run is the same run again, with the answers that are kno
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -14,8 +14,8 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy._types import Scores, Segments
-from seewhy.engine import Cancel, Clock, Composer, best_batch_size, collect, score_untouched
+from seewhy._types import Masks, Scores, Segments
+from seewhy.engine import Cancel, Clock, Composer, best_batch_size, collect, score_masks, score_untouched
 from seewhy.errors import Cancelled, InvalidInput
 from seewhy.geometry import View
 from seewhy.images import Image
@@ -26,6 +26,9 @@ from seewhy.samples import Answers, Recorder, Samples
 from seewhy.scene import Block, Scene, cut, join
 from seewhy.stopping import Looks, Stop, StopReason
 from seewhy.targets import Target
+
+Save = Callable[[Samples], None]
+_SAVE_SECONDS = 20.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +66,10 @@ class Asker:
         """Return the scores (1, K) of the picture as it is."""
         return score_untouched(self.model, self._composer, self.clock)
 
+    def score(self, masks: Masks) -> Scores:
+        """Return the scores (B, K) of the picture seen through any masks (B, H, W)."""
+        return score_masks(self.model, self._composer, masks, self._size, self.clock)
+
     def __call__(
         self, blocks: Iterator[Block], classes: int, first: int, cancel: Cancel
     ) -> Iterator[tuple[Block, Scores]]:
@@ -86,8 +93,6 @@ class Outcome:
 
     samples: Samples
     stop: Stop
-    n_evaluations: int
-    """Pictures the model scored for these samples, the untouched one included."""
 
 
 class Run:
@@ -105,8 +110,10 @@ class Run:
         self._done = 0
         self._started = perf_counter()
 
-    def collect(self, asker: Asker, classes: int, report: Report, cancel: Cancel | None) -> Outcome:
-        """Ask until an aim or a limit is reached, or somebody stops it.
+    def collect(
+        self, asker: Asker, classes: int, report: Report, cancel: Cancel | None, save: Save | None = None
+    ) -> Outcome:
+        """Ask until an aim or a limit is reached, or somebody stops it; ``save`` gets what there is from time to time.
 
         Raises
         ------
@@ -114,6 +121,7 @@ class Run:
             It was cancelled before there were two samples. Ctrl-C so early passes through.
         """
         wanted = self.looks.first()
+        report = self._saving(report, save)
         while True:
             n = self._ask(wanted)
             why = self._answer(asker, classes, report, cancel)
@@ -122,8 +130,21 @@ class Run:
                 raise Cancelled(f"cancelled after {self._done} of {n} samples; nothing can be said from them")
             step = why or ("design" if n < wanted else self.looks.next(n, self._spreads(samples)))
             if isinstance(step, str):
-                return Outcome(samples, Stop(step, self.looks.count), evaluations(samples))
+                return Outcome(samples, Stop(step, self.looks.count))
             wanted = step
+
+    def _saving(self, report: Report, save: Save | None) -> Report:
+        """Return a report that also saves, every 20 seconds."""
+        saved = perf_counter()
+
+        def report_and_save(done: int, total: int) -> None:
+            nonlocal saved
+            report(done, total)
+            if save is not None and done >= 2 and perf_counter() - saved > _SAVE_SECONDS:
+                save(self._recorder.samples().head(done))
+                saved = perf_counter()
+
+        return report_and_save
 
     @property
     def seconds(self) -> float:

@@ -71,6 +71,7 @@ def resume(file: str, model: str | None, batch_size: int | None, **given: Any) -
     before = load(file)
     found = before.continue_(
         model=named_model(model or before.model.name),
+        checkpoint=file,
         batch_size=batch_size,
         progress=False if given["quiet"] else None,
         **_changes(before, given, _AMOUNT_FLAGS),

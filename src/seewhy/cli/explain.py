@@ -15,9 +15,11 @@ from seewhy.cli.flags import Option, Sectioned, describe, method_flags, options,
 from seewhy.cli.output import Writer, emit, stems_of
 from seewhy.display import Display
 from seewhy.errors import InvalidInput
+from seewhy.explanation import Explanation
 from seewhy.methods import METHODS
 from seewhy.presets import PRESETS
 from seewhy.settings import read_toml
+from seewhy.smallest import SmallestRegion
 
 _METHOD_FLAGS = method_flags()
 _SHOWN = "What is shown"
@@ -77,6 +79,13 @@ def shown_options(command: Any) -> Any:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per photo, and nothing else.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors; no progress bar.")
 @shown_options
+@click.option(
+    "--smallest",
+    cls=Option,
+    section=_SHOWN,
+    is_flag=True,
+    help="Also find the smallest part of the photo that keeps the class (21 model calls a class).",
+)
 @click.option(
     "--batch-size",
     cls=Option,
@@ -138,16 +147,31 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
                 background=given["background"],
                 progress=False if given["quiet"] else None,
                 keep_scores=given["keep_scores"],
+                checkpoint=writer.result_path(photo, method.name),
             )
-            files = writer.write(photo, explanation, asked, display, given["examples"])
+            smallest = _smallest(explanation) if given["smallest"] else {}
+            files = writer.write(photo, explanation, asked, display, given["examples"], smallest)
         except Exception as error:  # noqa: BLE001  # one bad photo must not cost the others
             place = "" if str(error).startswith(photo) else f"{photo}: "
             codes.append(report(error, debug=bool(context.obj), place=place))
             continue
-        emit(explanation, files, display, as_json=given["as_json"], quiet=given["quiet"], later=bool(i))
+        emit(
+            explanation,
+            files,
+            display,
+            as_json=given["as_json"],
+            quiet=given["quiet"],
+            later=bool(i),
+            smallest=smallest,
+        )
         if not explanation.complete:
             return INTERRUPTED
     return max(codes, default=DONE)
+
+
+def _smallest(explanation: Explanation) -> dict[int, SmallestRegion]:
+    """Return the smallest region of each target that is a class."""
+    return {i: explanation.smallest_region(i) for i, one in enumerate(explanation.targets) if one.versus is None}
 
 
 def settings_from(given: dict[str, Any]) -> JsonObject:

@@ -6,8 +6,9 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import click
 import numpy as np
@@ -22,6 +23,7 @@ from seewhy.errors import FileError
 from seewhy.explanation import Explanation
 from seewhy.regions import Region
 from seewhy.settings import to_toml
+from seewhy.smallest import SmallestRegion
 from seewhy.stopping import WORDS
 
 
@@ -42,7 +44,13 @@ class Writer:
             raise FileError(f"--out must be a folder that can be written to, got {folder}")
 
     def write(
-        self, photo: str, explanation: Explanation, asked: JsonObject, display: Display, examples: int | None
+        self,
+        photo: str,
+        explanation: Explanation,
+        asked: JsonObject,
+        display: Display,
+        examples: int | None,
+        smallest: Mapping[int, SmallestRegion] = MappingProxyType({}),
     ) -> list[str]:
         """Write everything and return the paths."""
         from seewhy.render import figure_png, heat_over
@@ -51,7 +59,7 @@ class Writer:
         written = [self._bytes(name + ".png", figure_png(explanation.plot(**display.to_dict())))]
         seen = None if explanation.view.whole else explanation.seen
         for i, target in enumerate(explanation.targets):
-            tag = "" if i == 0 else f".{target.index}"
+            tag = "" if i == 0 else f".{target.index}" if target.versus is None else f".{target.index}-{target.versus}"
             heatmap = explanation.changes(i)
             painted = heat_over(explanation.image.rgb8(), heatmap, float(np.abs(heatmap).max()), seen)
             region = explanation.region(
@@ -62,11 +70,17 @@ class Writer:
             )
             written.append(self._picture(f"{name}{tag}.heatmap.png", painted))
             written.append(self._picture(f"{name}{tag}.region.png", region.astype(np.uint8) * 255))
+            if i in smallest:
+                written.append(self._picture(f"{name}{tag}.smallest.png", smallest[i].region.astype(np.uint8) * 255))
         if examples:
             written.append(self._bytes(name + ".examples.png", figure_png(explanation.plot_examples(examples))))
-        written.append(str(explanation.save(self._path(name + ".seewhy"))))
+        written.append(str(explanation.save(self.result_path(photo, explanation.method.name))))
         written.append(self._bytes(name + ".toml", to_toml(_settings(explanation, asked, display)).encode()))
         return written
+
+    def result_path(self, photo: str, method: str) -> Path:
+        """Return where the result file of a photo goes."""
+        return self._path(f"{self._stems[photo]}.{method}.seewhy")
 
     def _path(self, name: str) -> Path:
         path = self.folder / name
@@ -119,13 +133,28 @@ def _settings(explanation: Explanation, asked: JsonObject, display: Display) -> 
 
 
 def emit(
-    explanation: Explanation, files: list[str], display: Display, *, as_json: bool, quiet: bool, later: bool = False
+    explanation: Explanation,
+    files: list[str],
+    display: Display,
+    *,
+    as_json: bool,
+    quiet: bool,
+    later: bool = False,
+    smallest: Mapping[int, SmallestRegion] = MappingProxyType({}),
 ) -> None:
     """Print the result as text or as one JSON object; ``later``: others were printed before it."""
     if as_json:
-        click.echo(json.dumps(explanation.to_dict() | {"files": files}, allow_nan=False))
+        found = explanation.to_dict() | {"files": files}
+        for i, one in smallest.items():
+            found["targets"][i]["smallest"] = {"share": one.share, "score": one.score}
+        click.echo(json.dumps(found, allow_nan=False))
     elif not quiet:
-        click.echo("\n" * later + summary(explanation, files, display), nl=False)
+        said = "".join(
+            f"smallest part that keeps {explanation.targets[i].label}: {100 * one.share:.0f} % of the picture, "
+            f"{explanation.targets[i].unit} {one.score:.4g}\n"
+            for i, one in smallest.items()
+        )
+        click.echo("\n" * later + summary(explanation, files, display) + said, nl=False)
 
 
 def summary(explanation: Explanation, files: list[str], display: Display) -> str:

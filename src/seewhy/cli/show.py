@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ from PIL import Image as Pillow
 
 from seewhy.cli import DONE
 from seewhy.cli.flags import Flag, Sectioned, families, method_flags, options, settings_of
+from seewhy.designs import DESIGNS, GRID_DESIGNS
 from seewhy.errors import FileError, InvalidInput
 from seewhy.methods import METHODS, Lime
 from seewhy.models import DEFAULT, MODELS
 from seewhy.presets import PRESETS
+from seewhy.protocols import Design
 from seewhy.settings import Settings, limits
 
 _SEGMENTATION_FLAGS: list[Flag] = [flag for flag in method_flags() if flag.place[0] == "segmentation"]
@@ -78,10 +81,38 @@ def methods(name: str | None) -> int:
         if name in {None, known}:
             _describe(known, settings)
     if name is None:
+        _list_designs()
         click.echo("presets")
         for known, preset in PRESETS.items():
             click.echo(f"  {known}: {preset.summary}")
     return DONE
+
+
+def _list_designs() -> None:
+    """Say of every design what its values mean, how few rows it needs, and what a block costs."""
+    d, cells = 40, 64
+    click.echo(f"designs (rows for {d} segments, or {cells} cells of rise)")
+    for name, design in DESIGNS.items():
+        _facts(name, design(keep=0.8 if name == "drop-fraction" else 0.5), d)
+    for name, grid in GRID_DESIGNS.items():
+        _facts(f"{name} (rise)", grid(keep=0.5, cell=(28, 28)), cells)
+    click.echo("")
+
+
+def _plain(text: str) -> str:
+    """Return a docstring as one line without its markup."""
+    return re.sub(r":\w+:|`", "", " ".join(text.split()))
+
+
+def _facts(name: str, design: Design, d: int) -> None:
+    click.echo(f"  {name}: {_plain(design.__doc__ or '')}")
+    click.echo(f"    estimand: {design.estimand}")
+    try:
+        total = design.total(d)
+        ends = "" if total is None else f", {total} in all"
+        click.echo(f"    a block costs {design.block_rows(d)} rows; at least {design.least(d)} for intervals{ends}")
+    except InvalidInput as error:
+        click.echo(f"    {error}")
 
 
 def _describe(name: str, settings: type[Settings]) -> None:

@@ -55,6 +55,7 @@ class EnsembleLime(MethodSettings):
     source: ClassVar[str] = "Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938; many segmentations: this project"
     fits: ClassVar[frozenset[str]] = frozenset({"weighting"})
     log_odds: ClassVar[bool] = True
+    cut: ClassVar[Literal["share", "otsu"]] = "otsu"
 
     name: Literal["ensemble-lime"] = "ensemble-lime"
     algorithms: Annotated[

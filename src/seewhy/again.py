@@ -1,0 +1,119 @@
+"""The same photo explained again: what is there read in another way, or more of it asked."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seewhy.engine import Cancel
+from seewhy.errors import InvalidInput
+from seewhy.models import load_model
+from seewhy.progress import Report, reporting
+from seewhy.protocols import Method, Model
+from seewhy.run import Asker, Outcome, Run, Subject
+from seewhy.samples import Samples
+from seewhy.settings import whole_number
+from seewhy.stopping import AMOUNT, Stop
+from seewhy.targets import Target, Targets, resolve_targets
+
+if TYPE_CHECKING:
+    from seewhy.explanation import Explanation
+
+_AIMS = {"tolerance", "until", "max_evaluations"}
+
+
+def refitted(before: Explanation, targets: Targets | None, changes: dict[str, Any]) -> Explanation:
+    """Return what the same samples say under other settings; see :meth:`seewhy.Explanation.refit`."""
+    surplus = sorted(set(changes) - before.method.free)
+    if surplus:
+        raise InvalidInput(
+            f"{', '.join(surplus)} decides what the model is asked, so it needs a new run; without one may change "
+            f"{', '.join(sorted(before.method.free))}"
+        )
+    n, stop = len(before.samples), before.stop
+    if changes.get("n_samples") is not None:
+        n = whole_number("n_samples", changes["n_samples"], 2, n, ", the samples there are (more: continue_())")
+        stop = Stop("n-samples", 0)
+        changes = changes | {"until": None}
+    method = before.method.replace(**changes)
+    return before.of(
+        _subject(before, method),
+        before.model,
+        before.samples.head(n),
+        _targets(before, targets, method),
+        stop,
+        black_box=before.black_box,
+        version=before.version,
+    )
+
+
+def continued(
+    before: Explanation,
+    model: Model,
+    amount: dict[str, Any],
+    *,
+    batch_size: int | None,
+    progress: Report | bool | None,
+    cancel: Cancel | None,
+    checkpoint: str | os.PathLike[str] | None,
+) -> Explanation:
+    """Go on with a run up to another aim; see :meth:`seewhy.Explanation.continue_`."""
+    surplus = sorted(set(amount) - AMOUNT)
+    if surplus:
+        raise InvalidInput(f"{', '.join(surplus)} cannot change here; only {', '.join(sorted(AMOUNT))}")
+    if "n_samples" not in amount and set(amount) & _AIMS:
+        amount = amount | {"n_samples": None}  # an aim takes the place of a number
+    subject = _subject(before, before.method.replace(**amount))
+    run = Run(subject, before.targets, before.samples.untouched, before.samples)
+    asker = Asker(model, subject, batch_size)
+
+    def save(samples: Samples) -> None:
+        if checkpoint is not None:
+            read(Outcome(samples, Stop("interrupted", 0))).save(checkpoint)
+
+    def read(found: Outcome, **more: Any) -> Explanation:
+        return before.of(subject, before.model, found.samples, before.targets, found.stop, **more)
+
+    with reporting(progress, before.image.name) as report:
+        found = run.collect(asker, before.model.classes, report, cancel, save)
+    if len(found.samples) < len(before.samples):  # an aim that was reached before: nothing known is thrown away
+        found = Outcome(before.samples, found.stop)
+    return read(found, seconds=run.seconds, seconds_model=asker.clock.model, black_box=model)
+
+
+def same_model(before: Explanation, model: object) -> Model:
+    """Return the model that answered before, or one with the same fingerprint.
+
+    Raises
+    ------
+    InvalidInput
+        It is another one.
+    """
+    found = before.black_box if model is None and before.black_box is not None else load_model(model)
+    if found.fingerprint != before.model.fingerprint:
+        raise InvalidInput(
+            f"model must be the one that answered before, {before.model.name} ({before.model.fingerprint}), "
+            f"got {found.name} ({found.fingerprint})"
+        )
+    return found
+
+
+def _subject(before: Explanation, method: Method) -> Subject:
+    return Subject.of(before.image, before.view, method, before.seed, before.scene_segments)
+
+
+def _targets(before: Explanation, targets: Targets | None, method: Method) -> tuple[Target, ...]:
+    """Return targets in the method's unit: those there, or others whose classes were kept."""
+    kept = before.model.labels
+    labels = None if kept is None else dict(zip(before.samples.classes, kept, strict=True))
+    untouched = before.samples.untouched
+    if targets is None:
+        wanted = tuple(one.index if one.versus is None else (one.index, one.versus) for one in before.targets)
+    else:
+        scores = np.full(before.model.classes, -np.inf)
+        scores[list(untouched.classes)] = untouched.scores[0]
+        names = None if labels is None else [labels.get(i, "") for i in range(before.model.classes)]
+        wanted = resolve_targets(targets, scores, names)
+    return tuple(Target.of(one, untouched, labels, method.unit, log_odds=method.log_odds) for one in wanted)
