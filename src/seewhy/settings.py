@@ -159,6 +159,9 @@ _KINDS = {
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
     "string_type": "must be text",
+    "tuple_type": "must be a list",
+    "too_short": "must have more values",
+    "too_long": "must have fewer values",
 }
 
 
@@ -167,7 +170,7 @@ def _rule(cls: type[Settings], fault: Any) -> str:
     if kind == "extra_forbidden":
         return f"is not a setting; {cls.__name__} has {', '.join(cls.model_fields)}"
     if kind == "missing":
-        return "must be given"
+        return "must be given" if len(loc) == 1 else f"must have more values, got {shown(fault.get('input'))}"
     text = _KINDS.get(kind, str(fault["msg"]))
     text = text.removeprefix("Value error, ").replace("Input should be", "must be")
     field = cls.model_fields.get(str(loc[0])) if loc else None

@@ -135,7 +135,7 @@ def settings_of(base: JsonObject, given: dict[str, str | None], flags: list[Flag
     except InvalidInput as error:
         text = str(error)
         for flag in used:
-            for setting in flag.settings.split():
+            for setting in sorted(flag.settings.split(), key=len, reverse=True):  # EnsembleLime before Lime
                 text = text.replace(f"{setting} ", f"{flag.name} ")
         raise InvalidInput(text) from None
 

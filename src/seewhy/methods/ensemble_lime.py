@@ -58,14 +58,17 @@ class EnsembleLime(MethodSettings):
     cut: ClassVar[Literal["share", "otsu"]] = "otsu"
 
     name: Literal["ensemble-lime"] = "ensemble-lime"
+    tolerance: Annotated[
+        float, setting("estimated relative error at which a run stops by itself", ge=0.001, le=1, search=(0.1, 0.4))
+    ] = 0.20  # where more calls no longer make the map agree better with where the object is
     algorithms: Annotated[
         tuple[Literal["slic", "watershed"], ...],
         setting("segmentation algorithms, taken in turns", min_length=1, max_length=8),
         BeforeValidator(_names),
     ] = ("slic",)
     n_segments: Annotated[tuple[int, int], setting("fewest and most regions of a block"), BeforeValidator(_pair)] = (
-        15,
-        30,
+        12,
+        80,
     )
     compactness: Annotated[
         tuple[float, float], setting("least and most weight of place against color"), BeforeValidator(_pair)

