@@ -19,10 +19,12 @@ def main() -> None:
     coffee = seewhy.explain(PHOTOS / "coffee.png")
     cats = seewhy.explain(PHOTOS / "chelsea.png", targets="top3")
     rise = seewhy.explain(PHOTOS / "chelsea.png", method="rise")
+    ensemble = seewhy.explain(PHOTOS / "chelsea.png", method="ensemble-lime")
     figures = {
         "coffee.lime.png": coffee.plot(),
         "chelsea.top3.png": cats.plot(),
         "chelsea.rise.png": rise.plot(),
+        "chelsea.ensemble-lime.png": ensemble.plot(),
         "chelsea.rise.examples.png": rise.plot_examples(6),
     }
     for name, figure in figures.items():

@@ -1,4 +1,4 @@
-"""Which regions of a photo made an image classifier decide: LIME and RISE, on the original photo.
+"""Which regions of a photo made an image classifier decide: LIME, RISE and relatives, on the original photo.
 
 >>> import seewhy
 >>> explanation = seewhy.explain("photo.jpg")  # doctest: +SKIP
@@ -19,9 +19,9 @@ from seewhy.errors import (
 from seewhy.explanation import Explanation
 from seewhy.fills import Blur, Color, ImageMean, Noise, Picture, SegmentMean
 from seewhy.images import Image, load_image
-from seewhy.kernels import Cosine, ImageCosine, InverseL2, Uniform
+from seewhy.kernels import Cosine, ImageCosine, InverseL2, Shapley, Uniform
 from seewhy.loading import load
-from seewhy.methods import METHODS, Lime, Rise
+from seewhy.methods import METHODS, EnsembleLime, Lime, Rise
 from seewhy.models import MODELS, FunctionModel, load_model
 from seewhy.presets import PRESETS
 from seewhy.regions import Region
@@ -38,6 +38,7 @@ __all__ = [
     "Color",
     "Cosine",
     "Display",
+    "EnsembleLime",
     "Explanation",
     "Felzenszwalb",
     "FileError",
@@ -63,6 +64,7 @@ __all__ = [
     "Rise",
     "SeewhyError",
     "SegmentMean",
+    "Shapley",
     "Slic",
     "Uniform",
     "Watershed",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from seewhy.display import Display
 from seewhy.fills import Color, SegmentMean
-from seewhy.kernels import Cosine, ImageCosine, InverseL2
+from seewhy.kernels import Cosine, ImageCosine, InverseL2, Shapley
 from seewhy.methods import Lime, Rise
 from seewhy.segmentation import Quickshift, Slic
 from seewhy.surrogate import Lasso, Ridge
@@ -80,6 +80,10 @@ PRESETS: dict[str, Preset] = {
         ),
         targets="top3",
         display=Display(regions=20, sign="positive"),
+    ),
+    "shapley": Preset(
+        summary="Shapley values of SLIC segments by KernelSHAP, as sure as the tolerance asks",
+        method=Lime(design="shapley", kernel=Shapley()),
     ),
     "rise-lab": Preset(
         summary="RISE lab: 2000 masks, 8 x 8 cells, half kept, gray fill, the paper's own estimator",

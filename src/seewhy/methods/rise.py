@@ -168,7 +168,8 @@ class Rise(MethodSettings):
                 if self.estimator == "reference":
                     one = rest * mask / self.keep - ratio
                 elif self.estimator == "ratio":
-                    one = (rest - ratio) * mask / mask_mean
+                    covered = mask_mean > 0  # elsewhere the map holds the mean score
+                    one = np.where(covered, (rest - ratio) * mask / np.where(covered, mask_mean, 1), rest - mean)
                 else:
                     one = (rest - mean) * (mask - mask_mean) / self.keep
                 yield one - one.mean(axis=1, keepdims=True)
