@@ -101,6 +101,7 @@ def same_model(before: Explanation, model: object) -> Model:
 
 
 def _subject(before: Explanation, method: Method) -> Subject:
+    before.scene  # noqa: B018  # a fill that has changed since is refused
     return Subject.of(before.image, before.view, method, before.seed, before.scene_segments)
 
 

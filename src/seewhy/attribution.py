@@ -37,6 +37,8 @@ class SegmentAttribution:
     intercept: float
     r2: float | None
     """Weighted R^2 of the surrogate on the samples; None if the scores never change."""
+    effective: float | None = None
+    """Samples of equal weight that would say as much as those there with the kernel's weights; None: not known."""
     se: Floats | None = None
     """(d,): standard errors; None where the samples do not tell."""
     reach: float = 0.0

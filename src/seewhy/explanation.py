@@ -18,7 +18,7 @@ from seewhy.again import continued, refitted, same_model
 from seewhy.attribution import Attribution, MapAttribution
 from seewhy.display import Display
 from seewhy.engine import Cancel
-from seewhy.errors import InvalidInput
+from seewhy.errors import FileError, InvalidInput
 from seewhy.figures import example_figure, figure
 from seewhy.geometry import View
 from seewhy.images import Image
@@ -78,6 +78,8 @@ class Explanation:
     """Pictures sent to the model."""
     stop: Stop
     """Why the run ended."""
+    fill: str = field(repr=False)
+    """What the fill looked like, as a digest."""
     warnings: tuple[str, ...] = ()
     version: str = __version__
     seconds: float | None = None
@@ -106,6 +108,7 @@ class Explanation:
             attributions=tuple(method.estimate(samples, scene, one.scores(samples.answers)) for one in targets),
             n_evaluations=evaluations(samples),
             stop=stop,
+            fill=record.fill_digest(scene),
             **more,
         )
         return replace(found, warnings=tuple(remarks(found)))
@@ -125,8 +128,19 @@ class Explanation:
 
     @cached_property
     def scene(self) -> Scene:
-        """The picture that the model saw, and its fill."""
-        return self.method.scene(self.image, self.view, self.seed, self.scene_segments)
+        """The picture that the model saw, and its fill.
+
+        Raises
+        ------
+        FileError
+            The fill is a file that has changed since, or a Python object that a result file does not hold.
+        """
+        scene = self.method.scene(self.image, self.view, self.seed, self.scene_segments)
+        if record.fill_digest(scene) != self.fill:
+            raise FileError(
+                f"the fill of {self.image.name} is another one than the model was asked with: has its file changed?"
+            )
+        return scene
 
     def values(self, target: int = 0) -> Floats:
         """Return one value a segment (d,) for the ``target``-th target.

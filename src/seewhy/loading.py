@@ -73,6 +73,7 @@ class _Target(_Prediction, extra="ignore"):
     error: float | None
     intercept: float | None = None
     r2: float | None = None
+    effective: float | None = None
     reach: float = 0.0
     simultaneous: float = 0.0
     stability: _Stability | None = None
@@ -100,6 +101,7 @@ class _Header(_Part):
     d: PositiveInt
     n_samples: PositiveInt
     asked: str
+    fill: str
     segments: str | None
     classes: Annotated[list[NonNegativeInt], Field(min_length=1)]
     predictions: list[_Prediction]
@@ -140,6 +142,7 @@ def _explanation(header: _Header, arrays: result_file.Arrays) -> Explanation:
         attributions=tuple(_attributions(header, arrays, method, scene, samples)),
         n_evaluations=header.n_evaluations,
         stop=Stop(header.stopped.by, header.stopped.looks),
+        fill=header.fill,
         warnings=tuple(header.warnings),
         version=header.version,
     )
@@ -376,7 +379,7 @@ def _attributions(
             continue
         if target.intercept is None:
             raise FileError(f"targets.{i}.intercept is missing")
-        plain = SegmentAttribution(_array(arrays, "values", shape)[i], target.intercept, target.r2)
+        plain = SegmentAttribution(_array(arrays, "values", shape)[i], target.intercept, target.r2, target.effective)
         if "se" not in arrays:
             yield plain
             continue

@@ -14,6 +14,8 @@ from seewhy import result_file
 from seewhy._types import JsonObject, Segments
 from seewhy.attribution import MapAttribution, SegmentAttribution
 from seewhy.images import Image, to_bytes
+from seewhy.masks import pool
+from seewhy.scene import Scene
 
 if TYPE_CHECKING:
     from seewhy.explanation import Explanation
@@ -62,9 +64,17 @@ def header(explanation: Explanation) -> JsonObject:
         "classes": list(samples.classes),
         "d": samples.d,
         "asked": fingerprint(samples.asked()),
+        "fill": explanation.fill,
         "segments": None if explanation.scene_segments is None else fingerprint(explanation.scene_segments),
         "image_warnings": list(explanation.image.warnings),
     }
+
+
+def fill_digest(scene: Scene) -> str:
+    """Return a digest of the fill that rounding does not change: its means over 8 x 8 rectangles, to a 64th."""
+    fill = scene.fill.astype(np.float64)
+    means = [pool(fill[..., channel], min(8, *fill.shape[:2])) for channel in range(fill.shape[-1])]
+    return fingerprint(np.floor(np.stack(means) * 64 + 1e-3).astype(np.uint8))[:16]
 
 
 def fingerprint(array: NDArray[Any]) -> str:
@@ -115,6 +125,7 @@ def _target(explanation: Explanation, i: int) -> JsonObject:
             "intercept": found.intercept,
             "r2": found.r2,
             "prediction": found.prediction,
+            "effective": found.effective,
             "reach": found.reach,
             "simultaneous": found.simultaneous,
             "stability": None if found.stability is None else asdict(found.stability),

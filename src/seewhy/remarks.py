@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seewhy.attribution import SegmentAttribution
 from seewhy.samples import LOG_ODDS_LIMIT, Samples
 from seewhy.stopping import WORDS
 from seewhy.targets import Prediction, Target
@@ -39,7 +40,27 @@ def remarks(found: Explanation) -> Iterator[str]:
     cut = sum(int(np.sum(np.abs(samples.target(k, "log-odds")) == LOG_ODDS_LIMIT)) for k in classes)
     if cut:
         yield f"{cut} of {len(samples) * len(classes)} scores were cut at log-odds of +-{LOG_ODDS_LIMIT:g}"
+    yield from _weak_fit(found)
     yield from found.method.warnings(samples)
+
+
+def _weak_fit(found: Explanation) -> Iterator[str]:
+    """Say where a kernel leaves hardly any samples, and where a penalty leaves no value."""
+    n, d = len(found.samples), found.samples.d
+    linear = [one for one in found.attributions if isinstance(one, SegmentAttribution)]
+    effective = [one.effective for one in linear if one.effective is not None]
+    if effective and min(effective) < min(d + 1, n / 2):
+        yield (
+            f"the kernel gives {n} samples the weight of {min(effective):.3g}, for {d} segments; "
+            f"use a wider kernel, or kernel='none'"
+        )
+    for target, one in zip(found.targets, found.attributions, strict=True):
+        if isinstance(one, SegmentAttribution) and one.r2 is not None and not one.values.any():
+            spread = float(np.std(target.scores(found.samples.answers)))
+            yield (
+                f"the surrogate gives every segment 0 for {target.label}, whose scores vary by {spread:.2g}; "
+                f"lower its penalty or raise num_features"
+            )
 
 
 def _aim_missed(found: Explanation) -> Iterator[str]:

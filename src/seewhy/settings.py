@@ -128,7 +128,11 @@ def read_toml(path: str | Path) -> JsonObject:
         The file is missing or is not TOML.
     """
     try:
+        if not Path(path).is_file():  # a pipe would be waited for
+            raise FileError(f"{path} must be a readable TOML settings file: no such file")
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise FileError(f"{path} must be a readable TOML settings file: nested too deeply") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise FileError(f"{path} must be a readable TOML settings file: {error}") from error
 

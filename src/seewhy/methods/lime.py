@@ -144,7 +144,7 @@ class Lime(MethodSettings):
             return found if fitted.spread is None else found.with_spread(fitted.spread, None)
         pieces = partial(self._weighted, samples, scene, scores)
         linear = self._fit(pieces())
-        found = SegmentAttribution(linear.coef, linear.intercept, linear.r2)
+        found = SegmentAttribution(linear.coef, linear.intercept, linear.r2, linear.sums.effective)
         spread = self._spread(linear, pieces, samples, design)
         if spread is None:
             return found

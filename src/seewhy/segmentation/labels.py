@@ -104,7 +104,10 @@ def _check(labels: NDArray[Any], place: str) -> None:
 
 def _read_npy(path: Path) -> NDArray[Any]:
     try:
-        found: NDArray[Any] = np.load(path, allow_pickle=False)
+        if not path.is_file():  # a pipe would be waited for
+            raise InvalidInput(f"Labels.path {path} must be a readable .npy label map: no such file")
+        # A mapped file cannot claim to be longer than it is, and so not ask for more memory than there is.
+        found: NDArray[Any] = np.array(np.load(path, mmap_mode="r", allow_pickle=False))
     except (OSError, ValueError, EOFError) as error:
         raise InvalidInput(f"Labels.path {path} must be a readable .npy label map: {error}") from error
     return found

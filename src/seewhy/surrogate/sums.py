@@ -18,12 +18,14 @@ class WeightedSums:
     def __init__(self, d: int, origin: float) -> None:
         self.d, self.origin = d, origin
         self.n = 0
+        self._squares = 0.0
         self._moments = np.zeros((d + 2, d + 2))
 
     def update(self, x: Floats, y: Floats, weights: Floats) -> None:
         """Add rows."""
         rows = np.column_stack([np.ones(len(x)), x, y - self.origin])
         self._moments += rows.T @ (weights[:, None] * rows)
+        self._squares += float(weights @ weights)
         self.n += len(x)
 
     def only(self, used: NDArray[np.intp]) -> WeightedSums:
@@ -38,6 +40,11 @@ class WeightedSums:
     def weight(self) -> float:
         """Sum of the weights."""
         return float(self._moments[0, 0])
+
+    @property
+    def effective(self) -> float:
+        """Rows of equal weight that would say as much: Kish's (sum of w)^2 / (sum of w^2)."""
+        return self.weight**2 / self._squares if self._squares > 0 else 0.0
 
     @property
     def x_mean(self) -> Floats:
