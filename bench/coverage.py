@@ -1,8 +1,8 @@
 """Whether intervals cover and runs stop when they should.
 
-Planted functions with a known answer: pairwise (linear, pairs), triple (and triples), sigmoid (a squashed linear drive with
-pairs) and redundant (either of two groups is enough), over d segments. The true answer of LIME is a run of 400,000 samples.
-Nominal 95 % intervals are counted over segments and runs, and those that must hold all at once over runs. RISE's are
+Planted functions with a known answer: pairwise (linear, pairs), triple (and triples), sigmoid (a squashed linear drive
+with pairs) and redundant (either of two groups is enough), over d segments. The true answer of LIME is a run of 400,000
+samples. Nominal 95 % intervals are counted over segments and runs, and those that must hold all at once over runs. RISE's are
 counted over pixels of a planted picture function. Stopping is judged by the error reached, relative to the truth:
 at most 1.1 times the tolerance in at least 90 % of runs; on real photos the truth is a long run.
 
@@ -14,11 +14,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-
 import numpy as np
-from measure import photos
 
 import seewhy
+from measure import photos
 from seewhy._types import Floats
 from seewhy.models import FunctionModel
 
@@ -143,7 +142,9 @@ def stopping_on_photos(count: int, runs: int = 20) -> None:
             found = []
             for start in range(runs):  # stretches of fresh seeds; the long run's own samples are not used again
                 found.append(seewhy.explain(photo, method=asked, seed=start, progress=False))
-            real = [np.linalg.norm(e.values() - truth) / np.linalg.norm(truth) for e in found if e.stop.by == "tolerance"]
+            real = [
+                np.linalg.norm(e.values() - truth) / np.linalg.norm(truth) for e in found if e.stop.by == "tolerance"
+            ]
             kept = np.mean(np.asarray(real) <= 1.1 * tolerance)
             n = int(np.median([len(e.samples) for e in found]))
             print(f"{photo.stem[:24]:24}{tolerance:11}{n:9}{np.median(real):14.3f}{kept:7.2f}  ({len(real)} of {runs})")

@@ -1,8 +1,8 @@
 """How many model calls LIME's designs need for the same error.
 
 For each photo and fill, long runs with independent coin flips, with pairs and with the balanced design are cut into
-pieces of n samples, and each piece is fitted as if it were all there is; n is rounded up to whole blocks of the balanced
-design, as a run that stops by itself does, for all designs alike. The truth is the mean of the two long runs by least
+pieces of n samples, and each piece is fitted as if it were all there is; n is rounded up to whole blocks of the
+balanced design, as a run that stops by itself does, for all designs alike. The truth is the mean of the two long runs by least
 squares. As a check, the long run of coin flips under lime's own ridge must agree with the balanced one within the error
 that both state. Errors are relative; gains are over coin flips with least squares, and over lime (ridge 1).
 
@@ -17,9 +17,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from measure import answer, error, gains, photos
 
 import seewhy
+from measure import answer, error, gains, photos
 from seewhy.designs import FoldoverHadamard
 
 SIZES = (128, 256, 512, 1024)

@@ -14,9 +14,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from measure import answer, error, gains, photos
 
 import seewhy
+from measure import answer, error, gains, photos
 
 SIZES = (128, 256, 512, 1024, 2048)
 NAMES = ("reference", "ratio", "centered", "controlled")
@@ -31,7 +31,9 @@ def measured(photo: Path, fill: str, long: int, rows: dict[str, list[list[float]
     reference = flips.refit(estimator="reference")
     apart = np.linalg.norm(answer(reference, reference.samples) - truth) / np.linalg.norm(truth)
     stated = reference.attributions[0].error
-    print(f"{photo.stem[:24]:24} {fill:6} reference map of {long} masks is {apart:.2f} off, its stated error {stated:.2f}")
+    print(
+        f"{photo.stem[:24]:24} {fill:6} reference map of {long} masks is {apart:.2f} off, its stated error {stated:.2f}"
+    )
     for name in NAMES:
         read = partial(answer, flips, estimator=name)
         rows.setdefault(name, []).append([error(read, flips.samples, truth, n) for n in SIZES])

@@ -52,7 +52,9 @@ def error(read: Callable[[Samples], Floats], samples: Samples, truth: Floats, n:
     return float(np.sqrt(np.mean(found) / np.sum(truth**2)))
 
 
-def gains(title: str, sizes: Sequence[int], rows: Mapping[str, Sequence[Sequence[float]]], against: Sequence[str]) -> None:
+def gains(
+    title: str, sizes: Sequence[int], rows: Mapping[str, Sequence[Sequence[float]]], against: Sequence[str]
+) -> None:
     """Print, for each row, the median error over photos and the gain over other rows: the square of the error's ratio.
 
     ``rows``: errors by name, one list of errors for each photo. The gain is how many times fewer samples give the same

@@ -1,8 +1,8 @@
 """Seconds of the whole process, and the error reached: ``seewhy explain`` against lime 0.2.0.1 as its users run it.
 
-lime gets the same EfficientNet-Lite0 in eager torch, its defaults (quickshift, segment mean, 1000 samples, top 5 labels)
-and the very picture that seewhy's model sees. seewhy runs its command line at tolerance 0.10, once on its own segments and
-once on lime's quickshift. The error of each is its distance to the converged answer on the same segments, a run of 20,000
+lime gets the same EfficientNet-Lite0 in eager torch, its defaults (quickshift, segment mean, 1000 samples, top 5
+labels) and the very picture that seewhy's model sees. seewhy runs its command line at tolerance 0.10, once on its own
+segments and once on lime's quickshift. The error of each is its distance to the converged answer on the same segments, a run of 20,000
 samples, relative to it. The two take turns.
 
 Run: ``python bench/vs_lime.py [--rounds 3]`` in an environment with the test extra (lime, torch).
@@ -18,9 +18,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from measure import SHIPPED
 
 import seewhy
+from measure import SHIPPED
 from seewhy._types import Floats
 from seewhy.images import load_image
 from seewhy.models import load_model

@@ -192,7 +192,8 @@ def _explained(
     """Ask the untouched picture first, then the samples, and read the explanation out of them."""
     method, model = asked.method, asked.model
     subject = Subject.of(asked.image, asked.view, method, asked.seed)
-    next(method.rows(subject.masks, asked.seed))  # a design that cannot be drawn says so before the model is asked
+    method.draws(subject.masks)  # a design that cannot be drawn, or read, says so before the model is asked
+    next(method.rows(subject.masks, asked.seed))
     asker = Asker(model, subject, asked.batch_size)
     scores = asker.untouched()
     kind: ScoreKind = model.kind or recognize_kind(scores)

@@ -75,7 +75,8 @@ class Spread:
 
         ``certain``: as if the covariance were known, which it nearly is after more samples.
         """
-        eigenvalues = np.maximum(np.linalg.eigvalsh(self.covariance), 0)
+        eigenvalues = self._eigen[0]
+        eigenvalues = eigenvalues[eigenvalues > 1e-6 * max(eigenvalues.max(initial=0), 0)]
         rng = generator(0, "interval", 1)
         squares = rng.standard_normal((_DRAWS, len(eigenvalues))) ** 2 @ eigenvalues
         if not certain:
@@ -125,9 +126,14 @@ class Spread:
         return float(self.values @ self.values) - float(np.trace(self.covariance))
 
     @cached_property
+    def _eigen(self) -> tuple[Floats, Floats]:
+        eigenvalues, vectors = np.linalg.eigh(self.covariance)
+        return eigenvalues, vectors
+
+    @cached_property
     def _deviations(self) -> Floats:
         """(draws, m): what chance may add to the values."""
-        eigenvalues, vectors = np.linalg.eigh(self.covariance)
+        eigenvalues, vectors = self._eigen
         root = vectors * np.sqrt(np.maximum(eigenvalues, 0))
         rng = generator(0, "interval", 0)
         found = rng.standard_normal((_DRAWS, len(eigenvalues))) @ root.T
@@ -200,6 +206,7 @@ def _ratio(noise: float, signal: float) -> float:
 
 
 def _t(quantile: float, df: float) -> float:
-    from scipy.stats import norm, t
+    """Return a quantile of Student's t, of the normal law for infinite ``df``."""
+    from scipy.special import ndtri, stdtrit  # scipy.stats would take a second to load
 
-    return float(t.ppf(quantile, df) if math.isfinite(df) else norm.ppf(quantile))
+    return float(stdtrit(df, quantile) if math.isfinite(df) else ndtri(quantile))

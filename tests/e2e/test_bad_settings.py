@@ -33,6 +33,8 @@ NEEDED: dict[str, dict[str, Any]] = {
     "regressor": {"regressor": _Fits()},
 }
 """What must be given besides the bad value."""
+NAMED: dict[str, list[tuple[Any, str]]] = {"until": [("top0", "must be topK"), ("5", "must be topK"), ([1], "text")]}
+"""Values that break a rule of one setting alone."""
 CLASSES: dict[str, type[Settings]] = {
     settings.__name__: settings
     for settings in (
@@ -61,7 +63,8 @@ class Bad:
 
 def _bad_values(settings: type[Settings]) -> Iterator[Bad]:
     for name, field in settings.model_fields.items():
-        for value, rule in [*_outside(field), *_wrong_kind(field.annotation)]:
+        wrong = _wrong_list if get_origin(field.annotation) is tuple else _wrong_kind
+        for value, rule in [*_outside(field), *wrong(field.annotation), *NAMED.get(name, [])]:
             yield Bad(settings, name, value, rule)
     yield Bad(settings, "surplus", 1, "is not a setting")
 
@@ -92,6 +95,14 @@ def _wrong_kind(annotation: Any) -> list[tuple[Any, str]]:
         found: list[tuple[Any, str]] = [("much", "must be a number"), ([1.0], "must be a number")]
         return [*found, (math.inf, "must be a finite number"), (math.nan, "must be a finite number")]
     return []
+
+
+def _wrong_list(annotation: Any) -> list[tuple[Any, str]]:
+    inner, *rest = get_args(annotation)
+    text: list[tuple[Any, str]] = [one for one in _wrong_kind(inner) if isinstance(one[0], str)]
+    short, long = ([], "must have more values"), ([1, 2, 3], "must have fewer values")
+    lengths = [short] if rest == [...] else [short, ([1], "must have more values"), long]
+    return [*text, *lengths, ({"a": 1}, "must be a list")]
 
 
 EVERY = [bad for settings in CLASSES.values() for bad in _bad_values(settings)]

@@ -119,7 +119,9 @@ def test_the_penalty_minimizes_the_criterion_computed_from_the_rows():
 
     best = min(_PENALTIES * largest, key=criterion)
 
-    np.testing.assert_allclose(cross_validated_ridge(sums), Ridge(alpha=best).fit(x, y).coef_, rtol=1e-8)
+    coefficients, freedom = cross_validated_ridge(sums)
+    np.testing.assert_allclose(coefficients, Ridge(alpha=best).fit(x, y).coef_, rtol=1e-8)
+    assert freedom == pytest.approx(1 + np.trace(xc @ np.linalg.solve(xc.T @ xc + best * np.eye(12), xc.T)))
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3, -7.25])

@@ -20,6 +20,7 @@ def test_the_names() -> None:
         "lime-lab",
         "lime-scratch-resnet18",
         "lime-scratch-resnet50",
+        "shapley",
         "rise-lab",
     ]
 
@@ -61,7 +62,8 @@ def test_lime_lab_is_w4() -> None:
 
     assert isinstance(preset.method, Lime)
     assert preset.method.num_features == 100_000
-    assert preset.method.n_samples == 5000
+    assert (preset.method.n_samples, preset.method.design, preset.method.keep) == (5000, "bernoulli", 0.5)
+    assert (preset.method.surrogate, preset.method.kernel) == (seewhy.Ridge(alpha=1), seewhy.Cosine(width=0.25))
     assert preset.method.fill == BLACK
     assert isinstance(preset.method.segmentation, seewhy.Quickshift)
     assert preset.targets == "top3"
@@ -87,6 +89,7 @@ def test_lime_scratch_resnet50_is_w3() -> None:
     assert isinstance(preset.method, Lime)
     assert isinstance(preset.method.segmentation, seewhy.Slic)
     assert (preset.method.segmentation.n_segments, preset.method.n_samples) == (20, 500)
+    assert (preset.method.design, preset.method.keep) == ("bernoulli", 0.5)
     assert preset.method.fill == BLACK
     assert preset.method.surrogate == seewhy.Lasso(alpha=0.1)
     assert isinstance(preset.method.kernel, seewhy.ImageCosine)
@@ -100,6 +103,7 @@ def test_rise_lab_is_w5() -> None:
 
     assert isinstance(preset.method, Rise)
     assert (preset.method.n_samples, preset.method.grid, preset.method.keep) == (2000, 8, 0.5)
+    assert (preset.method.design, preset.method.estimator) == ("bernoulli", "reference")
 
 
 def test_a_preset_is_a_start_not_an_end() -> None:

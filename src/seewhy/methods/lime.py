@@ -7,7 +7,7 @@ Source: Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938, equations 1-2 and 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
@@ -34,7 +34,6 @@ from seewhy.stopping import WholeBlocks
 from seewhy.surrogate import (
     LeastSquares,
     LinearFit,
-    Pieces,
     Ridge,
     Rows,
     Selection,
@@ -120,8 +119,27 @@ class Lime(MethodSettings):
         return SegmentMasks(scene.segments)
 
     def draws(self, masks: MaskMaker) -> WholeBlocks:
-        """Return the blocks of the design."""
-        return WholeBlocks(self._design(masks), masks.d)
+        """Return the blocks of the design.
+
+        Raises
+        ------
+        InvalidInput
+            The rows cannot give what the kernel asks for.
+        """
+        design = self._design(masks)
+        if isinstance(self.kernel, Shapley):
+            if design.name not in {"shapley", "exhaustive"}:
+                raise InvalidInput(
+                    f"Lime.kernel='shapley' needs design='shapley', or 'exhaustive' for up to 20 segments, "
+                    f"got design={design.name!r}"
+                )
+            block = min(design.block_rows(masks.d), design.total(masks.d) or 10**9)
+            if self.n_samples is not None and self.n_samples < block:
+                raise InvalidInput(
+                    f"Lime.n_samples must be at least {block} for the Shapley values of {masks.d} segments, one block "
+                    f"of design={design.name!r}, got {self.n_samples}"
+                )
+        return WholeBlocks(design, masks.d)
 
     def _design(self, masks: MaskMaker) -> Design:
         """Return the design over the segments."""
@@ -142,15 +160,14 @@ class Lime(MethodSettings):
             fitted = _shapley(samples, scores, design)
             found = SegmentAttribution(fitted.values, fitted.base, None)
             return found if fitted.spread is None else found.with_spread(fitted.spread, None)
-        pieces = partial(self._weighted, samples, scene, scores)
-        linear = self._fit(pieces())
+        rows = _Rows(samples, scores, self._weights(samples, scene))
+        linear = self._fit(rows.pieces())
         found = SegmentAttribution(linear.coef, linear.intercept, linear.r2, linear.sums.effective)
-        spread = self._spread(linear, pieces, samples, design)
+        spread = self._spread(linear, rows, design)
         if spread is None:
             return found
-        alike = stability(
-            spread, len(samples), design.block_rows(samples.d), lambda place: self._fit(_some(pieces, place)).coef
-        )
+        block = design.block_rows(samples.d)
+        alike = stability(spread, len(samples), block, lambda place: self._fit(rows.inside(place)).coef)
         return found.with_spread(spread, alike)
 
     def spread(self, samples: Samples, scene: Scene, scores: Floats) -> Spread | None:
@@ -158,36 +175,34 @@ class Lime(MethodSettings):
         design = self._design(self.masks(scene))
         if isinstance(self.kernel, Shapley):
             return _shapley(samples, scores, design).spread
-        pieces = partial(self._weighted, samples, scene, scores)
-        return self._spread(self._fit(pieces()), pieces, samples, design)
+        rows = _Rows(samples, scores, self._weights(samples, scene))
+        return self._spread(self._fit(rows.pieces()), rows, design)
 
     def _fit(self, rows: Rows) -> LinearFit:
         return fit(self.surrogate, rows, how=self.feature_selection, num_features=self.num_features)
 
-    def _weighted(self, samples: Samples, scene: Scene, scores: Floats) -> Rows:
-        """Yield the rows with their scores and weights."""
+    def _weights(self, samples: Samples, scene: Scene) -> Floats:
+        """Return the weight of each row (n,)."""
         kernel = self.kernel
         if isinstance(kernel, Shapley):
             raise InvalidInput("kernel='shapley' is a law of sizes, not a weight of rows")
         sums = SegmentSums.of(scene)
-        shares = size_shares(samples) if self.design == "shapley" else None
-        for place, block in samples.blocks():
-            weights = kernel(block.coalitions, sums)
-            yield block.coalitions, scores[place], weights if shares is None else weights * shares[place]
+        weights = np.concatenate([kernel(block.coalitions, sums) for _, block in samples.blocks()])
+        return weights * size_shares(samples) if self.design == "shapley" else weights
 
-    def _spread(self, linear: LinearFit, pieces: Pieces, samples: Samples, design: Design) -> Spread | None:
+    def _spread(self, linear: LinearFit, rows: _Rows, design: Design) -> Spread | None:
         """Return the spread of the coefficients: a sandwich where they are plain sums, else a jackknife."""
-        n, d = len(samples), samples.d
+        n, d = len(rows.samples), rows.samples.d
         total = design.total(d)
         if total == n:
             return Spread(linear.coef, np.zeros((d, d)), np.inf)
         left = 1.0 if total is None else 1 - n / total  # rows of a finite design are drawn without replacement
         if isinstance(self.surrogate, LeastSquares | Ridge) and self.num_features is None:
             penalty = self.surrogate.alpha if isinstance(self.surrogate, Ridge) else 0.0
-            found = sandwich(linear, pieces(), penalty=penalty, pairs=design.pairs)
+            found = sandwich(linear, rows.pieces(), penalty=penalty, pairs=design.pairs)
         else:
             places = groups(n, design.block_rows(d), pairs=design.pairs)
-            found = jackknife(linear.coef, [self._fit(_some(pieces, place, inside=False)).coef for place in places])
+            found = jackknife(linear.coef, [self._fit(rows.outside(place)).coef for place in places])
         return None if found is None else Spread(found.values, found.covariance * left, found.df)
 
     def warnings(self, samples: Samples) -> Iterator[str]:
@@ -208,15 +223,27 @@ def _shapley(samples: Samples, scores: Floats, design: Design) -> ShapleyFit:
     return shapley_values(samples, scores, pairs=design.pairs, exact=exact)
 
 
-def _some(pieces: Pieces, place: slice, *, inside: bool = True) -> Rows:
-    """Yield the rows of one stretch, or those outside of it."""
-    start = 0
-    for x, y, weights in pieces():
-        index = np.arange(start, start + len(y))
-        chosen = ((index >= place.start) & (index < place.stop)) == inside
-        if chosen.any():
-            yield x[chosen], y[chosen], weights[chosen]
-        start += len(y)
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Samples with the scores (n,) of one target and their weights (n,)."""
+
+    samples: Samples
+    scores: Floats
+    weights: Floats
+
+    def pieces(self) -> Rows:
+        """Yield all rows, a piece at a time."""
+        for place, block in self.samples.blocks():
+            yield block.coalitions, self.scores[place], self.weights[place]
+
+    def inside(self, place: slice) -> Rows:
+        """Yield the rows of one stretch."""
+        return _Rows(self.samples.rows(place), self.scores[place], self.weights[place]).pieces()
+
+    def outside(self, place: slice) -> Rows:
+        """Yield all other rows."""
+        yield from self.inside(slice(0, place.start))
+        yield from self.inside(slice(place.stop, len(self.samples)))
 
 
 def _never_replaced(samples: Samples) -> Coalitions:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import cast
 
 from seewhy.errors import InvalidInput
@@ -21,16 +21,18 @@ __all__ = ["DEFAULT", "MODELS", "FunctionModel", "load_model"]
 DEFAULT = "efficientnet-lite0"
 
 
-def _efficientnet_lite0() -> Model:
-    from seewhy.models.efficientnet_lite import EfficientNetLite0
+def _efficientnet_lite(number: int) -> Model:
+    from seewhy.models.efficientnet_lite import VARIANTS, EfficientNetLite
 
-    return EfficientNetLite0()
+    return EfficientNetLite(VARIANTS[number])
 
 
 MODELS: dict[str, Callable[[], Model]] = {
-    DEFAULT: _efficientnet_lite0,
+    DEFAULT: partial(_efficientnet_lite, 0),
+    "efficientnet-lite1": partial(_efficientnet_lite, 1),
+    "efficientnet-lite2": partial(_efficientnet_lite, 2),
 }
-"""The embedded models; each is built on demand."""
+"""Models by name, each built on demand. The default's weights are always there, the others' are packages of their own."""
 
 
 def load_model(model: object = None) -> Model:

@@ -73,6 +73,7 @@ class Variant(NamedTuple):
 LITE0 = Variant("efficientnet-lite0", 1.0, 1.0, 224)
 LITE1 = Variant("efficientnet-lite1", 1.0, 1.1, 240)
 LITE2 = Variant("efficientnet-lite2", 1.1, 1.2, 260)
+VARIANTS = (LITE0, LITE1, LITE2)
 
 
 def _round_channels(wanted: float) -> int:
@@ -104,7 +105,7 @@ class EfficientNetLite:
         self.batch_size = self._network.batch_size
 
     def view(self, height: int, width: int) -> View:
-        """Return the shorter side at 256 (Lite0), then the center 224 x 224."""
+        """Return the shorter side at 256, then the center 224 x 224; 240 and 260 pixels for Lite1 and Lite2."""
         size = self._resolution
         return View.resize_shorter_then_crop(height, width, shorter=size + _CROP_PADDING, crop=size)
 
@@ -124,13 +125,6 @@ class EfficientNetLite:
     def stream(self, batches: Iterable[Batch]) -> Iterator[Scores]:
         """Yield logits (B, 1000) of each batch (B, 3, H, W), in order; each depends on its picture alone."""
         return self._network.stream(batches)
-
-
-class EfficientNetLite0(EfficientNetLite):
-    """EfficientNet-Lite0: 224 x 224 pixels, 4.7 million weights, the model seewhy brings along."""
-
-    def __init__(self) -> None:
-        super().__init__(LITE0)
 
 
 def build(variant: Variant, weights: Weights, batch_size: int) -> Any:

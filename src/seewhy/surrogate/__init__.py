@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias
 
@@ -31,16 +31,12 @@ SURROGATES: dict[str, type[Settings]] = members(_Surrogate)
 Rows: TypeAlias = Iterator[tuple[Coalitions, Floats, Floats]]
 """Pieces of coalitions (B, d), scores (B,) and weights (B,)."""
 
-Pieces: TypeAlias = Callable[[], Rows]
-"""The same rows again each time it is called."""
-
 __all__ = [
     "SURROGATES",
     "BayesianRidge",
     "Lasso",
     "LeastSquares",
     "LinearFit",
-    "Pieces",
     "Regressor",
     "Ridge",
     "Rows",
