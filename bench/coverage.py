@@ -2,7 +2,7 @@
 
 Planted functions with a known answer: pairwise (linear, pairs), triple (and triples), sigmoid (a squashed linear drive
 with pairs) and redundant (either of two groups is enough), over d segments. The true answer of LIME is a run of 400,000
-samples. Nominal 95 % intervals are counted over segments and runs, and those that must hold all at once over runs. RISE's are
+samples. Nominal 95 % intervals are counted over segments and runs, those that must hold all at once over runs. RISE's are
 counted over pixels of a planted picture function. Stopping is judged by the error reached, relative to the truth:
 at most 1.1 times the tolerance in at least 90 % of runs; on real photos the truth is a long run.
 
@@ -19,6 +19,7 @@ import numpy as np
 import seewhy
 from measure import photos
 from seewhy._types import Floats
+from seewhy.designs import FoldoverHadamard
 from seewhy.models import FunctionModel
 
 Score = Callable[[Floats], Floats]
@@ -68,7 +69,7 @@ def lime_coverage(runs: int) -> None:
         for kind in ("pairwise", "triple", "sigmoid", "redundant"):
             score = planted(kind, d, d)
             truth = run(score, d, 10**6, n_samples=400_000).values()
-            block = len(seewhy.designs.hadamard.hadamard_at_least(d + 1)) * 2
+            block = FoldoverHadamard().block_rows(d)
             for n in (2 * block, 8 * block):
                 found = [run(score, d, seed, n_samples=n) for seed in range(runs)]
                 inside = [np.mean((low <= truth) & (truth <= high)) for low, high in (e.interval() for e in found)]
@@ -139,12 +140,9 @@ def stopping_on_photos(count: int, runs: int = 20) -> None:
         truth = long.values()
         for tolerance in (0.15, 0.25):
             asked = seewhy.Lime(tolerance=tolerance)
-            found = []
-            for start in range(runs):  # stretches of fresh seeds; the long run's own samples are not used again
-                found.append(seewhy.explain(photo, method=asked, seed=start, progress=False))
-            real = [
-                np.linalg.norm(e.values() - truth) / np.linalg.norm(truth) for e in found if e.stop.by == "tolerance"
-            ]
+            found = [seewhy.explain(photo, method=asked, seed=seed, progress=False) for seed in range(runs)]
+            stopped = [e for e in found if e.stop.by == "tolerance"]
+            real = [np.linalg.norm(e.values() - truth) / np.linalg.norm(truth) for e in stopped]
             kept = np.mean(np.asarray(real) <= 1.1 * tolerance)
             n = int(np.median([len(e.samples) for e in found]))
             print(f"{photo.stem[:24]:24}{tolerance:11}{n:9}{np.median(real):14.3f}{kept:7.2f}  ({len(real)} of {runs})")

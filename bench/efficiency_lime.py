@@ -2,11 +2,12 @@
 
 For each photo and fill, long runs with independent coin flips, with pairs and with the balanced design are cut into
 pieces of n samples, and each piece is fitted as if it were all there is; n is rounded up to whole blocks of the
-balanced design, as a run that stops by itself does, for all designs alike. The truth is the mean of the two long runs by least
-squares. As a check, the long run of coin flips under lime's own ridge must agree with the balanced one within the error
-that both state. Errors are relative; gains are over coin flips with least squares, and over lime (ridge 1).
+balanced design, as a run that stops by itself does, for all designs alike. The truth is the mean of the long runs of
+coin flips and of the balanced design by least squares. As a check, the long run of coin flips under lime's own ridge
+must agree with the balanced one within the error that both state. Errors are relative; gains are over coin flips with
+least squares, and over lime (ridge 1).
 
-Run: ``python bench/efficiency_lime.py [--photos 12] [--long 6144]``
+Run: ``python bench/efficiency_lime.py [--photos 6] [--long 4096]``
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ def checked(photo: Path, fill: str, unit: str, ours: seewhy.Explanation, referen
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", type=int, default=12)
-    parser.add_argument("--long", type=int, default=6144)
+    parser.add_argument("--photos", type=int, default=6)
+    parser.add_argument("--long", type=int, default=4096)
     asked = parser.parse_args()
     rows: dict[str, dict[str, list[list[float]]]] = defaultdict(dict)
     for photo in photos(asked.photos):

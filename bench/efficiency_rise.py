@@ -4,7 +4,7 @@ For each photo, long runs with independent and with balanced grids are cut into 
 from each piece alone. The truth is the mean of the long runs' controlled maps; as a check the long run's map by the
 reference estimator must agree with it within its own error. Maps are compared without their mean, which ranks nothing.
 
-Run: ``python bench/efficiency_rise.py [--photos 4] [--long 8192]``
+Run: ``python bench/efficiency_rise.py [--photos 2] [--long 4096]``
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def measured(photo: Path, fill: str, long: int, rows: dict[str, list[list[float]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", type=int, default=4)
-    parser.add_argument("--long", type=int, default=8192)
+    parser.add_argument("--photos", type=int, default=2)
+    parser.add_argument("--long", type=int, default=4096)
     asked = parser.parse_args()
     for fill in ("black", "blur"):
         rows: dict[str, list[list[float]]] = {}

@@ -2,8 +2,8 @@
 
 lime gets the same EfficientNet-Lite0 in eager torch, its defaults (quickshift, segment mean, 1000 samples, top 5
 labels) and the very picture that seewhy's model sees. seewhy runs its command line at tolerance 0.10, once on its own
-segments and once on lime's quickshift. The error of each is its distance to the converged answer on the same segments, a run of 20,000
-samples, relative to it. The two take turns.
+segments and once on lime's quickshift. The error of each is its distance to the converged answer on the same segments,
+a run of 20,000 samples, relative to it. The two take turns.
 
 Run: ``python bench/vs_lime.py [--rounds 3]`` in an environment with the test extra (lime, torch).
 """
@@ -119,8 +119,8 @@ def measure(photo: Path, folder: Path, script: Path, rounds: int) -> None:
                 truths[key] = converged(photo, segments, result.targets[0].index)
             errors[tool].append(distance(result.values(), truths[key]))
     base = np.median(times["lime 0.2.0.1"])
-    for tool in times:
-        seconds = np.median(times[tool])
+    for tool, found_seconds in times.items():
+        seconds = np.median(found_seconds)
         shown = f"{photo.stem:10}{tool:28}{seconds:9.1f}{int(np.median(calls[tool])):8}{np.median(errors[tool]):8.3f}"
         print(f"{shown}{base / seconds:17.1f}x")
 

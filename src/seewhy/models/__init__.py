@@ -32,7 +32,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     "efficientnet-lite1": partial(_efficientnet_lite, 1),
     "efficientnet-lite2": partial(_efficientnet_lite, 2),
 }
-"""Models by name, each built on demand. The default's weights are always there, the others' are packages of their own."""
+"""Models by name, each built on demand. The weights of the default are always there, others come in packages."""
 
 
 def load_model(model: object = None) -> Model:
