@@ -2,7 +2,7 @@
 
 Planted functions with a known answer: pairwise (linear, pairs), triple (and triples), sigmoid (a squashed linear drive
 with pairs) and redundant (either of two groups is enough), over d segments. The true answer of LIME is a run of 400,000
-samples. Nominal 95 % intervals are counted over segments and runs, those that must hold all at once over runs. RISE's are
+samples. Nominal 95 % intervals are counted over segments and runs, those that hold all at once over runs. RISE's are
 counted over pixels of a planted picture function. Stopping is judged by the error reached, relative to the truth:
 at most 1.1 times the tolerance in at least 90 % of runs; on real photos the truth is a long run.
 
