@@ -136,7 +136,7 @@ def stopping(runs: int) -> None:
 def stopping_on_photos(count: int, runs: int = 20) -> None:
     print(f"\n{'photo':24}{'tolerance':>11}{'samples':>9}{'median error':>14}{'kept':>7}")
     for photo in photos(count):
-        long = seewhy.explain(photo, method=seewhy.Lime(n_samples=20_000), seed=10**6, progress=False)
+        long = seewhy.explain(photo, method=seewhy.Lime(n_samples=12_000), seed=10**6, progress=False)
         truth = long.values()
         for tolerance in (0.15, 0.25):
             asked = seewhy.Lime(tolerance=tolerance)

@@ -16,11 +16,12 @@ from seewhy.run import Asker, Outcome, Run, Subject
 from seewhy.samples import Samples
 from seewhy.settings import whole_number
 from seewhy.stopping import AMOUNT, Stop
-from seewhy.targets import Target, Targets, resolve_targets
+from seewhy.targets import Target, Targets, classes_of, resolve_targets
 
 if TYPE_CHECKING:
     from seewhy.explanation import Explanation
 
+_KEPT_ONLY = "only classes whose scores were kept are known here; keep_scores='all' keeps all of them"
 _AIMS = {"tolerance", "until", "max_evaluations"}
 
 
@@ -38,8 +39,11 @@ def refitted(before: Explanation, targets: Targets | None, changes: dict[str, An
         stop = Stop("n-samples", 0)
         changes = changes | {"until": None}
     method = before.method.replace(**changes)
+    subject = _subject(before, method)
+    if method.draws(subject.masks).total() == n:
+        stop = Stop("design", stop.looks)
     return before.of(
-        _subject(before, method),
+        subject,
         before.model,
         before.samples.head(n),
         _targets(before, targets, method),
@@ -65,12 +69,16 @@ def continued(
         raise InvalidInput(f"{', '.join(surplus)} cannot change here; only {', '.join(sorted(AMOUNT))}")
     if "n_samples" not in amount and set(amount) & _AIMS:
         amount = amount | {"n_samples": None}  # an aim takes the place of a number
+    if amount.get("n_samples") is not None:
+        known = len(before.samples)
+        whole_number("n_samples", amount["n_samples"], known, advice=", the samples there are (fewer: refit())")
+        amount = amount | {"until": None}
     subject = _subject(before, before.method.replace(**amount))
     run = Run(subject, before.targets, before.samples.untouched, before.samples)
     asker = Asker(model, subject, batch_size)
 
     def save(samples: Samples) -> None:
-        if checkpoint is not None:
+        if checkpoint is not None and len(samples) > len(before.samples):
             read(Outcome(samples, Stop("interrupted", 0))).save(checkpoint)
 
     def read(found: Outcome, **more: Any) -> Explanation:
@@ -116,5 +124,13 @@ def _targets(before: Explanation, targets: Targets | None, method: Method) -> tu
         scores = np.full(before.model.classes, -np.inf)
         scores[list(untouched.classes)] = untouched.scores[0]
         names = None if labels is None else [labels.get(i, "") for i in range(before.model.classes)]
-        wanted = resolve_targets(targets, scores, names)
+        try:
+            wanted = resolve_targets(targets, scores, names)
+        except InvalidInput as error:
+            if len(untouched.classes) == before.model.classes:
+                raise
+            raise InvalidInput(f"{error}; {_KEPT_ONLY}") from None
+    lost = [index for index in classes_of(wanted) if index not in untouched.classes]
+    if lost:
+        raise InvalidInput(f"class {lost[0]} was not kept: {_KEPT_ONLY}")
     return tuple(Target.of(one, untouched, labels, method.unit, log_odds=method.log_odds) for one in wanted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal, TypeAlias
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from seewhy._types import ScoreKind, Segments
 from seewhy.engine import Cancel
-from seewhy.errors import InvalidInput
+from seewhy.errors import FileError, InvalidInput
 from seewhy.explanation import Explanation, ModelFacts
 from seewhy.geometry import View
 from seewhy.images import Background, Image, load_image
@@ -22,7 +23,7 @@ from seewhy.protocols import Model
 from seewhy.run import Asker, Run, Subject
 from seewhy.samples import Answers, Samples, recognize_kind
 from seewhy.segmentation import Segmentation, Slic, segment_view
-from seewhy.settings import by_name, whole_number
+from seewhy.settings import by_name, shown, whole_number
 from seewhy.stopping import Stop
 from seewhy.targets import Target, Targets, classes_of, resolve_targets
 
@@ -100,6 +101,8 @@ def explain(  # noqa: PLR0913  # the front door
     (0, 1.0, (0, 0, 16, 16))
     """
     started = perf_counter()
+    if checkpoint is not None and not Path(checkpoint).parent.is_dir():
+        raise FileError(f"checkpoint must be a file in a folder that is there, got {checkpoint}")
     asked = _Asked.of(
         image, background, model=model, method=method, seed=seed, batch_size=batch_size, keep_scores=keep_scores
     )
@@ -176,8 +179,8 @@ class _Asked:
         chosen = as_method(method)
         checked = whole_number("seed", seed, 0)
         size = None if batch_size is None else whole_number("batch_size", batch_size, 1)
-        if keep_scores not in {"top10", "all"}:
-            raise InvalidInput(f"keep_scores must be 'top10' or 'all', got {keep_scores!r}")
+        if keep_scores not in ("top10", "all"):  # what cannot be hashed may be handed in too
+            raise InvalidInput(f"keep_scores must be 'top10' or 'all', got {shown(keep_scores)}")
         photo, black_box, view = _opened(image, model, background)
         return cls(photo, black_box, chosen, view, checked, size, keep_scores == "all")
 

@@ -154,15 +154,15 @@ class Spread:
         return size[:, None] - size, np.sqrt(np.maximum(variance, 0))
 
 
-def meat(pieces: Iterable[Floats], *, pairs: bool) -> tuple[Floats, int]:
+def meat(pieces: Iterable[Floats], *, draw: int) -> tuple[Floats, int]:
     """Return the sum over draws of the outer product of their scores, (m, m), and the number of draws.
 
     Parameters
     ----------
     pieces
-        Rows (B, m) of estimating scores, in order; with pairs every piece but the last holds an even number.
-    pairs
-        Rows 2i and 2i+1 are one draw.
+        Rows (B, m) of estimating scores, in order; every piece but the last holds whole draws.
+    draw
+        Rows of one draw: 1, 2 where rows come in pairs, or those of a block.
 
     Source: Liang and Zeger (1986), doi:10.1093/biomet/73.1.13, the middle of the sandwich.
     """
@@ -170,9 +170,9 @@ def meat(pieces: Iterable[Floats], *, pairs: bool) -> tuple[Floats, int]:
     draws = 0
     for rows in pieces:
         sums = rows
-        if pairs:
-            whole = rows if len(rows) % 2 == 0 else np.concatenate([rows, np.zeros_like(rows[:1])])
-            sums = whole.reshape(-1, 2, rows.shape[1]).sum(axis=1)
+        if draw > 1:
+            missing = np.zeros((-len(rows) % draw, rows.shape[1]))
+            sums = np.concatenate([rows, missing]).reshape(-1, draw, rows.shape[1]).sum(axis=1)
         total = sums.T @ sums if total is None else total + sums.T @ sums
         draws += len(sums)
     return np.zeros((0, 0)) if total is None else total, draws
@@ -183,7 +183,9 @@ def groups(n: int, block: int, *, pairs: bool, most: int = 20) -> list[slice]:
     unit = block if n >= 8 * block else 2 if pairs else 1
     units = n // unit
     count = min(most, units)
-    edges = [unit * (units * i // count) for i in range(count)] + [n] if count else []
+    if count < 2:
+        return []
+    edges = [unit * (units * i // count) for i in range(count)] + [n]
     return [slice(start, stop) for start, stop in pairwise(edges)]
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import ValidationError
 
 from seewhy import result_file
-from seewhy._types import Floats, JsonObject, ScoreKind, Segments, Unit
+from seewhy._types import Floats, JsonObject, Segments
 from seewhy.api import AnyMethod, as_method
 from seewhy.attribution import Attribution, SegmentAttribution, Stability
 from seewhy.errors import FileError, InvalidInput, SeewhyError
@@ -23,9 +24,10 @@ from seewhy.intervals import Spread
 from seewhy.masks import EnsembleMasks, GridMasks, SegmentMasks
 from seewhy.protocols import MaskMaker, Method
 from seewhy.record import fingerprint
+from seewhy.result_header import Header
 from seewhy.samples import Answers, Samples, packed
 from seewhy.scene import Block, Scene, cut, join
-from seewhy.stopping import Amount, Draws, Stop, StopReason
+from seewhy.stopping import Amount, Draws, Stop
 from seewhy.targets import Prediction, Target
 
 
@@ -39,7 +41,7 @@ def load(path: str | os.PathLike[str]) -> Explanation:
     """
     raw, arrays = result_file.read(path)
     try:
-        return _explanation(_Header(**raw), arrays)
+        return _explanation(Header(**raw), arrays)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in fault["loc"])
@@ -49,82 +51,19 @@ def load(path: str | os.PathLike[str]) -> Explanation:
         raise FileError(f"{path} is damaged: {' '.join(reason.split())}") from error
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
-
-
-class _Prediction(_Part, extra="forbid"):
-    index: NonNegativeInt
-    label: str
-    score: float
-
-
-class _Stability(_Part, extra="forbid"):
-    same_top: list[float]
-    vsi: float | None
-    csi: float | None
-    parts: NonNegativeInt
-    part_samples: NonNegativeInt
-
-
-class _Target(_Prediction, extra="ignore"):
-    unit: Unit
-    versus: NonNegativeInt | None
-    error: float | None
-    intercept: float | None = None
-    r2: float | None = None
-    effective: float | None = None
-    reach: float = 0.0
-    simultaneous: float = 0.0
-    stability: _Stability | None = None
-
-
-class _Stop(_Part, extra="forbid"):
-    by: StopReason
-    looks: NonNegativeInt
-
-
-class _Header(_Part):
-    """What the header must hold, by type; :func:`_explanation` checks what must fit together."""
-
-    image: str
-    image_warnings: list[str]
-    view: JsonObject
-    settings: JsonObject
-    seed: NonNegativeInt
-    model: str
-    fingerprint: str
-    kind: ScoreKind
-    model_classes: PositiveInt
-    model_notes: list[str]
-    labels: list[str] | None
-    d: PositiveInt
-    n_samples: PositiveInt
-    asked: str
-    fill: str
-    segments: str | None
-    classes: Annotated[list[NonNegativeInt], Field(min_length=1)]
-    predictions: list[_Prediction]
-    targets: Annotated[list[_Target], Field(min_length=1)]
-    n_evaluations: NonNegativeInt
-    stopped: _Stop
-    warnings: list[str]
-    version: str
-
-
-def _explanation(header: _Header, arrays: result_file.Arrays) -> Explanation:
+def _explanation(header: Header, arrays: result_file.Arrays) -> Explanation:
     image = from_bytes(_array(arrays, "photo").tobytes(), header.image, tuple(header.image_warnings))
     method = _method(header.settings)
     view = _view(header, image)
     pixels = view.apply(image)
-    segments = _segments(arrays, view) if "segments" in arrays else None
+    segments = _segments(arrays, header) if "segments" in arrays else None
     masks = method.masks(Scene(pixels, pixels, segments, header.seed))
     if masks.d != header.d:
         raise FileError(f"the settings give {masks.d} segments or cells, but {header.d} were switched")
     samples = _samples(header, arrays, method, masks)
     masks(samples.block(slice(0, 1)))  # refuses samples of another kind of method
     segments = masks.record(samples)
-    if (None if segments is None else fingerprint(segments)) != header.segments:
+    if (None if segments is None else fingerprint(segments)) != (header.segments and header.segments.sha256):
         raise FileError("the segments are not those that were switched")
     scene = Scene(pixels, pixels, segments, header.seed)
     labels = None if header.labels is None else tuple(header.labels)
@@ -148,7 +87,7 @@ def _explanation(header: _Header, arrays: result_file.Arrays) -> Explanation:
     )
 
 
-def _view(header: _Header, image: Image) -> View:
+def _view(header: Header, image: Image) -> View:
     view = View.from_dict(header.view)
     if view.photo != (image.height, image.width):
         raise FileError(f"the photo is {image.height} x {image.width}, but the view is of {view.photo}")
@@ -307,7 +246,7 @@ def _array(arrays: result_file.Arrays, name: str, shape: tuple[int, ...] | None 
     return found
 
 
-def _samples(header: _Header, arrays: result_file.Arrays, method: Method, masks: MaskMaker) -> Samples:
+def _samples(header: Header, arrays: result_file.Arrays, method: Method, masks: MaskMaker) -> Samples:
     n, classes = header.n_samples, tuple(header.classes)
     asked = method.amount.n_samples
     if n < 2 or (asked is not None and n > asked):
@@ -329,7 +268,7 @@ def _samples(header: _Header, arrays: result_file.Arrays, method: Method, masks:
     return Samples(header.d, bits, shifts, parts, untouched, answers)
 
 
-def _answers(header: _Header, arrays: result_file.Arrays, n: int, name: str, excess: str) -> Answers:
+def _answers(header: Header, arrays: result_file.Arrays, n: int, name: str, excess: str) -> Answers:
     classes = tuple(header.classes)
     over = _array(arrays, excess, (n,)) if header.kind == "logit" else None
     if over is not None and (over < 0).any():
@@ -338,7 +277,7 @@ def _answers(header: _Header, arrays: result_file.Arrays, n: int, name: str, exc
 
 
 def _asked(
-    header: _Header, arrays: result_file.Arrays, method: Method, masks: MaskMaker
+    header: Header, arrays: result_file.Arrays, method: Method, masks: MaskMaker
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint16] | None, NDArray[np.uint16] | None]:
     """Return what was asked: from the file, or, where it was too large for it, drawn again."""
     n, d = header.n_samples, header.d
@@ -357,17 +296,17 @@ def _asked(
     return np.packbits(block.coalitions, axis=1), shifts, parts
 
 
-def _segments(arrays: result_file.Arrays, view: View) -> Segments:
+def _segments(arrays: result_file.Arrays, header: Header) -> Segments:
     """Return one map of segments (h, w), or several (B, h, w) that stand under each other in the file."""
     found = from_bytes(_array(arrays, "segments").tobytes(), "segments", ()).pixels[..., 0].astype(np.int32)
-    count = found.shape[0] // view.height
-    if found.shape != (count * view.height, view.width) or count < 1:
-        raise FileError(f"segments {found.shape} do not fit the view, {view.height} x {view.width}")
-    return found if count == 1 else found.reshape(count, view.height, view.width)
+    shape = () if header.segments is None else tuple(header.segments.shape)
+    if len(shape) not in {2, 3} or found.shape != (math.prod(shape[:-1]), shape[-1]):
+        raise FileError(f"segments {found.shape} do not fit {shape}")
+    return found.reshape(shape)
 
 
 def _attributions(
-    header: _Header, arrays: result_file.Arrays, method: Method, scene: Scene, samples: Samples
+    header: Header, arrays: result_file.Arrays, method: Method, scene: Scene, samples: Samples
 ) -> Iterator[Attribution]:
     """Yield what the file holds: values as they are; maps, which are large, computed again from the samples."""
     shape = (len(header.targets), samples.d)

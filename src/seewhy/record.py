@@ -15,6 +15,7 @@ from seewhy._types import JsonObject, Segments
 from seewhy.attribution import MapAttribution, SegmentAttribution
 from seewhy.images import Image, to_bytes
 from seewhy.masks import pool
+from seewhy.regions import Region
 from seewhy.scene import Scene
 
 if TYPE_CHECKING:
@@ -51,8 +52,12 @@ def as_dict(explanation: Explanation) -> JsonObject:
 
 def header(explanation: Explanation) -> JsonObject:
     """Return what stands in a result file beside the arrays. No times: the same run gives the same bytes."""
-    samples = explanation.samples
-    return as_dict(explanation) | {
+    samples, segments = explanation.samples, explanation.scene_segments
+    found = as_dict(explanation)
+    for target in found["targets"]:  # values are arrays of the file, and maps are read out again
+        target.pop("values", None)
+        target.pop("map", None)
+    return found | {
         "seconds": None,
         "seconds_model": None,
         "fingerprint": explanation.model.fingerprint,
@@ -65,7 +70,7 @@ def header(explanation: Explanation) -> JsonObject:
         "d": samples.d,
         "asked": fingerprint(samples.asked()),
         "fill": explanation.fill,
-        "segments": None if explanation.scene_segments is None else fingerprint(explanation.scene_segments),
+        "segments": None if segments is None else {"shape": list(segments.shape), "sha256": fingerprint(segments)},
         "image_warnings": list(explanation.image.warnings),
     }
 
@@ -130,17 +135,17 @@ def _target(explanation: Explanation, i: int) -> JsonObject:
             "simultaneous": found.simultaneous,
             "stability": None if found.stability is None else asdict(found.stability),
         }
-        return known | facts | {"values": [_region(explanation, found, i, k) for k in range(len(found.values))]}
+        regions = explanation.regions(i)
+        return known | facts | {"values": [_region(region, found, k) for k, region in enumerate(regions)]}
     return known | {"map": _map(explanation, found, i)}
 
 
-def _region(explanation: Explanation, found: SegmentAttribution, i: int, k: int) -> JsonObject:
-    region = asdict(explanation.regions(i)[k])
+def _region(region: Region, found: SegmentAttribution, k: int) -> JsonObject:
     se = None if found.se is None else float(found.se[k])
     reach = None if se is None else found.reach * se
-    return region | {
-        "low": None if reach is None else region["value"] - reach,
-        "high": None if reach is None else region["value"] + reach,
+    return asdict(region) | {
+        "low": None if reach is None else region.value - reach,
+        "high": None if reach is None else region.value + reach,
         "se": se,
         "rank": None if found.ranks is None else [int(rank) for rank in found.ranks[k]],
     }

@@ -9,7 +9,7 @@ import numpy as np
 
 from seewhy.attribution import SegmentAttribution
 from seewhy.samples import LOG_ODDS_LIMIT, Samples
-from seewhy.stopping import WORDS
+from seewhy.stopping import RISK, SLACK, WORDS
 from seewhy.targets import Prediction, Target
 
 if TYPE_CHECKING:
@@ -68,13 +68,19 @@ def _aim_missed(found: Explanation) -> Iterator[str]:
     amount, error = found.method.amount, found.error
     if found.stop.by not in {"max-evaluations", "max-seconds"}:
         return
+    limit = f"{found.stop.by.replace('-', '_')}={getattr(amount, found.stop.by.replace('-', '_')):g}"
+    if amount.n_samples is not None:
+        yield f"stopped by {limit} after {len(found.samples)} of {amount.n_samples} samples"
+        return
     reached = "unknown" if error is None else "larger than the effects" if np.isinf(error) else f"about {error:.2f}"
     aim = f"tolerance {amount.tolerance:g}" if amount.until is None else amount.until
+    spreads = [one.spread for one in found.attributions if one.spread is not None]
     needed = ""
-    if amount.until is None and error is not None and 0 < error < np.inf:
-        needed = f"; about {_rounded(len(found.samples) * (error / amount.tolerance) ** 2)} samples would reach it"
-    limit = f"{found.stop.by.replace('-', '_')}={getattr(amount, found.stop.by.replace('-', '_')):g}"
-    yield f"stopped by {limit} before {aim}: the estimated relative error is {reached}{needed}"
+    if amount.until is None and spreads:
+        # Of the worst target, as the last look would judge it: an estimate below the tolerance is not yet a promise.
+        worst = max(spread.bound(RISK / 2, certain=True) for spread in spreads) / (SLACK * amount.tolerance)
+        needed = f"; about {_rounded(len(found.samples) * max(worst, 1) ** 2)} samples would do" if worst < 1e3 else ""
+    yield f"stopped by {limit} before {aim} was sure: the estimated relative error is {reached}{needed}"
 
 
 def _rounded(n: float) -> int:

@@ -103,7 +103,9 @@ class Run:
     ) -> None:
         method, masks = subject.method, subject.masks
         self.subject, self.targets, self.known = subject, targets, known
-        self.looks = Looks(method.amount, method.draws(masks))
+        draws = method.draws(masks)
+        self.looks = Looks(method.amount, draws)
+        self._readable = draws.readable()
         self._untouched = untouched
         self._source = _Rows(method.rows(masks, subject.seed))
         self._recorder = Recorder(masks.d, untouched)
@@ -118,7 +120,7 @@ class Run:
         Raises
         ------
         Cancelled
-            It was cancelled before there were two samples. Ctrl-C so early passes through.
+            It was cancelled before there were samples that can be read. Ctrl-C so early passes through.
         """
         wanted = self.looks.first()
         report = self._saving(report, save)
@@ -126,7 +128,7 @@ class Run:
             n = self._ask(wanted)
             why = self._answer(asker, classes, report, cancel)
             samples = self._recorder.samples().head(self._done)
-            if why is not None and self._done < 2:
+            if why is not None and self._done < self._readable:
                 raise Cancelled(f"cancelled after {self._done} of {n} samples; nothing can be said from them")
             step = why or ("design" if n < wanted else self.looks.next(n, self._spreads(samples)))
             if isinstance(step, str):
@@ -140,7 +142,7 @@ class Run:
         def report_and_save(done: int, total: int) -> None:
             nonlocal saved
             report(done, total)
-            if save is not None and done >= 2 and perf_counter() - saved > _SAVE_SECONDS:
+            if save is not None and done >= self._readable and perf_counter() - saved > _SAVE_SECONDS:
                 save(self._recorder.samples().head(done))
                 saved = perf_counter()
 
@@ -171,7 +173,7 @@ class Run:
         open_rows = np.flatnonzero((first == np.arange(len(samples))) & ~_whole(samples))
         open_rows = open_rows[open_rows >= self._done]
         total = max(len(samples), self.looks.forecast or 0)
-        reason = _Reasons(cancel, self.subject.method.amount.max_seconds, self._started)
+        reason = _Reasons(cancel, self.subject.method.amount.max_seconds, self._started, self._readable)
         sent = 0
         report(self._done, total)
         try:
@@ -186,7 +188,7 @@ class Run:
                     report(self._done, total)
         except KeyboardInterrupt:
             self._settle(samples, first, open_rows[sent:])
-            if self._done < 2:
+            if self._done < self._readable:
                 raise
             return "interrupted"
         self._settle(samples, first, open_rows[sent:])
@@ -222,7 +224,8 @@ def evaluations(samples: Samples) -> int:
 def first_equal(samples: Samples) -> NDArray[np.intp]:
     """Return (n,): for each row the place of the first one that asks for the same picture."""
     asked = np.ascontiguousarray(samples.asked())
-    if samples.parts is not None:  # the bare fill is the same picture whatever divides it
+    if samples.parts is not None or samples.shifts is not None:
+        # The bare fill is the same picture whatever divides it, wherever a grid lies.
         asked = np.where(samples.bits.any(axis=1, keepdims=True), asked, 0)
     keys = asked.view(np.dtype((np.void, asked.shape[1]))).ravel()
     _, first, group = np.unique(keys, return_index=True, return_inverse=True)
@@ -231,8 +234,6 @@ def first_equal(samples: Samples) -> NDArray[np.intp]:
 
 def _whole(samples: Samples) -> NDArray[np.bool_]:
     """Return (n,): True where a row keeps every segment and so asks for the untouched picture."""
-    if samples.shifts is not None:
-        return np.zeros(len(samples), dtype=bool)
     full = np.packbits(np.ones(samples.d, dtype=bool))
     return np.asarray((samples.bits == full).all(axis=1))
 
@@ -268,12 +269,15 @@ class _Reasons:
     cancel: Cancel | None
     max_seconds: float | None
     started: float
+    readable: int
     why: StopReason | None = None
 
     def ask(self, done: int) -> bool:
         """Return whether to stop, and remember why."""
         if self.cancel is not None and self.cancel():
             self.why = "cancelled"
-        elif self.max_seconds is not None and done >= 2 and perf_counter() - self.started > self.max_seconds:
+        elif (
+            self.max_seconds is not None and done >= self.readable and perf_counter() - self.started > self.max_seconds
+        ):
             self.why = "max-seconds"
         return self.why is not None

@@ -132,6 +132,9 @@ class Draws(Protocol):
     def total(self) -> int | None:
         """Return the rows there are in all; None: without end."""
 
+    def readable(self) -> int:
+        """Return the fewest rows from which anything can be read."""
+
     def boundary(self, n: int) -> int:
         """Return the end of the block that row ``n`` - 1 is in: at least ``n``."""
 
@@ -142,6 +145,12 @@ class WholeBlocks:
 
     design: _Design
     d: int
+    first: int = 2
+    """Rows from which something can be read."""
+
+    def readable(self) -> int:
+        """Return the fewest rows from which anything can be read."""
+        return self.first
 
     def least(self) -> int:
         """Return the fewest rows that give intervals."""

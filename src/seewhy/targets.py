@@ -115,7 +115,7 @@ def _resolve(target: object, scores: Floats, labels: Sequence[str] | None) -> li
             raise InvalidInput(f"targets='topN' needs N from 1 to {k}, the model's classes, got {target!r}")
         return [int(i) for i in np.argsort(-scores, kind="stable")[:count]]
     sides = _VERSUS.split(text)
-    if len(sides) == 2 and text not in (labels or ()):
+    if len(sides) == 2 and text.casefold() not in {label.casefold() for label in labels or ()}:
         one, other = (_by_word(side, k, labels) for side in sides)
         if one == other:
             raise InvalidInput(f"targets={target!r} must hold two different classes against each other")

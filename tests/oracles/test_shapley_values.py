@@ -152,7 +152,7 @@ def test_the_error_falls_as_the_root_of_the_samples():
 @pytest.mark.parametrize("pairs", [True, False])
 def test_the_standard_error_is_that_of_the_influence_of_draws(pairs):
     """By moving one draw's weight a little and fitting again under the constraint, with Lagrange's multiplier."""
-    d, n, f = 6, 112, planted(6)
+    d, n, f = 6, 112, planted(6) + 3
     name = "shapley" if pairs else "bernoulli"
     kept, scores = asked(name, d, n, 4, f)
     if not pairs:

@@ -204,6 +204,20 @@ def test_the_whole_picture_and_the_bare_fill_are_sent_once_for_all_blocks():
     assert len(set(got.samples.scores[whole, 0])) == len(set(got.samples.scores[bare, 0])) == 1
 
 
+def test_blocks_are_as_long_as_their_segmentations_need_and_drawn_anew():
+    subject = Subject.of(GOT.image, GOT.view, GOT.method, GOT.seed)
+    draws, parts = GOT.method.draws(subject.masks), GOT.samples.parts
+    ends = np.flatnonzero(np.diff(parts)) + 1  # of every block but the last
+
+    assert draws.least() == ends[5]
+    assert draws.total() is None
+    for start, end in zip([0, *ends[:-1]], ends, strict=True):
+        assert [draws.boundary(int(n)) for n in (start + 1, end - 1, end)] == [end] * 3
+    blocks = [(kept.shape, kept.tobytes()) for _, kept, _ in blocks_of(GOT)]
+    assert len(set(blocks)) == len(blocks)
+    assert len({shape for shape, _ in blocks}) < len(blocks)  # some are of one shape
+
+
 def test_batches_do_not_matter_where_segmentations_change():
     other = run(batch_size=7)
 

@@ -1,5 +1,7 @@
 """Samples read again under other settings: as if they had been asked for at first, and the model hears nothing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.linear_model import ElasticNet, Ridge
@@ -143,6 +145,29 @@ def test_a_result_is_not_changed_by_reading_it_again(tmp_path):
 
     assert before.save(tmp_path / "after").read_bytes() == data
     assert len(before.samples) == 96
+
+
+def test_a_contrast_stays_one_under_other_settings(tmp_path):
+    found = run(targets=["0 vs 1", 2]).refit(kernel="none")
+
+    assert same_file(found, run(LIME.replace(kernel="none"), targets=["0 vs 1", 2]), tmp_path)
+
+
+def test_classes_are_ranked_among_those_that_were_kept_though_all_lie_below_zero():
+    below = FunctionModel(lambda batch: Counting().logits(batch) - 50, kind="score")
+    before = run(model=below)
+
+    assert [target.index for target in before.refit(targets="top10").targets] == order(before)
+
+
+def test_what_was_read_again_can_be_gone_on_with(tmp_path):
+    found = run().refit(kernel="none").continue_(n_samples=120)
+
+    assert same_file(found, run(LIME.replace(kernel="none", n_samples=120)), tmp_path)
+
+
+def test_the_version_stays_that_of_the_samples():
+    assert replace(run(), version="0.0.1").refit(kernel="none").version == "0.0.1"
 
 
 def test_fewer_samples_of_a_run_that_stopped_by_itself(tmp_path):

@@ -75,7 +75,6 @@ def test_a_small_error_ends_the_run_and_a_large_one_costs_no_risk():
     assert looks.next(32, [noisy(0.3)]) == 128  # far off: four times as many, the most
     assert (looks.count, looks.tests, looks.alpha) == (1, 0, RISK / 2)
     assert looks.next(128, [noisy(0.05)]) == "tolerance"
-    assert (looks.count, looks.tests) == (2, 1)
 
 
 def test_every_look_that_could_end_the_run_spends_half_of_the_risk_left():
@@ -109,11 +108,12 @@ def test_the_worst_target_decides():
     assert isinstance(Looks(amount, Rows()).next(64, [noisy(0.02), noisy(0.5)]), int)
     assert isinstance(Looks(amount, Rows()).next(64, [noisy(0.5), noisy(0.02)]), int)
     assert isinstance(Looks(amount, Rows()).next(64, [noisy(0.02), None]), int)
+    assert isinstance(Looks(amount, Rows()).next(64, [noisy(0.02), noisy(0.099, m=2, df=5)]), int)
 
 
 @pytest.mark.parametrize("noise", [0.11, 0.13, 0.15])
 def test_the_next_look_is_where_the_forecast_puts_the_aim(noise):
-    spread = noisy(noise, df=math.inf)
+    spread = noisy(noise, df=20)  # a forecast takes the variance for known
     looks = Looks(Amount(tolerance=0.1), Rows())
     needed = 640 * (spread.bound(RISK / 2, certain=True) / 0.11) ** 2
 
@@ -125,9 +125,9 @@ def test_the_next_look_is_where_the_forecast_puts_the_aim(noise):
 
 
 def test_steps_are_neither_tiny_nor_huge():
-    near, nothing = noisy(0.1, df=8), noisy(5)
+    near, nothing = noisy(0.1, m=400, df=8), noisy(5)
 
-    assert Looks(Amount(tolerance=0.1), Rows()).next(320, [near]) >= 400
+    assert Looks(Amount(tolerance=0.1), Rows()).next(320, [near]) == 400
     assert Looks(Amount(tolerance=0.1), Rows()).next(320, [nothing]) == 1280
     assert Looks(Amount(tolerance=0.1), Rows()).next(320, [None]) == 704  # nothing is known: 2.2 times as many
     lost = Looks(Amount(tolerance=0.1), Rows())
@@ -158,12 +158,12 @@ def test_any_run_goes_forward_in_whole_blocks_and_stays_within_its_limits(noise,
     limit = (most - 1) // 2 * 2
     n, places = looks.first(), []
     while isinstance(n, int):
+        assert n > max(places, default=0)
         places.append(n)
         assert n + 1 <= most
         assert n % 16 == 0 or n in {limit, end}
         n = looks.next(n, [noisy(noise / math.sqrt(n))])
 
-    assert places == sorted(set(places))
     assert n in {"tolerance", "max-evaluations", "design"}
     assert looks.count == len(places) - (n == "design")
     if n == "max-evaluations":

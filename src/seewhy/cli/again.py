@@ -16,6 +16,7 @@ from seewhy.cli.output import Writer, emit
 from seewhy.explanation import Explanation
 from seewhy.loading import load
 from seewhy.methods import METHODS
+from seewhy.models import MODELS
 from seewhy.stopping import AMOUNT
 
 _FREE = {name for method in METHODS.values() for name in method.fits} | {"unit", "n_samples"}
@@ -76,6 +77,7 @@ def resume(file: str, model: str | None, batch_size: int | None, **given: Any) -
         progress=False if given["quiet"] else None,
         **_changes(before, given, _AMOUNT_FLAGS),
     )
+    given["model"] = model
     return _written(found, Writer(Path(file).parent, {file: _stem(file, before)}), file, given)
 
 
@@ -106,8 +108,9 @@ def _stem(file: str, before: Explanation) -> str:
 
 def _written(found: Explanation, writer: Writer, file: str, given: dict[str, Any]) -> int:
     display = display_of(given)
-    names = [t.index if t.versus is None else t.label for t in found.targets]
-    asked = {"model": found.model.name, "targets": names}
+    names = [t.index if t.versus is None else f"{t.index} vs {t.versus}" for t in found.targets]
+    known = found.model.name if found.model.name in MODELS else None
+    asked = {"model": given.get("model") or known, "targets": names}
     files = writer.write(file, found, asked, display, given["examples"])
     emit(found, files, display, as_json=given["as_json"], quiet=given["quiet"])
     return DONE if found.complete else INTERRUPTED

@@ -134,6 +134,7 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
     writer = Writer(given["out"], stems_of(photos), protected=photos)
     load_image(np.zeros((2, 2), np.uint8), background=given["background"])  # said once, not for each photo
     model = named_model(asked["model"])
+    asked["model"] = asked["model"] or model.name
     codes: list[int] = []
     for i, photo in enumerate(photos):
         try:

@@ -123,8 +123,8 @@ def stems_of(photos: tuple[str, ...]) -> dict[str, str]:
 
 
 def _settings(explanation: Explanation, asked: JsonObject, display: Display) -> JsonObject:
-    return {
-        "model": asked["model"] or explanation.model.name,
+    model = {} if asked["model"] is None else {"model": asked["model"]}
+    return model | {
         "targets": asked["targets"],
         "seed": explanation.seed,
         "method": explanation.method.to_dict(),

@@ -61,6 +61,9 @@ class EnsembleLime(MethodSettings):
     tolerance: Annotated[
         float, setting("estimated relative error at which a run stops by itself", ge=0.001, le=1, search=(0.1, 0.4))
     ] = 0.20  # where more calls no longer make the map agree better with where the object is
+    max_evaluations: Annotated[
+        int, setting("most pictures sent to the model by a run that stops by itself", ge=16, le=10_000_000)
+    ] = 2000
     algorithms: Annotated[
         tuple[Literal["slic", "watershed"], ...],
         setting("segmentation algorithms, taken in turns", min_length=1, max_length=8),
@@ -128,12 +131,13 @@ class EnsembleLime(MethodSettings):
     def rows(self, masks: MaskMaker, seed: int) -> Iterator[Block]:
         """Yield one balanced block for each segmentation, without end."""
         found = _own(masks)
-        for index in count():
+        for index in range(_MOST):
             d = found.size(index)
             drawn = FoldoverHadamard().block(d, seed, index)
             padded = np.repeat(drawn.all(axis=1, keepdims=True), found.d, axis=1)
             padded[:, :d] = drawn
             yield Block(padded, None, np.full(len(padded), index))
+        raise InvalidInput(f"EnsembleLime.n_samples must fit into {_MOST} segmentations; ask for fewer samples")
 
     def estimate(self, samples: Samples, scene: Scene, scores: Floats) -> MapAttribution:
         """Fit each block, spread its values over the pixels, and average; intervals are those of the mean."""
@@ -183,6 +187,8 @@ class EnsembleLime(MethodSettings):
 
 _LEAST = 6
 """Blocks that a first look needs."""
+_MOST = 2**16
+"""Blocks that can be told apart in 16 bits."""
 
 
 class _Blocks:
@@ -194,6 +200,10 @@ class _Blocks:
     def least(self) -> int:
         """Return the rows of the first six blocks."""
         return sum(self._rows(index) for index in range(_LEAST))
+
+    def readable(self) -> int:
+        """Return the rows of the first block."""
+        return self._rows(0)
 
     def total(self) -> None:
         """Return None: there is no last block."""

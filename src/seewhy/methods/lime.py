@@ -126,20 +126,20 @@ class Lime(MethodSettings):
         InvalidInput
             The rows cannot give what the kernel asks for.
         """
-        design = self._design(masks)
+        design, first = self._design(masks), 2
         if isinstance(self.kernel, Shapley):
             if design.name not in {"shapley", "exhaustive"}:
                 raise InvalidInput(
                     f"Lime.kernel='shapley' needs design='shapley', or 'exhaustive' for up to 20 segments, "
                     f"got design={design.name!r}"
                 )
-            block = min(design.block_rows(masks.d), design.total(masks.d) or 10**9)
-            if self.n_samples is not None and self.n_samples < block:
+            first = min(design.block_rows(masks.d), design.total(masks.d) or 10**9)
+            if self.n_samples is not None and self.n_samples < first:
                 raise InvalidInput(
-                    f"Lime.n_samples must be at least {block} for the Shapley values of {masks.d} segments, one block "
+                    f"Lime.n_samples must be at least {first} for the Shapley values of {masks.d} segments, one block "
                     f"of design={design.name!r}, got {self.n_samples}"
                 )
-        return WholeBlocks(design, masks.d)
+        return WholeBlocks(design, masks.d, first)
 
     def _design(self, masks: MaskMaker) -> Design:
         """Return the design over the segments."""

@@ -31,6 +31,8 @@ from seewhy.surrogate.cross_validation import cross_validated_ridge
 from seewhy.surrogate.sums import WeightedSums
 
 _Drawn: TypeAlias = Literal["auto", GridDesignName]
+_BLOCKS = 8
+"""Blocks from which on their sums are enough to tell the error."""
 _PARTS = 16
 """Rectangles along each side over which a map is averaged to judge its error as a whole."""
 
@@ -162,8 +164,14 @@ class Rise(MethodSettings):
         mask_mean = pool(total.plain / total.n, parts)
         ratio = pool(self._map(total), parts)
 
+        design = self._design(masks)
+        draw = 2 if design.pairs else 1
+        block_rows = design.block_rows(masks.d)
+        if design.pairs and control.b is None and len(samples) >= _BLOCKS * block_rows:
+            draw = block_rows  # what whole blocks balance does not vary, and only they show it
+
         def influences() -> Iterator[Floats]:
-            for place, block in samples.blocks():
+            for place, block in samples.blocks(max(1, 4096 // draw) * draw):
                 mask, rest = masks.pooled(block, parts), control.rest[place, None]
                 if self.estimator == "reference":
                     one = rest * mask / self.keep - ratio
@@ -174,7 +182,7 @@ class Rise(MethodSettings):
                     one = (rest - mean) * (mask - mask_mean) / self.keep
                 yield one - one.mean(axis=1, keepdims=True)
 
-        outer, draws = meat(influences(), pairs=self._design(masks).pairs)
+        outer, draws = meat(influences(), draw=draw)
         df = draws - control.freedom
         if df < 3:
             return None

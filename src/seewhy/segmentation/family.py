@@ -18,7 +18,7 @@ from seewhy.settings import Settings, setting
 _GOLDEN = (5**0.5 - 1) / 2
 _ROUNDS = 5
 """Rounds of k-means: regions of a block need not be settled to the last pixel."""
-_DOUBLINGS = 8
+_DOUBLINGS = 24
 _SHORTER = 112
 """Pixels of the shorter side at which pictures are divided, at least."""
 
@@ -83,7 +83,7 @@ class Family(Settings):
                 return found
             compactness = min(2 * compactness, 1e4)
         raise InvalidInput(
-            f"Family gives {count} regions where {wanted} were asked for, whatever the compactness; this picture "
+            f"Family gives {count} regions instead of {wanted}, up to compactness {compactness:g}; this picture "
             f"cannot be divided so, use method='lime' with segmentation='grid'"
         )
 

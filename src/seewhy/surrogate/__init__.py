@@ -109,7 +109,7 @@ def sandwich(linear: LinearFit, rows: Rows, *, penalty: float, pairs: bool) -> S
             residual = y - linear.intercept - x @ linear.coef
             yield (weights * residual)[:, None] * (x - center)
 
-    total, draws = meat(scores(), pairs=pairs)
+    total, draws = meat(scores(), draw=2 if pairs else 1)
     df = draws - sums.d - (0 if pairs else 1)
     if df < _LEAST_DF:
         return None

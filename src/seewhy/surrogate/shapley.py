@@ -57,7 +57,8 @@ def shapley_values(samples: Samples, scores: Floats, *, pairs: bool, exact: bool
     if counts[0] == 0 or counts[d] == 0 or covered < _COVERED:
         raise InvalidInput(
             f"Shapley values need the bare fill, the whole picture and coalitions of all sizes, but these samples "
-            f"cover {100 * covered:.0f} % of the kernel; use design='shapley', or 'exhaustive' for few segments"
+            f"cover {100 * covered:.0f} % of the kernel; use design='shapley' with at least a block of samples, or "
+            f"'exhaustive' for few segments"
         )
     empty, full = float(scores[sizes == 0][0]), float(scores[sizes == d][0])
     shares = np.divide(mass / covered, counts, out=np.zeros(d + 1), where=counts > 0)
@@ -80,7 +81,7 @@ def shapley_values(samples: Samples, scores: Floats, *, pairs: bool, exact: bool
 
     if exact:
         return ShapleyFit(values, empty, Spread(values, np.zeros((d, d)), np.inf))
-    total, draws = meat(residuals(), pairs=pairs)
+    total, draws = meat(residuals(), draw=2 if pairs else 1)
     df = draws - d
     spread = Spread(values, free @ total @ free * (draws / df), df) if df >= 3 else None
     return ShapleyFit(values, empty, spread)
