@@ -132,5 +132,5 @@ def _targets(before: Explanation, targets: Targets | None, method: Method) -> tu
             raise InvalidInput(f"{error}; {_KEPT_ONLY}") from None
     lost = [index for index in classes_of(wanted) if index not in untouched.classes]
     if lost:
-        raise InvalidInput(f"class {lost[0]} was not kept: {_KEPT_ONLY}")
+        raise InvalidInput(f"target {lost[0]} was not kept: {_KEPT_ONLY}")
     return tuple(Target.of(one, untouched, labels, method.unit, log_odds=method.log_odds) for one in wanted)

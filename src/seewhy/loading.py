@@ -56,7 +56,7 @@ def _explanation(header: Header, arrays: result_file.Arrays) -> Explanation:
     method = _method(header.settings)
     view = _view(header, image)
     pixels = view.apply(image)
-    segments = _segments(arrays, header) if "segments" in arrays else None
+    segments = _segments(arrays, header, view) if "segments" in arrays else None
     masks = method.masks(Scene(pixels, pixels, segments, header.seed))
     if masks.d != header.d:
         raise FileError(f"the settings give {masks.d} segments or cells, but {header.d} were switched")
@@ -296,12 +296,13 @@ def _asked(
     return np.packbits(block.coalitions, axis=1), shifts, parts
 
 
-def _segments(arrays: result_file.Arrays, header: Header) -> Segments:
+def _segments(arrays: result_file.Arrays, header: Header, view: View) -> Segments:
     """Return one map of segments (h, w), or several (B, h, w) that stand under each other in the file."""
     found = from_bytes(_array(arrays, "segments").tobytes(), "segments", ()).pixels[..., 0].astype(np.int32)
     shape = () if header.segments is None else tuple(header.segments.shape)
-    if len(shape) not in {2, 3} or found.shape != (math.prod(shape[:-1]), shape[-1]):
-        raise FileError(f"segments {found.shape} do not fit {shape}")
+    fits = len(shape) in {2, 3} and shape[-2:] == (view.height, view.width)
+    if not fits or found.shape != (math.prod(shape[:-1]), shape[-1]):
+        raise FileError(f"segments {found.shape} of {shape} do not fit the view, {view.height} x {view.width}")
     return found.reshape(shape)
 
 

@@ -143,7 +143,7 @@ def test_shapley_values_point_there_or_say_what_the_design_lacks(design):
     if design in ALL_SIZES:
         check_points_at_each(seewhy.explain(PHOTO, model=model, method=method, targets=list(range(12))), 12)
         return
-    with pytest.raises(InvalidInput, match="Shapley values need the bare fill, the whole picture and coalitions of"):
+    with pytest.raises(InvalidInput, match="kernel='shapley' needs design='shapley'"):
         seewhy.explain(PHOTO, model=model, method=method)
 
 

@@ -103,7 +103,6 @@ def test_the_settings_of_a_refitted_contrast_can_be_used_again(lime: str, call: 
     assert strict(found.out)["targets"][0]["label"] == "a vs b"
 
 
-@pytest.mark.xfail(reason="such a contrast is written by words that stand for no class", strict=True)
 def test_the_settings_of_a_contrast_without_names_can_be_used_again(call: Call) -> None:
     assert call("explain", "cat.png", *SLOW, *GRID, "--n-samples", "40", "--targets", "0 vs 1").code == 0
     assert call("refit", FILE, "--kernel", "none").code == 0
@@ -141,7 +140,6 @@ def test_resume_takes_an_aim(lime: str, call: Call) -> None:
     assert said["n_evaluations"] <= 400
 
 
-@pytest.mark.xfail(reason="the model is written by the name it shows, which does not find it", strict=True)
 def test_resume_leaves_settings_that_can_be_used_again(lime: str, call: Call) -> None:
     assert call("resume", lime, *LOGITS, "--n-samples", "100", "--quiet").code == 0
 

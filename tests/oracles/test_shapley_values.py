@@ -211,7 +211,7 @@ def test_sizes_are_weighed_to_the_law_of_fair_coins():
 def test_samples_that_lack_sizes_say_what_would_have_them():
     kept, scores = planted_rows("foldover-hadamard", 12, 64, 0)
 
-    with pytest.raises(InvalidInput, match=r"cover \d+ % of the kernel; use design='shapley', or 'exhaustive'"):
+    with pytest.raises(InvalidInput, match=r"cover \d+ % of the kernel; use design='shapley' with at least"):
         estimate(SHAPLEY.replace(design="foldover-hadamard"), kept, scores)
 
 
@@ -259,9 +259,9 @@ def test_lime_is_compared_with_banzhaf_and_shapley_values_of_the_same_samples():
     [
         ({"design": "leave-one-out"}, ("lime",), {"banzhaf": "one size", "shapley": "one size"}),
         ({"design": "drop-fraction"}, ("lime",), {"banzhaf": "one size", "shapley": "one size"}),
-        ({"keep": 0.7}, ("lime",), {"banzhaf": "kept with chance 0.7", "shapley": "use design='shapley'"}),
+        ({"keep": 0.7}, ("lime",), {"banzhaf": "kept with chance 0.7", "shapley": "needs design='shapley'"}),
         ({"design": "shapley", "n_samples": 200}, ("lime", "banzhaf", "shapley"), {}),
-        ({"kernel": "none", "surrogate": "ridge"}, ("lime", "banzhaf"), {"shapley": "use design='shapley'"}),
+        ({"kernel": "none", "surrogate": "ridge"}, ("lime", "banzhaf"), {"shapley": "needs design='shapley'"}),
     ],
 )
 def test_what_the_samples_do_not_allow_is_said(change, names, missing):

@@ -41,7 +41,6 @@ def test_nothing_is_saved_before_its_time(tmp_path):
     assert not (tmp_path / "point").exists()
 
 
-@pytest.mark.xfail(reason="it holds only what the run has come by again", strict=True)
 def test_a_checkpoint_never_holds_less_than_the_result_it_goes_on_from(tmp_path, monkeypatch):
     before = run(LIME.replace(n_samples=300))
     before.save(tmp_path / "point")
@@ -56,7 +55,6 @@ def test_a_checkpoint_never_holds_less_than_the_result_it_goes_on_from(tmp_path,
     assert min(held) >= 300
 
 
-@pytest.mark.xfail(reason="rows that cannot be read yet end the run", raises=ValueError, strict=True)
 @pytest.mark.parametrize("name", EARLY)
 def test_a_checkpoint_that_comes_early_does_not_end_the_run(name, tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "_SAVE_SECONDS", 0.0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.errors import FileError, InvalidInput
+from seewhy.errors import InvalidInput
 from support.asked import EARLY, EVERY, LIME, METHODS, THREE, Asked, file_of, logits, run
 
 
@@ -149,7 +149,6 @@ def test_lime_may_be_stopped_at_any_call(call, tmp_path):
     assert file_of(found, tmp_path) == file_of(run(method), tmp_path)
 
 
-@pytest.mark.xfail(reason="few rows cannot be read by every method, and what is read in between must be", strict=True)
 @pytest.mark.parametrize("name", EARLY)
 def test_a_run_stopped_early_keeps_what_there_is_or_says_that_it_is_too_little(name):
     try:
@@ -194,7 +193,6 @@ def test_the_strongest_told_apart_is_an_aim_too(tmp_path):
     assert file_of(found, tmp_path) == file_of(run(method, targets="top1"), tmp_path)
 
 
-@pytest.mark.xfail(reason="the aim is kept beside the number that replaces it", raises=InvalidInput, strict=True)
 def test_a_number_takes_the_place_of_the_strongest_told_apart():
     found = run(LIME.replace(until="top1", max_evaluations=100)).continue_(n_samples=200)
 
@@ -215,17 +213,9 @@ def test_a_looser_aim_drops_no_samples_and_asks_nothing(name, tmp_path):
     assert file_of(seewhy.load(found.save(tmp_path / "looser")), tmp_path) == (tmp_path / "looser").read_bytes()
 
 
-def test_fewer_samples_than_there_are_drop_none():
-    found = run(LIME.replace(n_samples=100)).continue_(n_samples=50)
-
-    assert len(found.samples) == 100
-
-
-@pytest.mark.xfail(reason="the settings then ask for fewer samples than there are", raises=FileError, strict=True)
-def test_a_result_that_was_asked_for_fewer_samples_can_be_loaded(tmp_path):
-    found = run(LIME.replace(n_samples=100)).continue_(n_samples=50)
-
-    assert len(seewhy.load(found.save(tmp_path / "fewer")).samples) == 100
+def test_fewer_samples_than_there_are_are_refused():
+    with pytest.raises(InvalidInput, match=r"n_samples must be .* at least 100, the samples there are \(fewer: refit"):
+        run(LIME.replace(n_samples=100)).continue_(n_samples=50)
 
 
 def test_more_time_is_all_that_a_run_out_of_time_needs(tmp_path):
@@ -269,7 +259,7 @@ def test_settings_that_are_not_about_the_amount_are_refused(name):
 def test_amounts_are_checked_like_settings():
     before = run(LIME.replace(n_samples=40))
 
-    with pytest.raises(InvalidInput, match=r"Lime\.n_samples must be at least 2"):
+    with pytest.raises(InvalidInput, match=r"n_samples must be a whole number of at least 40"):
         before.continue_(n_samples=1)
     with pytest.raises(InvalidInput, match="needs a run that stops by itself"):
         before.continue_(n_samples=100, until="top2")

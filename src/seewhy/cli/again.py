@@ -108,7 +108,8 @@ def _stem(file: str, before: Explanation) -> str:
 
 def _written(found: Explanation, writer: Writer, file: str, given: dict[str, Any]) -> int:
     display = display_of(given)
-    names = [t.index if t.versus is None else f"{t.index} vs {t.versus}" for t in found.targets]
+    named = found.model.labels is not None
+    names = [t.index if t.versus is None else t.label if named else f"{t.index} vs {t.versus}" for t in found.targets]
     known = found.model.name if found.model.name in MODELS else None
     asked = {"model": given.get("model") or known, "targets": names}
     files = writer.write(file, found, asked, display, given["examples"])

@@ -61,7 +61,8 @@ def load_model(model: object = None) -> Model:
         return _PREFIXES[prefix](rest)
     if model in MODELS:
         return _embedded(model)
-    near = difflib.get_close_matches(model, MODELS, n=1)
+    alike = difflib.get_close_matches(model, MODELS)
+    near = [name for name in MODELS if name in alike]  # of members of a family the first
     hint = f"; did you mean {near[0]}?" if near else ""
     raise InvalidInput(f"model must be one of {', '.join(MODELS)}, or py:module:attribute, got {model!r}{hint}")
 
