@@ -18,7 +18,7 @@ import numpy as np
 import seewhy
 from measure import answer, error, gains, photos
 
-SIZES = (128, 256, 512, 1024, 2048)
+SIZES = (128, 256, 512, 1024)
 NAMES = ("reference", "ratio", "centered", "controlled")
 
 

@@ -32,7 +32,7 @@ def one(method: str, n: int) -> dict[str, float]:
         settings = seewhy.Lime(n_samples=n, segmentation=seewhy.Grid(rows=7, columns=7))
     explanation = seewhy.explain(picture, model=trivial, method=settings, progress=False)
     kept = explanation.samples
-    arrays = [kept.bits, kept.scores, kept.shifts, kept.log_totals]
+    arrays = [kept.bits, kept.scores, kept.shifts, kept.answers.excess]
     size = sum(array.nbytes for array in arrays if array is not None)
     return {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "samples": size / 1e6}
 

@@ -72,7 +72,7 @@ def continued(
     if amount.get("n_samples") is not None:
         known = len(before.samples)
         whole_number("n_samples", amount["n_samples"], known, advice=", the samples there are (fewer: refit())")
-        amount = amount | {"until": None}
+        amount = {"until": None} | amount
     subject = _subject(before, before.method.replace(**amount))
     run = Run(subject, before.targets, before.samples.untouched, before.samples)
     asker = Asker(model, subject, batch_size)

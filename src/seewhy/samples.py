@@ -19,7 +19,7 @@ from seewhy.scene import Block
 LOG_ODDS_LIMIT = 12.0
 """Log-odds are cut at +-12 (a probability of 6e-6 from certainty): beyond it float32 scores carry no information."""
 
-_ROWS = 4096
+_ROWS = 1024
 _ROUNDING = 1e-6
 """How far probabilities in float32 may lie outside of 0..1."""
 

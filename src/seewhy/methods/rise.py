@@ -31,6 +31,8 @@ from seewhy.surrogate.cross_validation import cross_validated_ridge
 from seewhy.surrogate.sums import WeightedSums
 
 _Drawn: TypeAlias = Literal["auto", GridDesignName]
+_ROWS = 512
+"""Masks averaged over rectangles at a time, a megabyte."""
 _BLOCKS = 8
 """Blocks from which on their sums are enough to tell the error."""
 _PARTS = 16
@@ -171,7 +173,7 @@ class Rise(MethodSettings):
             draw = block_rows  # what whole blocks balance does not vary, and only they show it
 
         def influences() -> Iterator[Floats]:
-            for place, block in samples.blocks(max(1, 4096 // draw) * draw):
+            for place, block in samples.blocks(max(1, _ROWS // draw) * draw):
                 mask, rest = masks.pooled(block, parts), control.rest[place, None]
                 if self.estimator == "reference":
                     one = rest * mask / self.keep - ratio
