@@ -29,6 +29,8 @@ from seewhy.targets import Target
 
 Save = Callable[[Samples], None]
 _SAVE_SECONDS = 20.0
+_DRAWN = 4096
+"""Rows drawn at a time: they take a byte a bit until they are packed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,8 +162,10 @@ class Run:
 
     def _ask(self, n: int) -> int:
         """Draw rows until there are ``n``, or the design ends; return how many there are."""
-        more = self._source.take(n - len(self._recorder))
-        if len(more.coalitions):
+        while len(self._recorder) < n:
+            more = self._source.take(min(n - len(self._recorder), _DRAWN))
+            if not len(more.coalitions):
+                break
             self._recorder.ask(more)
         return len(self._recorder)
 

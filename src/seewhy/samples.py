@@ -6,8 +6,9 @@ masked pictures are never stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,23 +165,24 @@ class Recorder:
     def __init__(self, d: int, untouched: Answers) -> None:
         self._d = d
         self._untouched = untouched
-        self._samples: Samples | None = None
+        self._pieces: list[Samples] = []
 
     def __len__(self) -> int:
-        return 0 if self._samples is None else len(self._samples)
+        return sum(len(piece) for piece in self._pieces)
 
     def ask(self, block: Block) -> None:
         """Append rows without answers."""
         kind, classes = self._untouched.kind, self._untouched.classes
-        more = Samples(
-            d=self._d,
-            bits=np.packbits(block.coalitions, axis=1),
-            shifts=None if block.shifts is None else block.shifts.astype(np.uint16),
-            parts=None if block.parts is None else block.parts.astype(np.uint16),
-            untouched=self._untouched,
-            answers=Answers.room(len(block.coalitions), kind, classes),
+        self._pieces.append(
+            Samples(
+                d=self._d,
+                bits=np.packbits(block.coalitions, axis=1),
+                shifts=None if block.shifts is None else block.shifts.astype(np.uint16),
+                parts=None if block.parts is None else block.parts.astype(np.uint16),
+                untouched=self._untouched,
+                answers=Answers.room(len(block.coalitions), kind, classes),
+            )
         )
-        self._samples = more if self._samples is None else _joined(self._samples, more)
 
     def answer(self, places: slice | NDArray[np.intp], answers: Answers) -> None:
         """Write down the answers to some rows."""
@@ -188,10 +190,12 @@ class Recorder:
 
     def samples(self) -> Samples:
         """Return all rows, answered or not."""
-        if self._samples is None:
+        if not self._pieces:
             msg = "no row was asked"
             raise ValueError(msg)
-        return self._samples
+        if len(self._pieces) > 1:
+            self._pieces = [_joined(self._pieces)]
+        return self._pieces[0]
 
 
 def merge(one: Samples, other: Samples) -> Samples:
@@ -205,7 +209,7 @@ def merge(one: Samples, other: Samples) -> Samples:
     same = (one.d, one.classes, one.kind) == (other.d, other.classes, other.kind)
     if not same or not np.array_equal(one.untouched.scores, other.untouched.scores):
         raise InvalidInput("samples can be merged only if they are of the same picture, model, method and classes")
-    return _joined(one, other)
+    return _joined([one, other])
 
 
 def packed(
@@ -220,20 +224,21 @@ def packed(
     return columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
 
 
-def _joined(one: Samples, other: Samples) -> Samples:
-    def both(name: str) -> NDArray[np.generic] | None:
-        first, second = getattr(one, name), getattr(other, name)
-        return None if first is None or second is None else np.concatenate([first, second])
+def _joined(pieces: Sequence[Samples]) -> Samples:
+    def column(parts: Iterable[NDArray[Any] | None]) -> NDArray[Any] | None:
+        known = [part for part in parts if part is not None]
+        return np.concatenate(known) if known else None
 
-    answers = replace(
-        one.answers,
-        scores=np.concatenate([one.answers.scores, other.answers.scores]),
-        excess=None
-        if one.answers.excess is None or other.answers.excess is None
-        else np.concatenate([one.answers.excess, other.answers.excess]),
+    first = pieces[0]
+    scores = np.concatenate([piece.scores for piece in pieces])
+    answers = replace(first.answers, scores=scores, excess=column(piece.answers.excess for piece in pieces))
+    return replace(
+        first,
+        bits=np.concatenate([piece.bits for piece in pieces]),
+        shifts=column(piece.shifts for piece in pieces),
+        parts=column(piece.parts for piece in pieces),
+        answers=answers,
     )
-    joined = {name: both(name) for name in ("bits", "shifts", "parts")}
-    return replace(one, answers=answers, **joined)  # type: ignore[arg-type]
 
 
 def convert(raw: Floats, log_total: Floats | float | None, kind: ScoreKind, unit: Unit) -> Floats:
