@@ -1,7 +1,7 @@
 """Whether intervals cover and runs stop when they should.
 
 Planted functions with a known answer: pairwise (linear, pairs), triple (and triples), sigmoid (a squashed linear drive
-with pairs) and redundant (either of two groups is enough), over d segments. The true answer of LIME is a run of 400,000
+with pairs) and redundant (either of two groups is enough), over d segments. The true answer of LIME is a run of 200,000
 samples. Nominal 95 % intervals are counted over segments and runs, those that hold all at once over runs. RISE's are
 counted over pixels of a planted picture function. Stopping is judged by the error reached, relative to the truth:
 at most 1.1 times the tolerance in at least 90 % of runs; on real photos the truth is a long run.
@@ -68,7 +68,7 @@ def lime_coverage(runs: int) -> None:
     for d in (20, 50, 100):
         for kind in ("pairwise", "triple", "sigmoid", "redundant"):
             score = planted(kind, d, d)
-            truth = run(score, d, 10**6, n_samples=400_000).values()
+            truth = run(score, d, 10**6, n_samples=200_000).values()
             block = FoldoverHadamard().block_rows(d)
             for n in (2 * block, 8 * block):
                 found = [run(score, d, seed, n_samples=n) for seed in range(runs)]
@@ -124,7 +124,7 @@ def stopping(runs: int) -> None:
     for d in (20, 50, 100):
         for kind in ("pairwise", "triple", "sigmoid", "redundant"):
             score = planted(kind, d, d)
-            truth = run(score, d, 10**6, n_samples=400_000).values()
+            truth = run(score, d, 10**6, n_samples=200_000).values()
             for tolerance in (0.1, 0.2):
                 found = [run(score, d, s, tolerance=tolerance, max_evaluations=100_000) for s in range(runs)]
                 real = [np.linalg.norm(e.values() - truth) / np.linalg.norm(truth) for e in found]
