@@ -12,8 +12,8 @@ help:            ## list these commands
 demo: $(VENV)/.runtime   ## set up, then explain two real photos by LIME and by RISE
 	$(BIN)/python examples/demo.py demo
 
-test: $(VENV)/.test      ## set up, then run the whole test suite
-	$(BIN)/python -m pytest
+test: $(VENV)/.test      ## set up, then run the whole test suite, on all cores
+	$(BIN)/python -m pytest -n auto
 
 quick: $(VENV)/.test     ## the tests that take less than about five seconds each, on all cores
 	$(BIN)/python -m pytest -m "not slow" -n auto

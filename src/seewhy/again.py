@@ -34,7 +34,7 @@ def refitted(before: Explanation, targets: Targets | None, changes: dict[str, An
             f"{', '.join(sorted(before.method.free))}"
         )
     n, stop = len(before.samples), before.stop
-    if changes.get("n_samples") is not None:
+    if "n_samples" in changes:
         n = whole_number("n_samples", changes["n_samples"], 2, n, ", the samples there are (more: continue_())")
         stop = Stop("n-samples", 0)
         changes = changes | {"until": None}
@@ -67,12 +67,7 @@ def continued(
     surplus = sorted(set(amount) - AMOUNT)
     if surplus:
         raise InvalidInput(f"{', '.join(surplus)} cannot change here; only {', '.join(sorted(AMOUNT))}")
-    if "n_samples" not in amount and set(amount) & _AIMS:
-        amount = amount | {"n_samples": None}  # an aim takes the place of a number
-    if amount.get("n_samples") is not None:
-        known = len(before.samples)
-        whole_number("n_samples", amount["n_samples"], known, advice=", the samples there are (fewer: refit())")
-        amount = {"until": None} | amount
+    amount = _aimed(before, amount)
     subject = _subject(before, before.method.replace(**amount))
     run = Run(subject, before.targets, before.samples.untouched, before.samples)
     asker = Asker(model, subject, batch_size)
@@ -89,6 +84,19 @@ def continued(
     if len(found.samples) < len(before.samples):  # an aim that was reached before: nothing known is thrown away
         found = Outcome(before.samples, found.stop)
     return read(found, seconds=run.seconds, seconds_model=asker.clock.model, black_box=model)
+
+
+def _aimed(before: Explanation, amount: dict[str, Any]) -> dict[str, Any]:
+    """Return the amount with what a new aim replaces: a tolerance the top K, an aim a number, a number the top K."""
+    if "tolerance" in amount and "until" not in amount:
+        amount = amount | {"until": None}
+    if "n_samples" not in amount and set(amount) & _AIMS:
+        amount = amount | {"n_samples": None}
+    if amount.get("n_samples") is not None:
+        known = len(before.samples)
+        whole_number("n_samples", amount["n_samples"], known, advice=", the samples there are (fewer: refit())")
+        amount = {"until": None} | amount
+    return amount
 
 
 def same_model(before: Explanation, model: object) -> Model:

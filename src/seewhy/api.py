@@ -57,7 +57,8 @@ def explain(  # noqa: PLR0913  # the front door
         None for the embedded EfficientNet-Lite0, a name, or any callable that takes (B, H, W, C) float32 in 0..1
         and returns (B, K); see :func:`load_model`.
     method
-        ``"lime"``, ``"rise"``, :class:`Lime`, :class:`Rise`, or their settings as a dict with a ``name``.
+        ``"lime"``, ``"rise"``, ``"ensemble-lime"``; :class:`Lime`, :class:`Rise`, :class:`EnsembleLime`; or their
+        settings as a dict with a ``name``.
     targets
         ``"top1"``, ``"topN"``, class indices, class names, contrasts such as ``"tabby vs Egyptian cat"`` (why this
         and not that: the difference of their log-odds), or several of them; all share the same model calls.
@@ -203,7 +204,9 @@ def _explained(
     # A unit that the model does not allow, and a class that it does not have, are refused before any work.
     wanted = resolve_targets(targets, scores[0].astype(np.float64), model.labels)
     ranked = [int(i) for i in np.argsort(-scores[0], kind="stable")]
-    kept = tuple(dict.fromkeys((*classes_of(wanted), *(ranked if asked.everything else ranked[:_KEPT]))))
+    strongest = ranked if asked.everything else ranked[:_KEPT]
+    # In order of rank, so that the same file comes out whichever of them are explained.
+    kept = tuple(strongest + [i for i in ranked if i in classes_of(wanted) and i not in strongest])
     untouched = Answers.of(scores, kind, kept)
     chosen = tuple(Target.of(one, untouched, model.labels, method.unit, log_odds=method.log_odds) for one in wanted)
     labels = None if model.labels is None else tuple(model.labels[i] for i in kept)

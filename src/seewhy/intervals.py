@@ -107,7 +107,7 @@ class Spread:
         difference, se = (part[np.ix_(order[:k], order[k:])] for part in self._differences())
         reach = _t(1 - alpha / (k * (m - k)), self.df) * se
         zone = _ZONE * float(np.ptp(np.append(self.values, 0)))
-        return bool(np.all((difference > reach) | (difference + reach < zone)))
+        return bool(np.all((difference > reach) | (difference + reach <= zone)))
 
     def same_top(self, most: int) -> list[float]:
         """Return, for k = 1 to ``most``, the chance that another run finds the same k largest magnitudes.

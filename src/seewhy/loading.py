@@ -271,9 +271,10 @@ def _samples(header: Header, arrays: result_file.Arrays, method: Method, masks: 
 def _answers(header: Header, arrays: result_file.Arrays, n: int, name: str, excess: str) -> Answers:
     classes = tuple(header.classes)
     over = _array(arrays, excess, (n,)) if header.kind == "logit" else None
-    if over is not None and (over < 0).any():
-        raise FileError(f"{excess} must not lie below 0")
-    return Answers(header.kind, classes, _array(arrays, name, (n, len(classes))), over)
+    found = Answers(header.kind, classes, _array(arrays, name, (n, len(classes))), over)
+    if found.log_totals is not None and (found.log_totals < found.scores.max(axis=1) - 1e-3).any():
+        raise FileError(f"{excess} must not put the total below a score")
+    return found
 
 
 def _asked(

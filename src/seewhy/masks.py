@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from seewhy._types import Floats, Masks, Segments
 from seewhy.samples import Samples
@@ -48,13 +49,13 @@ class EnsembleMasks:
         self.d = d
         self._shape = shape
         self._draw = draw
-        self._parts: list[Segments] = [] if known is None else list(known)
+        self._parts = [] if known is None else [_small(part) for part in known]
 
     def part(self, index: int) -> Segments:
         """Return the segmentation (H, W) of one block."""
         while len(self._parts) <= index:
-            self._parts.append(self._draw(len(self._parts)))
-        return self._parts[index]
+            self._parts.append(_small(self._draw(len(self._parts))))
+        return self._parts[index].astype(np.int32)
 
     def size(self, index: int) -> int:
         """Return the segments of one block."""
@@ -154,6 +155,11 @@ class GridMasks:
         left = _kernel(self._down) @ _pooling(self.height, parts).T
         right = _kernel(self._right) @ _pooling(self.width, parts).T
         return np.asarray(keep * (1 - keep) * left @ coefficients.reshape(parts, parts) @ right.T)
+
+
+def _small(segments: Segments) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """Return ids in the fewest bytes: an ensemble keeps a segmentation for every block."""
+    return segments.astype(np.uint8) if segments.max() < 256 else segments.astype(np.uint16)
 
 
 def pool(heatmap: Floats, parts: int) -> Floats:

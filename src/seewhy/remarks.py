@@ -55,6 +55,8 @@ def _weak_fit(found: Explanation) -> Iterator[str]:
             f"use a wider kernel, or kernel='none'"
         )
     for target, one in zip(found.targets, found.attributions, strict=True):
+        if one.error is not None and np.isinf(one.error):
+            yield f"{target.label}: more noise than signal; ask for more samples, or another fill or unit"
         if isinstance(one, SegmentAttribution) and one.r2 is not None and not one.values.any():
             spread = float(np.std(target.scores(found.samples.answers)))
             yield (

@@ -21,6 +21,8 @@ LOG_ODDS_LIMIT = 12.0
 """Log-odds are cut at +-12 (a probability of 6e-6 from certainty): beyond it float32 scores carry no information."""
 
 _ROWS = 1024
+_LARGEST = 10
+"""Kept classes, the strongest on the untouched picture, from whose largest logit totals are measured."""
 _ROUNDING = 1e-6
 """How far probabilities in float32 may lie outside of 0..1."""
 
@@ -35,8 +37,8 @@ class Answers:
     scores: NDArray[np.float32]
     """(n, len(classes)), as the model gave them."""
     excess: NDArray[np.float32] | None
-    """(n,): for logits, the log of the sum of exp over all classes less the largest kept logit, 0 or above; this
-    difference keeps its digits in float32 where a class is nearly certain. None for other kinds."""
+    """(n,): for logits, the log of the sum of exp over all classes less the largest logit of the first ten kept
+    classes; this difference keeps its digits in float32 where a class is nearly certain. None for other kinds."""
 
     @classmethod
     def of(cls, scores: Scores, kind: ScoreKind, classes: tuple[int, ...]) -> Answers:
@@ -44,7 +46,7 @@ class Answers:
         kept = scores[:, classes].astype(np.float32)
         excess = None
         if kind == "logit":
-            excess = np.maximum(log_total(scores) - kept.max(axis=1), 0).astype(np.float32)
+            excess = (log_total(scores) - kept[:, :_LARGEST].max(axis=1)).astype(np.float32)
         return cls(kind, classes, kept, excess)
 
     @classmethod
@@ -61,7 +63,7 @@ class Answers:
         """(n,): log of the sum of exp over all classes, which turns kept logits into probabilities."""
         if self.excess is None:
             return None
-        return np.asarray(self.scores.max(axis=1).astype(np.float64) + self.excess)
+        return np.asarray(self.scores[:, :_LARGEST].max(axis=1).astype(np.float64) + self.excess)
 
     def take(self, places: slice | NDArray[np.intp]) -> Answers:
         """Return the answers to some of the pictures."""

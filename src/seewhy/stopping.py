@@ -85,7 +85,8 @@ class Amount(Settings):
     ] = 4000
     max_seconds: Annotated[float | None, setting("most seconds a run may take", gt=0, le=1e7)] = None
     until: Annotated[
-        str | None, setting("topK: stop when the K strongest segments are told apart from the rest, such as top5")
+        str | None,
+        setting("topK: stop when the K strongest segments are told apart (top5), not at the tolerance"),
     ] = None
 
     @field_validator("until")
@@ -219,7 +220,7 @@ class Looks:
         return RISK * 0.5 ** (self.tests + 1)
 
     def _enough(self, known: Sequence[Spread]) -> bool:
-        top, alpha = self.amount.top, self.alpha
+        top, alpha = self.amount.top, self.alpha / max(len(known), 1)  # all targets have to keep the promise
         if top is None and any(spread.error > self.amount.tolerance for spread in known):
             return False
         self.tests += 1
@@ -231,7 +232,9 @@ class Looks:
         """Return the samples at which the worst target reaches its aim, if its variance goes on falling as 1 / n."""
         if not known or self.amount.top is not None:
             return 2 * n
-        worst = max(spread.bound(self.alpha, certain=True) for spread in known) / (SLACK * self.amount.tolerance)
+        worst = max(spread.bound(self.alpha / len(known), certain=True) for spread in known) / (
+            SLACK * self.amount.tolerance
+        )
         return self._most if math.isinf(worst) else min(self._most, math.ceil(n * worst**2))
 
     @property

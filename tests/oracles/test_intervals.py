@@ -166,7 +166,10 @@ def test_groups_hold_every_row_once_and_cut_no_block_or_draw(n, block, pairs, mo
     unit = block if n >= 8 * block else 2 if pairs else 1
     sizes = [place.stop - place.start for place in found]
 
-    assert 1 <= len(found) == min(most, n // unit)
+    wanted = min(most, n // unit)
+    assert len(found) == (wanted if wanted > 1 else 0)  # one group alone tells nothing
+    if not found:
+        return
     assert [i for place in found for i in range(place.start, place.stop)] == list(range(n))
     assert all(place.start % unit == 0 for place in found)
     assert max(sizes) - min(sizes) <= 2 * unit - 1  # one more unit, and the rows of an unfinished one at the end

@@ -247,7 +247,7 @@ def test_ten_classes_and_the_targets_are_kept():
 
     found = run(targets=left_out)
 
-    assert found.samples.classes == (left_out, *least)
+    assert found.samples.classes == (*least, left_out)  # by rank, whoever is explained
     assert found.refit(targets=[left_out, f"{left_out} vs {least[9]}"]).targets[0].index == left_out
 
 
@@ -398,3 +398,12 @@ def test_several_objects_may_be_lost_and_one_of_them_found_again(tmp_path):
     assert refitted.method.lost == ("segmentation",)
     assert same_file(refitted, run(method.replace(surrogate="ridge", kernel="none")), tmp_path)
     assert same_file(seewhy.load(tmp_path / "one").refit(unit="score"), refitted.refit(unit="score"), tmp_path)
+
+
+@pytest.mark.parametrize("place", [1, 4, 9])
+def test_a_refit_to_any_kept_class_is_the_file_of_asking_for_it_at_first(place, tmp_path):
+    ranked = order(run(keep_scores="all"))
+    before, straight = run(), run(targets=ranked[place])
+
+    one = before.refit(targets=ranked[place]).save(tmp_path / "one").read_bytes()
+    assert one == straight.save(tmp_path / "other").read_bytes()

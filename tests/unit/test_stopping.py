@@ -113,9 +113,9 @@ def test_the_worst_target_decides():
 
 @pytest.mark.parametrize("noise", [0.11, 0.13, 0.15])
 def test_the_next_look_is_where_the_forecast_puts_the_aim(noise):
-    spread = noisy(noise, df=20)  # a forecast takes the variance for known
+    spread = noisy(noise, df=20)  # a forecast takes the variance for known; two targets share the risk
     looks = Looks(Amount(tolerance=0.1), Rows())
-    needed = 640 * (spread.bound(RISK / 2, certain=True) / 0.11) ** 2
+    needed = 640 * (spread.bound(RISK / 2 / 2, certain=True) / 0.11) ** 2
 
     found = looks.next(640, [noisy(0.01), spread])
 

@@ -9,7 +9,7 @@ import click
 
 from seewhy._types import JsonObject
 from seewhy.cli import DONE, INTERRUPTED
-from seewhy.cli.explain import display_of, shown_options, targets_of
+from seewhy.cli.explain import display_of, read_settings, shown_options, targets_of
 from seewhy.cli.flags import Flag, Sectioned, method_flags, options, settings_of
 from seewhy.cli.model import named_model
 from seewhy.cli.output import Writer, emit
@@ -50,6 +50,7 @@ def refit(file: str, targets: tuple[str, ...], out: Path, **given: Any) -> int:
     before = load(file)
     found = before.refit(targets=targets_of(targets) if targets else None, **_changes(before, given, _FREE_FLAGS))
     stem = f"{_stem(file, before)}.refit"
+    given["targets"] = targets
     return _written(found, Writer(out, {file: stem}), file, given)
 
 
@@ -107,11 +108,15 @@ def _stem(file: str, before: Explanation) -> str:
 
 
 def _written(found: Explanation, writer: Writer, file: str, given: dict[str, Any]) -> int:
-    display = display_of(given)
+    beside = Path(file).with_suffix(".toml")  # what was asked and shown before
+    asked_before = read_settings(str(beside)) if beside.is_file() else {}
+    display = display_of(given, asked_before.get("display"))
     named = found.model.labels is not None
     names = [t.index if t.versus is None else t.label if named else f"{t.index} vs {t.versus}" for t in found.targets]
     known = found.model.name if found.model.name in MODELS else None
-    asked = {"model": given.get("model") or known, "targets": names}
+    asked = {"model": given.get("model") or asked_before.get("model") or known, "targets": names}
+    if not given.get("targets") and "targets" in asked_before:
+        asked["targets"] = asked_before["targets"]
     files = writer.write(file, found, asked, display, given["examples"])
     emit(found, files, display, as_json=given["as_json"], quiet=given["quiet"])
     return DONE if found.complete else INTERRUPTED

@@ -206,12 +206,12 @@ def _start(given: dict[str, Any]) -> tuple[JsonObject, str]:
         chosen = {"method": preset.method.to_dict(), "targets": preset.targets, "display": preset.display.to_dict()}
         return asked | chosen, f"--preset {given['preset']}"
     if given["settings_file"] is not None:
-        read = _read(given["settings_file"])
+        read = read_settings(given["settings_file"])
         return asked | read, given["settings_file"] if "method" in read else ""
     return asked, ""
 
 
-def _read(path: str) -> JsonObject:
+def read_settings(path: str) -> JsonObject:
     """Return a settings file, checked; every message names the file."""
     from seewhy.api import as_method
 

@@ -70,6 +70,7 @@ class Writer:
             )
             written.append(self._picture(f"{name}{tag}.heatmap.png", painted))
             written.append(self._picture(f"{name}{tag}.region.png", region.astype(np.uint8) * 255))
+            (self.folder / f"{name}{tag}.smallest.png").unlink(missing_ok=True)  # of another answer
             if i in smallest:
                 written.append(self._picture(f"{name}{tag}.smallest.png", smallest[i].region.astype(np.uint8) * 255))
         if examples:

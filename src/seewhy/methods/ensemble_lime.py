@@ -9,7 +9,7 @@ Sources: Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938 (LIME); the balanc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -42,7 +42,13 @@ _POWERS = {"value": 0.0, "root-area": 0.5, "density": 1.0}
 
 def _pair(value: Any) -> Any:
     """Let a range be written as ``15,30``, as on the command line."""
-    return value.split(",") if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    parts = value.split(",")
+    if len(parts) != 2 and parts[0].strip().replace(".", "", 1).isdecimal():
+        msg = "must be two numbers, LOW,HIGH"
+        raise ValueError(msg)
+    return parts
 
 
 def _names(value: Any) -> Any:
@@ -141,52 +147,57 @@ class EnsembleLime(MethodSettings):
 
     def estimate(self, samples: Samples, scene: Scene, scores: Floats) -> MapAttribution:
         """Fit each block, spread its values over the pixels, and average; intervals are those of the mean."""
-        maps = self._maps(samples, scene, scores)
-        found = MapAttribution(np.mean(maps, axis=0).astype(np.float32))
-        spread = _spread(maps)
+        pooled: list[Floats] = []
+        mean = squares = np.zeros(())
+        for number, one in enumerate(self._maps(samples, scene, scores), start=1):
+            away = one - mean  # Welford's recurrence: one map at a time in memory
+            mean = mean + away / number
+            squares = squares + away * (one - mean)
+            pooled.append(_pooled(one))
+        heatmap, spread = mean.astype(np.float32), _spread(pooled)
         if spread is None:
-            return found
-        se = (np.std(maps, axis=0, ddof=1) / np.sqrt(len(maps))).astype(np.float32)
-        return MapAttribution(found.heatmap, 0.0, se, spread.t(), spread.error, spread)
+            return MapAttribution(heatmap)
+        se = np.sqrt(squares / (len(pooled) * (len(pooled) - 1))).astype(np.float32)
+        return MapAttribution(heatmap, 0.0, se, spread.t(), spread.error, spread)
 
     def spread(self, samples: Samples, scene: Scene, scores: Floats) -> Spread | None:
         """Return how sure the map is as a whole: averaged over rectangles and less its mean."""
-        return _spread(self._maps(samples, scene, scores))
+        return _spread([_pooled(one) for one in self._maps(samples, scene, scores)])
 
-    def _maps(self, samples: Samples, scene: Scene, scores: Floats) -> Floats:
-        """Return the map of every whole block, (B, h, w).
+    def _maps(self, samples: Samples, scene: Scene, scores: Floats) -> Iterator[Floats]:
+        """Yield the map (h, w) of every whole block.
 
         Columns of a block are balanced and orthogonal, so least squares is twice the mean of score times sign.
         """
         masks, parts = self.masks(scene), _parts(samples)
-        maps = []
         for index in range(int(parts[-1]) + 1):
             rows = np.flatnonzero(parts == index)
             d = masks.size(index)
             if len(rows) < FoldoverHadamard().block_rows(d):
-                break
+                if index:
+                    return
+                raise InvalidInput(
+                    f"EnsembleLime.n_samples must be at least {FoldoverHadamard().block_rows(d)}, the first block of "
+                    f"this picture, got {len(parts)}"
+                )
             kept = samples.block(rows).coalitions[:, :d]
             away = scores[rows] - scores[rows[0]]
             values = 2 * np.where(kept, 1.0, -1.0).T @ away / len(rows)
             segments = masks.part(index)
             share = np.bincount(segments.ravel(), minlength=d) / segments.size
-            maps.append((values * (_SHARE / share) ** _POWERS[self.weighting])[segments])
-        if not maps:
-            first = FoldoverHadamard().block_rows(masks.size(0))
-            raise InvalidInput(
-                f"EnsembleLime.n_samples must be at least {first}, the first block of this picture, got {len(parts)}"
-            )
-        return np.stack(maps)
+            yield (values * (_SHARE / share) ** _POWERS[self.weighting])[segments]
 
     def warnings(self, samples: Samples) -> Iterator[str]:
         """Yield what a reader of the result must know."""
-        blocks = int(_parts(samples)[-1])
+        blocks = int(_parts(samples)[-1]) + 1
         if blocks < _LEAST:
-            yield f"about {blocks + 1} segmentations: too few to say how sure the map is, ask for more samples"
+            yield f"{blocks} segmentations are too few to say how sure the map is; ask for more samples"
 
 
 _LEAST = 6
 """Blocks that a first look needs."""
+_TOLD = 4
+"""Blocks from which their spread is worth telling."""
 _MOST = 2**16
 """Blocks that can be told apart in 16 bits."""
 
@@ -233,13 +244,17 @@ def _parts(samples: Samples) -> NDArray[np.uint16]:
     return samples.parts
 
 
-def _spread(maps: Floats) -> Spread | None:
-    """Return the spread of the mean over blocks (B, h, w), averaged over rectangles and less its mean."""
-    count = len(maps)
-    if count < 4:
+def _pooled(heatmap: Floats) -> Floats:
+    """Return a map averaged over rectangles and less its mean."""
+    found = pool(heatmap, min(_PARTS, *heatmap.shape))
+    return np.asarray(found - found.mean())
+
+
+def _spread(pooled: Sequence[Floats]) -> Spread | None:
+    """Return the spread of the mean of the blocks' maps."""
+    count = len(pooled)
+    if count < _TOLD:
         return None
-    pooled = np.stack([pool(one, min(_PARTS, *one.shape)) for one in maps])
-    pooled -= pooled.mean(axis=1, keepdims=True)
-    mean = pooled.mean(axis=0)
-    away = pooled - mean
+    mean = np.mean(pooled, axis=0)
+    away = np.stack(pooled) - mean
     return Spread(mean, away.T @ away / (count * (count - 1)), count - 1)
