@@ -3,7 +3,7 @@
 lime gets the same EfficientNet-Lite0 in eager torch, its defaults (quickshift, segment mean, 1000 samples, top 5
 labels) and the very picture that seewhy's model sees. seewhy runs its command line at tolerance 0.10, once on its own
 segments and once on lime's quickshift. The error of each is its distance to the converged answer on the same segments,
-a run of 12,000 samples, relative to it. The two take turns.
+a run of 6,000 samples, relative to it. The two take turns.
 
 Run: ``python bench/vs_lime.py [--rounds 3]`` in an environment with the test extra (lime, torch).
 """
@@ -62,7 +62,7 @@ def distance(values: Floats, truth: Floats) -> float:
 
 
 def converged(photo: Path, segmentation: object, label: int) -> Floats:
-    method = seewhy.Lime(segmentation=segmentation, n_samples=12_000)
+    method = seewhy.Lime(segmentation=segmentation, n_samples=6_000)
     return seewhy.explain(photo, method=method, targets=label, seed=10**6, progress=False).values()
 
 
