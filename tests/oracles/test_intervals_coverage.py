@@ -101,7 +101,4 @@ def test_intervals_hold_the_limit_of_rise_as_often_as_they_say(design, estimator
     assert 0.93 < np.mean(held) < 0.975
     away = np.array(errors) - np.mean(errors, axis=(1, 2), keepdims=True)
     honest = np.sqrt(np.mean(np.sum(away**2, axis=(1, 2)))) / np.linalg.norm(truth - truth.mean())
-    assert np.median(known) > 0.85 * honest
-    if estimator == "controlled" or design == "bernoulli":
-        assert np.median(known) < 1.15 * honest
-    # Elsewhere blocks balance what is linear in the cells. Pairs do not show that, so the error is below the estimate.
+    assert 0.85 * honest < np.median(known) < 1.15 * honest

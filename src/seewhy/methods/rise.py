@@ -164,7 +164,7 @@ class Rise(MethodSettings):
         parts = min(_PARTS, masks.height, masks.width)
         mean = total.scores / total.n
         mask_mean = pool(total.plain / total.n, parts)
-        ratio = pool(self._map(total), parts)
+        sampled = pool(self._map(total), parts)
 
         design = self._design(masks)
         draw = 2 if design.pairs else 1
@@ -176,12 +176,12 @@ class Rise(MethodSettings):
             for place, block in samples.blocks(max(1, _ROWS // draw) * draw):
                 mask, rest = masks.pooled(block, parts), control.rest[place, None]
                 if self.estimator == "reference":
-                    one = rest * mask / self.keep - ratio
+                    one = rest * mask / self.keep - sampled
                 elif self.estimator == "ratio":
                     covered = mask_mean > 0  # elsewhere the map holds the mean score
-                    one = np.where(covered, (rest - ratio) * mask / np.where(covered, mask_mean, 1), rest - mean)
+                    one = np.where(covered, (rest - sampled) * mask / np.where(covered, mask_mean, 1), rest - mean)
                 else:
-                    one = (rest - mean) * (mask - mask_mean) / self.keep
+                    one = (rest - mean) * (mask - mask_mean) / self.keep - sampled
                 yield one - one.mean(axis=1, keepdims=True)
 
         outer, draws = meat(influences(), draw=draw)
