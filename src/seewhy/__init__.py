@@ -5,7 +5,7 @@
 """
 
 from seewhy._version import __version__
-from seewhy.api import explain, segment
+from seewhy.api import check, explain, segment
 from seewhy.display import Display
 from seewhy.errors import (
     Cancelled,
@@ -21,8 +21,11 @@ from seewhy.fills import Blur, Color, ImageMean, Noise, Picture, SegmentMean
 from seewhy.images import Image, load_image
 from seewhy.kernels import Cosine, ImageCosine, InverseL2, Shapley, Uniform
 from seewhy.loading import load
+from seewhy.many import explain_many
 from seewhy.methods import METHODS, EnsembleLime, Lime, Rise
 from seewhy.models import MODELS, FunctionModel, load_model
+from seewhy.models.options import ModelOptions
+from seewhy.models.preprocessing import Preprocessing
 from seewhy.presets import PRESETS
 from seewhy.regions import Region
 from seewhy.segmentation import Felzenszwalb, Grid, Labels, Quickshift, Slic, Watershed
@@ -56,8 +59,10 @@ __all__ = [
     "Lime",
     "MissingExtra",
     "ModelError",
+    "ModelOptions",
     "Noise",
     "Picture",
+    "Preprocessing",
     "Quickshift",
     "Region",
     "Ridge",
@@ -69,7 +74,9 @@ __all__ = [
     "Uniform",
     "Watershed",
     "__version__",
+    "check",
     "explain",
+    "explain_many",
     "load",
     "load_image",
     "load_model",

@@ -10,6 +10,7 @@ import numpy as np
 from seewhy.engine import Cancel
 from seewhy.errors import InvalidInput
 from seewhy.models import load_model
+from seewhy.preflight import settled, trial
 from seewhy.progress import Report, reporting
 from seewhy.protocols import Method, Model
 from seewhy.run import Asker, Outcome, Run, Subject
@@ -107,7 +108,12 @@ def same_model(before: Explanation, model: object) -> Model:
     InvalidInput
         It is another one.
     """
-    found = before.black_box if model is None and before.black_box is not None else load_model(model)
+    if model is None and before.black_box is not None:
+        return before.black_box
+    found = load_model(model)
+    if hasattr(found, "checked"):  # compiled: held against its original on the same pictures as at first
+        subject = _subject(before, before.method)
+        found = settled(found, trial(found, subject))
     if found.fingerprint != before.model.fingerprint:
         raise InvalidInput(
             f"model must be the one that answered before, {before.model.name} ({before.model.fingerprint}), "

@@ -13,12 +13,15 @@ import numpy as np
 from seewhy._types import ScoreKind, Segments
 from seewhy.engine import Cancel
 from seewhy.errors import FileError, InvalidInput
-from seewhy.explanation import Explanation, ModelFacts
+from seewhy.explanation import Explanation
 from seewhy.geometry import View
 from seewhy.images import Background, Image, load_image
 from seewhy.methods import METHODS, EnsembleLime, Lime, Rise
+from seewhy.model_facts import ModelFacts
 from seewhy.models import load_model
-from seewhy.progress import Report, reporting
+from seewhy.preflight import Report, inspect, vetted
+from seewhy.progress import Report as Progress
+from seewhy.progress import reporting
 from seewhy.protocols import Model
 from seewhy.run import Asker, Run, Subject
 from seewhy.samples import Answers, Samples, recognize_kind
@@ -42,10 +45,11 @@ def explain(  # noqa: PLR0913  # the front door
     seed: int = 0,
     batch_size: int | None = None,
     background: Background = "white",
-    progress: Report | bool | None = None,
+    progress: Progress | bool | None = None,
     cancel: Cancel | None = None,
     keep_scores: Literal["top10", "all"] = "top10",
     checkpoint: str | os.PathLike[str] | None = None,
+    preflight: bool = True,
 ) -> Explanation:
     """Explain why a model gives a photo its classes.
 
@@ -77,6 +81,9 @@ def explain(  # noqa: PLR0913  # the front door
         Classes whose scores are kept beside the targets, for :meth:`Explanation.refit`: the ten strongest, or all.
     checkpoint
         File to which a long run saves what it has, every 20 seconds; :meth:`Explanation.continue_` goes on from it.
+    preflight
+        Whether a model is checked before it is believed, once for each model, with at most eight pictures, and a
+        compiled one against its original for each photo; see :func:`check`.
 
     Returns
     -------
@@ -105,7 +112,14 @@ def explain(  # noqa: PLR0913  # the front door
     if checkpoint is not None and not Path(checkpoint).parent.is_dir():
         raise FileError(f"checkpoint must be a file in a folder that is there, got {checkpoint}")
     asked = _Asked.of(
-        image, background, model=model, method=method, seed=seed, batch_size=batch_size, keep_scores=keep_scores
+        image,
+        background,
+        model=model,
+        method=method,
+        seed=seed,
+        batch_size=batch_size,
+        keep_scores=keep_scores,
+        preflight=preflight,
     )
     with reporting(progress, asked.image.name) as report:
         found = _explained(asked, targets, report, cancel, checkpoint)
@@ -127,6 +141,45 @@ def segment(
     photo, _, view = _opened(image, model, background)
     chosen = Lime(segmentation=segmentation if segmentation is not None else Slic()).segmentation
     return view.segments_to_photo(segment_view(chosen, photo, view, view.apply(photo), whole_number("seed", seed, 0)))
+
+
+def check(model: object = None, image: object = None, *, seed: int = 0, batch_size: int | None = None) -> Report:
+    """Check a model before anything is explained with it.
+
+    Asks it the same few pictures alone, together and again: shapes, finite numbers, answers that depend on the rest of
+    a batch or change from call to call, the kind of its scores, the range of its input; and, for a compiled model, how
+    far it is from its original.
+
+    Parameters
+    ----------
+    model
+        As for :func:`explain`.
+    image
+        A photo; None: the cat that comes with scikit-image.
+    seed
+        Seed of the masked copies.
+    batch_size
+        Most pictures to send at once.
+
+    Returns
+    -------
+    Report
+        Every finding, and what is known of the model; printed, it is a short text.
+
+    Raises
+    ------
+    ModelError
+        It does not answer with one row of finite scores a picture. Its own exceptions keep their type.
+    """
+    photo, black_box, view = _opened(_shipped_photo() if image is None else image, model, "white")
+    subject = Subject.of(photo, view, Lime(), whole_number("seed", seed, 0))
+    return inspect(black_box, subject, batch_size)
+
+
+def _shipped_photo() -> object:
+    from skimage import data
+
+    return data.chelsea()
 
 
 def _opened(image: object, model: object, background: Background) -> tuple[Image, Model, View]:
@@ -164,6 +217,7 @@ class _Asked:
     seed: int
     batch_size: int | None
     everything: bool
+    preflight: bool
 
     @classmethod
     def of(
@@ -176,6 +230,7 @@ class _Asked:
         seed: object,
         batch_size: object,
         keep_scores: object,
+        preflight: bool,
     ) -> _Asked:
         chosen = as_method(method)
         checked = whole_number("seed", seed, 0)
@@ -183,13 +238,13 @@ class _Asked:
         if keep_scores not in ("top10", "all"):  # what cannot be hashed may be handed in too
             raise InvalidInput(f"keep_scores must be 'top10' or 'all', got {shown(keep_scores)}")
         photo, black_box, view = _opened(image, model, background)
-        return cls(photo, black_box, chosen, view, checked, size, keep_scores == "all")
+        return cls(photo, black_box, chosen, view, checked, size, keep_scores == "all", preflight)
 
 
 def _explained(
     asked: _Asked,
     targets: Targets,
-    report: Report,
+    report: Progress,
     cancel: Cancel | None,
     checkpoint: str | os.PathLike[str] | None,
 ) -> Explanation:
@@ -198,6 +253,9 @@ def _explained(
     subject = Subject.of(asked.image, asked.view, method, asked.seed)
     method.draws(subject.masks)  # a design that cannot be drawn, or read, says so before the model is asked
     next(method.rows(subject.masks, asked.seed))
+    findings: tuple[str, ...] = ()
+    if asked.preflight:
+        model, findings = vetted(model, subject, asked.batch_size)
     asker = Asker(model, subject, asked.batch_size)
     scores = asker.untouched()
     kind: ScoreKind = model.kind or recognize_kind(scores)
@@ -209,9 +267,7 @@ def _explained(
     kept = tuple(strongest + [i for i in ranked if i in classes_of(wanted) and i not in strongest])
     untouched = Answers.of(scores, kind, kept)
     chosen = tuple(Target.of(one, untouched, model.labels, method.unit, log_odds=method.log_odds) for one in wanted)
-    labels = None if model.labels is None else tuple(model.labels[i] for i in kept)
-    notes = () if model.kind is not None else (_assumed(model.name, kind),)
-    facts = ModelFacts(model.name, model.fingerprint, kind, scores.shape[1], labels, notes)
+    facts = ModelFacts.of(model, kind, scores.shape[1], kept, findings)
     run = Run(subject, chosen, untouched)
 
     def save(samples: Samples) -> None:
@@ -222,8 +278,3 @@ def _explained(
     return Explanation.of(
         subject, facts, found.samples, chosen, found.stop, seconds_model=asker.clock.model, black_box=model
     )
-
-
-def _assumed(name: str, kind: ScoreKind) -> str:
-    taken = "probabilities: none below 0, adding up to 1" if kind == "probability" else "plain scores"
-    return f"{name} does not say what its scores are; they were taken as {taken}"

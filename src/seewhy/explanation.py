@@ -22,6 +22,7 @@ from seewhy.errors import FileError, InvalidInput
 from seewhy.figures import example_figure, figure
 from seewhy.geometry import View
 from seewhy.images import Image
+from seewhy.model_facts import ModelFacts
 from seewhy.progress import Report
 from seewhy.protocols import Method, Model
 from seewhy.regions import Region
@@ -37,20 +38,6 @@ from seewhy.targets import Prediction, Target, Targets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-@dataclass(frozen=True)
-class ModelFacts:
-    """What a result remembers of the model."""
-
-    name: str
-    fingerprint: str
-    kind: str
-    classes: int
-    labels: tuple[str, ...] | None
-    """Names of the kept classes, in their order; None where the model has none."""
-    notes: tuple[str, ...] = ()
-    """What had to be assumed about it."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -7,7 +7,7 @@ the photo lies at x * w' / W in the resized picture, and at that less ``left`` i
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from PIL import Image as Pillow
 from seewhy._types import Floats, Heatmap, JsonObject, Pixels, Segments
 from seewhy.errors import FileError, InvalidInput
 from seewhy.images import Image
+
+Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+"""How a photo is resized; all but nearest average over what a pixel of the small picture covers."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,12 @@ class View:
     height: int
     width: int
     """The crop, in pixels of the resized photo; height and width are those of the model's picture."""
+    interpolation: Interpolation = "bicubic"
 
     def __post_init__(self) -> None:
+        if self.interpolation not in get_args(Interpolation):
+            known = ", ".join(get_args(Interpolation))
+            raise InvalidInput(f"View.interpolation must be one of {known}, got {self.interpolation!r}")
         for name in ("photo", "resized"):
             pair = getattr(self, name)
             if not (isinstance(pair, tuple) and len(pair) == 2 and all(_is_size(value, 1) for value in pair)):
@@ -55,19 +62,30 @@ class View:
         return cls((height, width), (height, width), 0, 0, height, width)
 
     @classmethod
-    def resize_shorter_then_crop(cls, height: int, width: int, *, shorter: int, crop: int) -> Self:
+    def resize_shorter_then_crop(
+        cls,
+        height: int,
+        width: int,
+        *,
+        shorter: int,
+        crop: int | tuple[int, int],
+        interpolation: Interpolation = "bicubic",
+    ) -> Self:
         """Return torchvision's ``Resize(shorter)`` and ``CenterCrop(crop)``, with its rounding."""
         longer = int(shorter * max(height, width) / min(height, width))
         resized = (shorter, longer) if height <= width else (longer, shorter)
-        if crop > shorter:
+        size = (crop, crop) if isinstance(crop, int) else crop
+        if max(size) > shorter:
             raise InvalidInput(f"crop must be at most shorter = {shorter}, got {crop}")
-        top, left = (round((side - crop) / 2.0) for side in resized)
-        return cls((height, width), resized, top, left, crop, crop)
+        top, left = (round((side - part) / 2.0) for side, part in zip(resized, size, strict=True))
+        return cls((height, width), resized, top, left, *size, interpolation)
 
     @classmethod
-    def stretch(cls, height: int, width: int, *, size: tuple[int, int]) -> Self:
+    def stretch(
+        cls, height: int, width: int, *, size: tuple[int, int], interpolation: Interpolation = "bicubic"
+    ) -> Self:
         """Return the view that resizes to ``size`` (height, width) whatever the aspect."""
-        return cls((height, width), (size[0], size[1]), 0, 0, size[0], size[1])
+        return cls((height, width), (size[0], size[1]), 0, 0, size[0], size[1], interpolation)
 
     @property
     def whole(self) -> bool:
@@ -174,7 +192,7 @@ class View:
 
     def _resize(self, flat: NDArray[Any]) -> NDArray[Any]:
         size = (self.resized[1], self.resized[0])
-        return np.asarray(Pillow.fromarray(flat).resize(size, Pillow.Resampling.BICUBIC))
+        return np.asarray(Pillow.fromarray(flat).resize(size, Pillow.Resampling[self.interpolation.upper()]))
 
     def _seen(self) -> tuple[slice, slice]:
         """Return the rows and columns of the photo whose centers lie in the crop."""

@@ -17,11 +17,12 @@ from seewhy._types import Floats, JsonObject, Segments
 from seewhy.api import AnyMethod, as_method
 from seewhy.attribution import Attribution, SegmentAttribution, Stability
 from seewhy.errors import FileError, InvalidInput, SeewhyError
-from seewhy.explanation import Explanation, ModelFacts
+from seewhy.explanation import Explanation
 from seewhy.geometry import View
 from seewhy.images import MAX_PIXELS, Image, from_bytes
 from seewhy.intervals import Spread
 from seewhy.masks import EnsembleMasks, GridMasks, SegmentMasks
+from seewhy.model_facts import ModelFacts
 from seewhy.protocols import MaskMaker, Method
 from seewhy.record import fingerprint
 from seewhy.result_header import Header
@@ -67,7 +68,8 @@ def _explanation(header: Header, arrays: result_file.Arrays) -> Explanation:
         raise FileError("the segments are not those that were switched")
     scene = Scene(pixels, pixels, segments, header.seed)
     labels = None if header.labels is None else tuple(header.labels)
-    facts = (header.model, header.fingerprint, header.kind, header.model_classes, labels, tuple(header.model_notes))
+    notes = tuple(header.model_notes)
+    facts = (header.model, header.fingerprint, header.kind, header.model_classes, labels, notes, header.run_by)
     return Explanation(
         image=image,
         view=view,

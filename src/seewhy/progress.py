@@ -16,7 +16,7 @@ def is_watched() -> bool:
 
 
 @contextmanager
-def reporting(progress: Report | bool | None, label: str) -> Iterator[Report]:
+def reporting(progress: Report | bool | None, label: str, unit: str = "samples") -> Iterator[Report]:
     """Yield a function to report to.
 
     ``progress``: your own function; True a bar on stderr; False nothing; None a bar where somebody watches.
@@ -26,7 +26,7 @@ def reporting(progress: Report | bool | None, label: str) -> Iterator[Report]:
     elif progress or (progress is None and is_watched()):
         from tqdm import tqdm
 
-        with tqdm(desc=label, unit=" samples", dynamic_ncols=True, leave=False, file=sys.stderr) as bar:
+        with tqdm(desc=label, unit=f" {unit}", dynamic_ncols=True, leave=False, file=sys.stderr) as bar:
 
             def report(done: int, total: int) -> None:
                 changed = bar.total != total

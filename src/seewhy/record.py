@@ -33,6 +33,7 @@ def as_dict(explanation: Explanation) -> JsonObject:
     return {
         "image": explanation.image.name,
         "model": explanation.model.name,
+        "run_by": explanation.model.run_by,
         "method": explanation.method.name,
         "settings": explanation.method.to_dict(),
         "seed": explanation.seed,

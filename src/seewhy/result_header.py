@@ -63,6 +63,7 @@ class Header(_Part):
     kind: ScoreKind
     model_classes: PositiveInt
     model_notes: list[str]
+    run_by: str
     labels: list[str] | None
     d: PositiveInt
     n_samples: PositiveInt

@@ -14,7 +14,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy._types import Masks, Scores, Segments
+from seewhy._types import Batch, Masks, Scores, Segments
 from seewhy.engine import Cancel, Clock, Composer, best_batch_size, collect, score_masks, score_untouched
 from seewhy.errors import Cancelled, InvalidInput
 from seewhy.geometry import View
@@ -67,6 +67,12 @@ class Asker:
     def untouched(self) -> Scores:
         """Return the scores (1, K) of the picture as it is."""
         return score_untouched(self.model, self._composer, self.clock)
+
+    def pictures(self, n: int) -> Batch:
+        """Return (n, ...) prepared pictures to try a model with: the whole one, then the first rows of the design."""
+        subject = self.subject
+        rows = _Rows(subject.method.rows(subject.masks, subject.seed)).take(n - 1)
+        return np.concatenate([self._composer.untouched(), self._composer(subject.masks(rows))])
 
     def score(self, masks: Masks) -> Scores:
         """Return the scores (B, K) of the picture seen through any masks (B, H, W)."""

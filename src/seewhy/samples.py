@@ -308,3 +308,13 @@ def log_total(scores: Scores) -> Floats:
     from scipy.special import logsumexp
 
     return np.asarray(logsumexp(scores.astype(np.float64), axis=1))
+
+
+def comparable(scores: Scores, kind: ScoreKind) -> Floats:
+    """Return scores (B, K) of any kind on a scale on which differences can be judged: 0..1 for classes."""
+    from scipy.special import softmax
+
+    values = scores.astype(np.float64)
+    if kind == "logit":
+        return np.asarray(softmax(values, axis=1))
+    return values if kind == "probability" else values / max(1.0, float(np.abs(values).max()))

@@ -55,4 +55,4 @@ class Streaming(FunctionModel):
             yield self.answer(held)
 
     def answer(self, held):
-        return self._function(held.popleft()).astype(np.float32)
+        return self.function(held.popleft()).astype(np.float32)

@@ -130,7 +130,7 @@ def model(batch):
 photo = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
 methods = {"lime": seewhy.Lime(segmentation="grid", n_samples=2000), "rise": seewhy.Rise(grid=3, n_samples=2000)}
 method = methods[sys.argv[1]]
-got = seewhy.explain(photo, model=model, method=method, batch_size=10, progress=False)
+got = seewhy.explain(photo, model=model, method=method, batch_size=10, progress=False, preflight=False)
 left = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
 print(got.complete, len(got.samples), got.heatmap().any(), left, "|".join(got.warnings))
 """

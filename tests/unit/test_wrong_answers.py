@@ -62,7 +62,7 @@ class Untouched(Streaming):
         if self.first:
             self.first = False
             return score(held.popleft()).astype(np.float32)
-        return self._function(held.popleft())
+        return self.function(held.popleft())
 
 
 def wrong_at(value, row=3):
@@ -163,9 +163,9 @@ class Lazy(Streaming):
         for i, batch in enumerate(batches):
             if i == 3 and not self.too_often:
                 return
-            yield self._function(batch).astype(np.float32)
+            yield self.function(batch).astype(np.float32)
             if i == 3:
-                yield self._function(batch).astype(np.float32)
+                yield self.function(batch).astype(np.float32)
 
 
 @METHODS

@@ -11,7 +11,7 @@ from seewhy._types import JsonObject
 from seewhy.cli import DONE, INTERRUPTED
 from seewhy.cli.explain import display_of, read_settings, shown_options, targets_of
 from seewhy.cli.flags import Flag, Sectioned, method_flags, options, settings_of
-from seewhy.cli.model import named_model
+from seewhy.cli.model import asked_model, model_options, named_model
 from seewhy.cli.output import Writer, emit
 from seewhy.explanation import Explanation
 from seewhy.loading import load
@@ -61,6 +61,7 @@ def refit(file: str, targets: tuple[str, ...], out: Path, **given: Any) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors; no progress bar.")
 @shown_options
+@model_options
 @options(_AMOUNT_FLAGS)
 def resume(file: str, model: str | None, batch_size: int | None, **given: Any) -> int:
     """Go on with the run of a result FILE: more samples, up to its own end or another aim.
@@ -71,14 +72,16 @@ def resume(file: str, model: str | None, batch_size: int | None, **given: Any) -
       seewhy resume seewhy-out/photo.lime.seewhy --tolerance 0.05
     """  # noqa: D301  # \b keeps click from joining the lines
     before = load(file)
+    beside = _asked_before(file)
+    asked = asked_model(beside.get("model") or before.model.name, given | {"model": model})
     found = before.continue_(
-        model=named_model(model or before.model.name),
+        model=named_model(asked),
         checkpoint=file,
         batch_size=batch_size,
         progress=False if given["quiet"] else None,
         **_changes(before, given, _AMOUNT_FLAGS),
     )
-    given["model"] = model
+    given["model"] = asked
     return _written(found, Writer(Path(file).parent, {file: _stem(file, before)}), file, given)
 
 
@@ -103,13 +106,18 @@ def _changes(before: Explanation, given: dict[str, Any], flags: list[Flag]) -> J
     return {name: getattr(changed, name) for name in used}
 
 
+def _asked_before(file: str) -> JsonObject:
+    """Return what stands beside a result file: what was asked and shown."""
+    beside = Path(file).with_suffix(".toml")
+    return read_settings(str(beside)) if beside.is_file() else {}
+
+
 def _stem(file: str, before: Explanation) -> str:
     return Path(file).name.removesuffix(".seewhy").removesuffix(f".{before.method.name}")
 
 
 def _written(found: Explanation, writer: Writer, file: str, given: dict[str, Any]) -> int:
-    beside = Path(file).with_suffix(".toml")  # what was asked and shown before
-    asked_before = read_settings(str(beside)) if beside.is_file() else {}
+    asked_before = _asked_before(file)
     display = display_of(given, asked_before.get("display"))
     named = found.model.labels is not None
     names = [t.index if t.versus is None else t.label if named else f"{t.index} vs {t.versus}" for t in found.targets]

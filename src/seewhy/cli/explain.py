@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from seewhy._types import JsonObject
 from seewhy.cli import DONE, INTERRUPTED, report
 from seewhy.cli.flags import Option, Sectioned, describe, method_flags, options, settings_of
+from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.cli.output import Writer, emit, stems_of
 from seewhy.display import Display
 from seewhy.errors import InvalidInput
@@ -21,12 +22,16 @@ from seewhy.presets import PRESETS
 from seewhy.settings import read_toml
 from seewhy.smallest import SmallestRegion
 
+if TYPE_CHECKING:
+    from seewhy.api import AnyMethod
+    from seewhy.protocols import Model
+
 _METHOD_FLAGS = method_flags()
 _SHOWN = "What is shown"
 _DETAILS = "Details of the run"
 _FILE_HOLDS: dict[str, tuple[tuple[type, ...], str]] = {
     "method": ((str, dict), "a name or a table"),
-    "model": ((str,), "text"),
+    "model": ((str, dict), "text, or a table with a name and what is said about the model"),
     "targets": ((str, int, list), "text, a number, or a list of them"),
     "seed": ((int,), "a whole number of at least 0"),
     "display": ((dict,), "a table"),
@@ -64,7 +69,7 @@ def shown_options(command: Any) -> Any:
 @click.option("--method", "method_name", metavar="NAME", help=f"{' or '.join(METHODS)} (default lime).")
 @click.option("--preset", metavar="NAME", help=f"A known way of working: {', '.join(PRESETS)}.")
 @click.option("--settings", "settings_file", metavar="FILE.toml", help="Settings, as a run before wrote them.")
-@click.option("--model", metavar="MODEL", help="Name of a model, or py:module:attribute (default efficientnet-lite0).")
+@click.option("--model", metavar="MODEL", help=f"{MODEL_HELP} (default efficientnet-lite0).")
 @click.option(
     "--targets", multiple=True, metavar="CLASS", help="top1, topN, class index or name, or 'A vs B'; may be repeated."
 )
@@ -110,6 +115,14 @@ def shown_options(command: Any) -> Any:
     default="white",
     help="What shows through transparent photos (default white).",
 )
+@click.option(
+    "--preflight/--no-preflight",
+    cls=Option,
+    section=_DETAILS,
+    default=True,
+    help="Check the model before it is believed (default yes); see seewhy check.",
+)
+@model_options
 @options(_METHOD_FLAGS)
 @click.pass_context
 def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) -> int:
@@ -125,7 +138,6 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
     import numpy as np
 
     from seewhy import api
-    from seewhy.cli.model import named_model
     from seewhy.images import load_image
 
     asked = settings_from(given)
@@ -134,22 +146,14 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
     writer = Writer(given["out"], stems_of(photos), protected=photos)
     load_image(np.zeros((2, 2), np.uint8), background=given["background"])  # said once, not for each photo
     model = named_model(asked["model"])
-    asked["model"] = asked["model"] or model.name
+    if isinstance(asked["model"], dict):
+        asked["model"] = asked["model"] | {"name": asked["model"].get("name") or model.name}
+    else:
+        asked["model"] = asked["model"] or model.name
     codes: list[int] = []
-    for i, photo in enumerate(photos):
+    for i, (photo, found) in enumerate(_explanations(photos, model, method, asked, given, writer)):
         try:
-            explanation = api.explain(
-                Path(photo),
-                model=model,
-                method=method,
-                targets=asked["targets"],
-                seed=asked["seed"],
-                batch_size=given["batch_size"],
-                background=given["background"],
-                progress=False if given["quiet"] else None,
-                keep_scores=given["keep_scores"],
-                checkpoint=writer.result_path(photo, method.name),
-            )
+            explanation = _found(found)
             smallest = _smallest(explanation) if given["smallest"] else {}
             files = writer.write(photo, explanation, asked, display, given["examples"], smallest)
         except Exception as error:  # noqa: BLE001  # one bad photo must not cost the others
@@ -166,8 +170,44 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
             smallest=smallest,
         )
         if not explanation.complete:
-            return INTERRUPTED
+            codes.append(INTERRUPTED)
     return max(codes, default=DONE)
+
+
+def _found(explanation: Explanation | Exception) -> Explanation:
+    if isinstance(explanation, Exception):
+        raise explanation
+    return explanation
+
+
+def _explanations(
+    photos: tuple[str, ...], model: Model, method: AnyMethod, asked: JsonObject, given: dict[str, Any], writer: Writer
+) -> Iterator[tuple[str, Explanation | Exception]]:
+    """Yield each photo with its explanation, or with what went wrong; several photos share the model."""
+    from seewhy.api import explain as explain_one
+    from seewhy.many import explain_many
+    from seewhy.progress import reporting
+
+    paths = {Path(photo): photo for photo in photos}
+    settings: dict[str, Any] = {key: given[key] for key in ("batch_size", "background", "keep_scores", "preflight")}
+    settings |= {"model": model, "method": method, "targets": asked["targets"], "seed": asked["seed"]}
+    progress = False if given["quiet"] else None
+    if len(photos) == 1:
+        path = writer.result_path(photos[0], method.name)
+        try:
+            yield photos[0], explain_one(Path(photos[0]), progress=progress, checkpoint=path, **settings)
+        except Exception as error:  # noqa: BLE001  # reported by the caller, as for many
+            yield photos[0], error
+        return
+    with reporting(progress, "photos", unit="photos") as bar:
+        found = explain_many(
+            map(Path, photos),
+            errors="return",
+            checkpoint=lambda photo: writer.result_path(paths[Path(str(photo))], method.name),
+            progress=lambda done: bar(done, len(photos)),
+            **settings,
+        )
+        yield from zip(photos, found, strict=False)  # fewer where it was interrupted
 
 
 def _smallest(explanation: Explanation) -> dict[int, SmallestRegion]:
@@ -186,8 +226,8 @@ def settings_from(given: dict[str, Any]) -> JsonObject:
             raise InvalidInput(f"--method must be {base['name']}, as in {source}, or not be given, got {name!r}")
         base = METHODS[name]().to_dict()
     asked["method"] = settings_of(base, given, _METHOD_FLAGS).to_dict()
-    for key in ("model", "seed"):
-        asked[key] = asked[key] if given[key] is None else given[key]
+    asked["model"] = asked_model(asked["model"], given)
+    asked["seed"] = asked["seed"] if given["seed"] is None else given["seed"]
     if given["targets"]:
         asked["targets"] = targets_of(given["targets"])
     asked["display"] = display_of(given, asked["display"]).to_dict()

@@ -1,17 +1,76 @@
-"""The model that a text on the command line names."""
+"""The model that a text on the command line names, and what is said about it."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from seewhy.models import load_model
+import click
+
+from seewhy._types import JsonObject
+from seewhy.cli.flags import Option, describe
+from seewhy.errors import InvalidInput
+from seewhy.models import PREFIXES, load_model
+from seewhy.models.options import ModelOptions
 from seewhy.protocols import Model
 
+_SECTION = "About the model"
+_OPTIONS = ("preprocessing", "input_size", "head", "labels", "runtime", "precision", "device")
+MODEL_HELP = f"Name of a model, {', '.join(f'{prefix}:...' for prefix in PREFIXES)} or py:module:attribute"
 
-def named_model(name: str | None) -> Model:
-    """Load a model by name; a Python module may also lie in the folder one stands in."""
+
+def model_options(command: Any) -> Any:
+    """Give a command the flags that say what a model's adapter cannot know."""
+    for name in reversed(_OPTIONS):
+        flag = f"--{name.replace('_', '-')}"
+        text = describe(ModelOptions.model_fields[name])
+        command = click.option(flag, f"model_{name}", cls=Option, section=_SECTION, metavar="VALUE", help=text)(command)
+    return command
+
+
+def asked_model(base: str | JsonObject | None, given: dict[str, Any]) -> str | JsonObject | None:
+    """Return the model that is asked for: ``base`` of a settings file, another name if given, and the flags."""
+    held: JsonObject = dict(base) if isinstance(base, dict) else {"name": base}
+    if given.get("model") is not None:
+        held = {"name": given["model"]}
+    said = {name: _value(name, given[f"model_{name}"]) for name in _OPTIONS if given.get(f"model_{name}") is not None}
+    if not said and len(held) == 1:
+        name: str | None = held["name"]
+        return name
+    return held | said
+
+
+def named_model(asked: str | JsonObject | None) -> Model:
+    """Load a model by name, with options or without; a Python module may also lie in the folder one stands in."""
+    options = dict(asked) if isinstance(asked, dict) else {"name": asked}
+    name = options.pop("name", None)
     here = str(Path.cwd())
-    if name is not None and name.startswith("py:") and here not in sys.path:
+    if isinstance(name, str) and name.startswith("py:") and here not in sys.path:
         sys.path.append(here)  # last, so that nothing installed is hidden
-    return load_model(name)
+    try:
+        return load_model(name, **options)
+    except InvalidInput as error:
+        text = str(error)
+        for option in _OPTIONS:
+            flag = f"--{option.replace('_', '-')}"
+            text = text.replace(f"ModelOptions.{option} ", f"{flag} ").replace(f"{option} is not a", f"{flag} is not a")
+        raise InvalidInput(text) from error
+
+
+def _value(name: str, text: str) -> Any:
+    """Return what the text of a flag stands for: sizes such as 224 or 224x160, settings as JSON."""
+    if name == "input_size":
+        parts = text.lower().split("x")
+        if not all(part.isdigit() for part in parts):
+            raise InvalidInput(
+                f"--input-size must be pixels such as 224, or HEIGHTxWIDTH such as 224x160, got {text!r}"
+            )
+        return [int(part) for part in parts] if len(parts) > 1 else int(text)
+    if name == "preprocessing" and text.lstrip().startswith("{"):
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            raise InvalidInput(f"--preprocessing must be a name, or settings as JSON: {error}") from None
+    return text

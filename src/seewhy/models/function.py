@@ -10,8 +10,12 @@ import numpy as np
 from seewhy._types import Batch, Pixels, ScoreKind, Scores
 from seewhy.errors import InvalidInput, ModelError
 from seewhy.geometry import View
+from seewhy.models.heads import as_head
+from seewhy.models.options import ModelOptions
+from seewhy.models.preprocessing import Size
 
-Size = int | tuple[int, int]
+_KINDS = ("softmax", "logits", "multi-label", "regression")
+"""Heads that leave the numbers as they are; what else must be done to them, a function does by itself."""
 
 
 class FunctionModel:
@@ -59,7 +63,7 @@ class FunctionModel:
             raise InvalidInput(f"FunctionModel.function must be callable, got {type(function).__name__}")
         if kind is not None and kind not in get_args(ScoreKind):
             raise InvalidInput(f"FunctionModel.kind must be one of {', '.join(get_args(ScoreKind))}, got {kind!r}")
-        self._function = function
+        self.function = function
         self._size = None if input_size is None else _height_and_width(input_size)
         self.labels = None if labels is None else _names(labels)
         self.kind = kind
@@ -69,6 +73,28 @@ class FunctionModel:
         self.name = name or qualname
         self.fingerprint = f"function:{module}.{qualname}"
         """Its name: what a function does cannot be hashed."""
+
+    @classmethod
+    def of(cls, function: Callable[..., Any], options: ModelOptions) -> FunctionModel:
+        """Return the model of a function, with what its user says about it.
+
+        Raises
+        ------
+        InvalidInput
+            An option needs more than a function.
+        """
+        name = _origin(function)[1]
+        options.refuse(name, "input_size", "labels", "head", "batch_size")
+        head = None if options.head == "auto" else as_head(options.head)
+        if head is not None and head.name not in _KINDS:
+            raise InvalidInput(f"head of the function {name} must be one of {', '.join(_KINDS)}, got {head.name}")
+        return cls(
+            function,
+            input_size=options.input_size,
+            labels=options.labels_of(None),
+            kind=None if head is None else head.kind,
+            batch_size=options.batch_size,
+        )
 
     def view(self, height: int, width: int) -> View:
         """Return the photo at its own size, or stretched to ``input_size``."""
@@ -92,7 +118,7 @@ class FunctionModel:
         classes = None if self.labels is None else len(self.labels)
         for batch in batches:
             try:
-                answer = self._function(batch)
+                answer = self.function(batch)
             except Exception as error:
                 error.add_note(f"in model {self.name}, batch of {len(batch)} pictures {batch.shape}")
                 raise

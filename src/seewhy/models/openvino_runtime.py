@@ -23,10 +23,6 @@ TOGETHER = 2
 """Pictures the network sees at once. In one interleaved measurement on two cores, 1, 2, 4 and 8 together gave
 335, 352, 328 and 293 pictures a second (medians); a second measurement put 2 before 1 by 4 % again."""
 
-_SETTINGS = {
-    "PERFORMANCE_HINT": "THROUGHPUT",  # a stream for each core; one stream over all cores is 10 % slower
-    "INFERENCE_PRECISION_HINT": "f32",  # OpenVINO takes bfloat16 by itself where the processor has it
-}
 _TELEMETRY = "openvino_telemetry"
 _importing = Lock()
 
@@ -43,7 +39,9 @@ def import_openvino() -> Any:
         hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == _TELEMETRY}
         sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # the documented way to forbid an import
         try:
-            return importlib.import_module("openvino")
+            found = importlib.import_module("openvino")
+            importlib.import_module("openvino.tools.ovc.convert_impl")  # it looks for its telemetry by itself
+            return found
         finally:
             del sys.modules[_TELEMETRY]
             sys.modules.update(hidden)
@@ -55,19 +53,28 @@ class Network:
     Parameters
     ----------
     model
-        An ``openvino.Model`` with one float32 input and one output, both of the static batch size ``n``.
+        An ``openvino.Model`` with one input and one output, both of the static batch size ``n``. An input of 8-bit
+        integers gets rounded values.
+    precision
+        ``f32``; or ``bf16``, which OpenVINO would take by itself where the processor has it. ``int8`` is what the model
+        itself holds.
     """
 
     in_flight = 2
     """Batches held at once: while one is awaited the other keeps the cores busy."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, precision: str = "f32") -> None:
         openvino = import_openvino()
+        settings = {
+            "PERFORMANCE_HINT": "THROUGHPUT",  # a stream for each core; one stream over all cores is 10 % slower
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+        }
         self._tensor = openvino.Tensor
-        self._compiled = openvino.Core().compile_model(model, "CPU", _SETTINGS)
+        self._compiled = openvino.Core().compile_model(model, "CPU", settings)
         self._together, *picture = tuple(self._compiled.input(0).shape)
         self._picture = tuple(picture)
-        self._classes = int(self._compiled.output(0).shape[1])
+        self._type = np.dtype(self._compiled.input(0).element_type.to_dtype())
+        self._classes = int(np.prod(tuple(self._compiled.output(0).shape)[1:], dtype=int))
         self.batch_size = self._together * max(8, int(self._compiled.get_property("NUM_STREAMS")))
         """Pictures a batch at best: each core finds work in one batch while the next is being made."""
 
@@ -102,14 +109,17 @@ class Network:
     def _checked(self, batch: Batch) -> Batch:
         if batch.shape[1:] != self._picture:
             raise InvalidInput(f"a batch must hold pictures {self._picture}, got {batch.shape[1:]}")
-        return np.require(batch, np.float32, ["C", "W"])
+        if self._type.kind in "iu":
+            ends = np.iinfo(self._type)
+            batch = np.rint(batch).clip(ends.min, ends.max)
+        return np.require(batch, self._type, ["C", "W"])
 
     def _start(self, asked: _Asked, batch: Batch, idle: list[Any]) -> None:
         """Start as many requests as ``batch`` needs, without copying it; a short last one is padded with 0."""
         for start in range(0, len(batch), self._together):
             part = batch[start : start + self._together]
             if len(part) < self._together:
-                rest = np.zeros((self._together - len(part), *self._picture), np.float32)
+                rest = np.zeros((self._together - len(part), *self._picture), self._type)
                 part = np.concatenate([part, rest])
             request = idle.pop() if idle else self._compiled.create_infer_request()
             asked.requests.append(request)
@@ -122,8 +132,15 @@ class Network:
         scores = np.empty((asked.size, self._classes), np.float32)
         for start, request in zip(range(0, asked.size, self._together), asked.requests, strict=True):
             rows = scores[start : start + self._together]
-            rows[:] = request.get_output_tensor().data[: len(rows)]
+            rows[:] = request.get_output_tensor().data.reshape(self._together, -1)[: len(rows)]
         return scores
+
+
+def with_fixed_size(model: Any, picture: tuple[int, ...]) -> Any:
+    """Give an ``openvino.Model`` a fixed size: as many pictures at once as is best, or as it demands."""
+    batch = model.input(0).get_partial_shape()[0]
+    model.reshape([TOGETHER if batch.is_dynamic else batch.get_length(), *picture])
+    return model
 
 
 @dataclass

@@ -1,0 +1,39 @@
+"""``seewhy check``: what must hold of a model before its explanations are believed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seewhy.cli import DONE, FAILED
+from seewhy.cli.flags import Sectioned
+from seewhy.cli.model import asked_model, model_options, named_model
+
+
+@click.command(cls=Sectioned, epilog="Exit codes: 0 nothing to warn of, 1 warnings or failure, 2 wrong usage or input.")
+@click.argument("model", metavar="MODEL")
+@click.argument("photo", required=False, metavar="[PHOTO]")
+@click.option("--batch-size", type=click.IntRange(min=1), metavar="N", help="Most pictures to send at once.")
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", default=0, help="Seed (default 0).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
+@model_options
+def check(model: str, photo: str | None, batch_size: int | None, seed: int, *, as_json: bool, **given: Any) -> int:
+    """Check MODEL before anything is explained with it, on PHOTO or on a cat.
+
+    Asks it the same few pictures alone, together and again: shapes, answers that depend on the batch or change from
+    call to call, the kind of its scores, the range of its input, and how far a compiled model is from its original.
+
+    \b
+      seewhy check torchvision:resnet50 photo.jpg
+      seewhy check onnx:model.onnx --preprocessing imagenet --labels imagenet
+    """  # noqa: D301  # \b keeps click from joining the lines
+    from seewhy import api
+
+    black_box = named_model(asked_model(model, given))
+    found = api.check(black_box, None if photo is None else Path(photo), seed=seed, batch_size=batch_size)
+    click.echo(json.dumps(asdict(found) | {"fine": found.fine}, allow_nan=False) if as_json else str(found))
+    return DONE if found.fine else FAILED

@@ -1,0 +1,128 @@
+"""A framework's network run by OpenVINO instead, and held against the original before it is trusted."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from seewhy._types import Batch
+from seewhy.errors import InvalidInput, ModelError
+from seewhy.models.heads import LastLayer
+from seewhy.models.network import NetworkModel, Runtime, checked_labels, probe
+from seewhy.models.openvino_runtime import Network, with_fixed_size
+from seewhy.models.options import ModelOptions, Precision
+from seewhy.models.preprocessing import Preprocessing
+from seewhy.samples import comparable
+
+LIMITS: dict[Precision, float] = {"f32": 1e-3, "bf16": 0.05, "int8": 0.1}
+"""How far a probability may be from the original's on any picture of the check; beyond it the original is used."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What an adapter found out about a model, before its user's wishes."""
+
+    name: str
+    fingerprint: str
+    native: Runtime
+    """Its own framework."""
+    preprocessing: Preprocessing
+    last: LastLayer = "unknown"
+    labels: tuple[str, ...] | None = None
+    convert: Callable[[], Any] | None = None
+    """Makes an ``openvino.Model`` of it; None where there can be none."""
+    notes: tuple[str, ...] = field(default=())
+
+
+def assemble(found: Found, options: ModelOptions) -> NetworkModel:
+    """Return the model with its head, run by what was asked for.
+
+    Raises
+    ------
+    InvalidInput
+        Head or labels do not fit it, or it cannot be run as was asked.
+    ModelError
+        It fails on pictures of its size, or OpenVINO was asked for and cannot take it.
+    """
+    raw = probe(found.native, found.preprocessing, found.name)
+    head, notes = options.head_of(raw, found.last, found.name)
+    labels = checked_labels(options.labels_of(found.labels), head.scores(raw).shape[1], found.name)
+    original = NetworkModel(
+        found.native,
+        found.preprocessing,
+        head,
+        name=found.name,
+        fingerprint=found.fingerprint,
+        labels=labels,
+        notes=(*found.notes, *notes),
+    )
+    wanted = options.runtime == "openvino" or options.precision != "f32"
+    if options.runtime == "native" and wanted:
+        raise InvalidInput(f"precision={options.precision} is a setting of OpenVINO, but runtime is native")
+    if options.runtime == "native" or (found.convert is None and not wanted):
+        return original
+    try:
+        network = _network(found, options.precision)
+    except Exception as error:
+        if wanted:
+            raise ModelError(f"OpenVINO cannot run {found.name}: {one_line(error)}") from error
+        return original.noted(f"{found.name} is run by its own framework, since OpenVINO cannot: {one_line(error)}")
+    return Compiled(original, network, options.precision)
+
+
+def _network(found: Found, precision: Precision) -> Network:
+    size = found.preprocessing.size
+    if found.convert is None or size is None:
+        what = "OpenVINO needs a fixed input_size" if size is None else "it cannot be converted"
+        raise ModelError(what)
+    channels = found.preprocessing.channels
+    picture = (channels, *size) if found.preprocessing.layout == "NCHW" else (*size, channels)
+    return Network(with_fixed_size(found.convert(), picture), precision)
+
+
+class Compiled(NetworkModel):
+    """A network run by OpenVINO, with the original at hand."""
+
+    def __init__(self, original: NetworkModel, network: Network, precision: Precision) -> None:
+        super().__init__(
+            network,
+            original.preprocessing,
+            original.head,
+            name=original.name,
+            fingerprint=f"{original.identity} openvino-{precision}",
+            labels=original.labels,
+            notes=original.notes,
+        )
+        self.original = original
+        self.precision = precision
+
+    def checked(self, pictures: Batch) -> NetworkModel:
+        """Return this model, or the original if its answers to these prepared pictures differ by too much.
+
+        What was found stands in ``run_by`` of the model returned; what a reader must know, in its ``notes``.
+        """
+        instead = f"{self.name} is run by its own framework, since OpenVINO"
+        try:
+            own = np.concatenate(list(self.stream([pictures])))
+        except Exception as error:  # noqa: BLE001  # whatever it raises, the original can still be asked
+            return self.original.noted(f"{instead} failed: {one_line(error)}")
+        exact = np.concatenate(list(self.original.stream([pictures.copy()])))
+        off = float(np.abs(comparable(own, self.kind) - comparable(exact, self.kind)).max())
+        what = "a share of the largest score" if self.kind == "score" else "a probability"
+        said = f"up to {off:.2g} off in {what} on {len(pictures)} pictures"
+        limit = LIMITS[self.precision]
+        if not off <= limit:
+            return self.original.noted(f"{instead} in {self.precision} was {said}, and the limit is {limit:g}")
+        found = self if self.precision == "f32" else self.noted(f"{self.name} is run in {self.precision}: {said}")
+        found = copy.copy(found)
+        found.run_by = f"OpenVINO {self.precision}, {said}"
+        return found
+
+
+def one_line(error: Exception) -> str:
+    """Return an error's text as one line that is not too long."""
+    return " ".join(str(error).split())[:300]

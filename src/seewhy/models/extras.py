@@ -1,0 +1,25 @@
+"""Libraries that are not installed with seewhy itself."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from seewhy.errors import MissingExtra
+
+
+def need(module: str, extra: str) -> Any:
+    """Import and return a module of an optional library.
+
+    Raises
+    ------
+    MissingExtra
+        It is not installed; says what to install.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        library = module.partition(".")[0]
+        if error.name != library:  # the library is there, and broken by itself
+            raise
+        raise MissingExtra(f"{library} is needed and not installed: pip install 'seewhy[{extra}]'") from error

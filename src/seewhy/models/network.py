@@ -1,0 +1,173 @@
+"""A network as a model: how its pictures are prepared, how it is run, what its answers are. Every adapter makes one."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, Protocol, Self
+
+import numpy as np
+
+from seewhy._types import Batch, Pixels, ScoreKind, Scores
+from seewhy.errors import InvalidInput, ModelError
+from seewhy.geometry import View
+from seewhy.models.heads import Head
+from seewhy.models.preprocessing import Preprocessing
+
+
+class Runtime(Protocol):
+    """Runs a network: prepared pictures in, its numbers out."""
+
+    @property
+    def batch_size(self) -> int | None:
+        """Pictures a batch at best; None: no preference."""
+
+    @property
+    def in_flight(self) -> int:
+        """Batches :meth:`stream` may hold at once, after which it is done with them; 0: it may keep them."""
+
+    def stream(self, batches: Iterable[Batch]) -> Iterator[Scores]:
+        """Yield the numbers (B, N), float32, for each batch, in order."""
+
+
+class NetworkModel:
+    """A network with its preprocessing and its head; fits :class:`seewhy.protocols.Model`.
+
+    Parameters
+    ----------
+    runtime
+        What runs it.
+    preprocessing
+        What is done to a photo first.
+    head
+        What its numbers are.
+    labels
+        Names of the K classes; None if they are not known.
+    name
+        Name shown to people.
+    fingerprint
+        Text that changes when its answers may change; preprocessing and head are added to it.
+    notes
+        What was assumed about it, for the result.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        preprocessing: Preprocessing,
+        head: Head,
+        *,
+        name: str,
+        fingerprint: str,
+        labels: Sequence[str] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        self.runtime = runtime
+        self.preprocessing = preprocessing
+        self.head = head
+        self.name = name
+        self.labels = None if labels is None else tuple(labels)
+        self.notes = tuple(notes)
+        self.run_by = ""
+        """What runs it, and how far that was found to be from the original; empty: its own framework."""
+        self.identity = fingerprint
+
+    @property
+    def fingerprint(self) -> str:
+        """What was handed in, with preprocessing and head."""
+        return f"{self.identity} {self.preprocessing.model_dump_json()} {self.head.name}"
+
+    @property
+    def kind(self) -> ScoreKind:
+        """What the scores are."""
+        return self.head.kind
+
+    @property
+    def channels(self) -> int:
+        """Channels of the pictures it takes."""
+        return self.preprocessing.channels
+
+    @property
+    def layout(self) -> Literal["NHWC", "NCHW"]:
+        """Where height, width and channels stand in a batch."""
+        return self.preprocessing.layout
+
+    @property
+    def batch_size(self) -> int | None:
+        """Pictures a batch at best."""
+        return self.runtime.batch_size
+
+    @property
+    def in_flight(self) -> int:
+        """Batches the runtime may hold at once."""
+        return self.runtime.in_flight
+
+    def noted(self, *notes: str) -> Self:
+        """Return the same model with more for the reader of its results to know."""
+        same = copy.copy(self)
+        same.notes = (*self.notes, *notes)
+        return same
+
+    def view(self, height: int, width: int) -> View:
+        """Return how a photo of this size becomes the network's picture."""
+        return self.preprocessing.view(height, width)
+
+    def prepare(self, pixels: Pixels) -> Batch:
+        """Return one picture (H, W, C) in 0..1 as the network takes it."""
+        return self.preprocessing.prepare(pixels)
+
+    def stream(self, batches: Iterable[Batch]) -> Iterator[Scores]:
+        """Yield scores (B, K) for each batch, in order.
+
+        Raises
+        ------
+        ModelError
+            The network gave something other than finite numbers, one row a picture.
+        """
+        for raw in self.runtime.stream(batches):
+            if raw.ndim != 2 or not np.isfinite(raw).all():
+                what = "not finite" if raw.ndim == 2 else f"of shape {raw.shape}"
+                raise ModelError(f"{self.name} must give a row of finite numbers a picture, gave numbers {what}")
+            yield self.head.scores(raw)
+
+
+def probe(runtime: Runtime, preprocessing: Preprocessing, name: str) -> Scores:
+    """Return what a network answers to two plain pictures, mid-gray and noise: its outputs are seen before any photo.
+
+    Raises
+    ------
+    ModelError
+        It cannot take pictures of this size, or does not answer with a row of numbers each. Its own error is the cause.
+    """
+    height, width = preprocessing.size or (224, 224)
+    shape = (height, width, preprocessing.channels)
+    noise = np.random.default_rng(0).random(shape, dtype=np.float32)
+    pictures = np.stack([preprocessing.prepare(np.full(shape, 0.5, np.float32)), preprocessing.prepare(noise)])
+    try:
+        found = list(runtime.stream([pictures]))
+    except Exception as error:
+        raise ModelError(
+            f"{name} must take pictures {pictures.shape[1:]} ({preprocessing.layout[1:]}); it failed on two of them: "
+            f"{' '.join(str(error).split())[:300]}; give input_size or preprocessing"
+        ) from error
+    if len(found) != 1 or found[0].ndim != 2 or len(found[0]) != 2 or found[0].shape[1] == 0:
+        shapes = [np.shape(one) for one in found]
+        raise ModelError(f"{name} must give one row of numbers a picture, gave {shapes} for two pictures")
+    return found[0]
+
+
+def checked_labels(labels: Sequence[str] | None, classes: int, name: str) -> tuple[str, ...] | None:
+    """Return the labels if there are as many as classes, or None if there are none.
+
+    Raises
+    ------
+    InvalidInput
+        Their number is another one.
+    """
+    if labels is None:
+        return None
+    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+        raise InvalidInput(f"labels must be a sequence of names, got {labels!r:.80}")
+    if len(labels) != classes:
+        raise InvalidInput(f"labels must be the names of {name}'s {classes} classes, got {len(labels)}")
+    return tuple(labels)

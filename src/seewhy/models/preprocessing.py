@@ -1,0 +1,141 @@
+"""How a photo becomes what a network takes: size, crop, order of channels, range. Data, never code.
+
+Everything after the resize is linear in each pixel, so it commutes with mixing two pictures by a mask.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+import numpy as np
+from pydantic import field_validator, model_validator
+
+from seewhy._types import Batch, Pixels
+from seewhy.errors import InvalidInput
+from seewhy.geometry import Interpolation, View
+from seewhy.settings import Settings, setting, shown, whole_number
+
+Size: TypeAlias = int | tuple[int, int]
+"""Height and width in pixels, or one number for both."""
+
+
+class Preprocessing(Settings):
+    """What is done to a photo before the network sees it: resized, cropped, then ``(x * scale - mean) / std``.
+
+    ``x`` is a channel in 0..1. Without a size the photo is handed over at its own.
+    """
+
+    size: Annotated[tuple[int, int] | None, setting("height and width of the network's picture")] = None
+    shorter: Annotated[
+        int | None, setting("length of the shorter side before the center is cut out; none: the photo is stretched")
+    ] = None
+    interpolation: Annotated[Interpolation, setting("how the photo is resized")] = "bilinear"
+    scale: Annotated[float, setting("what a channel of 1.0 becomes", gt=0)] = 1.0
+    mean: Annotated[tuple[float, ...], setting("subtracted from each channel after scaling")] = (0.0,)
+    std: Annotated[tuple[float, ...], setting("divides each channel at last")] = (1.0,)
+    order: Annotated[Literal["RGB", "BGR", "gray"], setting("channels that the network takes")] = "RGB"
+    layout: Annotated[Literal["NCHW", "NHWC"], setting("where channels stand in a batch")] = "NCHW"
+
+    @field_validator("mean", "std")
+    @classmethod
+    def _one_or_all(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if len(values) not in {1, 3}:
+            msg = "must have one value, or one for each of three channels"
+            raise ValueError(msg)
+        return values
+
+    @model_validator(mode="after")
+    def _fits(self) -> Preprocessing:
+        if self.size is not None and min(self.size) < 1:
+            raise InvalidInput(f"Preprocessing.size must be two positive numbers, got {self.size}")
+        if min(self.std) <= 0:
+            raise InvalidInput(f"Preprocessing.std must be above 0, got {self.std}")
+        if self.order == "gray" and (len(self.mean), len(self.std)) != (1, 1):
+            raise InvalidInput(f"Preprocessing.mean and std must have one value for gray, got {self.mean}, {self.std}")
+        if self.shorter is not None and (self.size is None or self.shorter < max(self.size)):
+            rule = "a size, and be at least as large as its longer side"
+            raise InvalidInput(f"Preprocessing.shorter must come with {rule}, got {self.shorter} and {self.size}")
+        return self
+
+    @property
+    def channels(self) -> int:
+        """Channels of the network's picture."""
+        return 1 if self.order == "gray" else 3
+
+    def view(self, height: int, width: int) -> View:
+        """Return how a photo of this size becomes the network's picture."""
+        if self.size is None:
+            return View.identity(height, width)
+        if self.shorter is None:
+            return View.stretch(height, width, size=self.size, interpolation=self.interpolation)
+        return View.resize_shorter_then_crop(
+            height, width, shorter=self.shorter, crop=self.size, interpolation=self.interpolation
+        )
+
+    def prepare(self, pixels: Pixels) -> Batch:
+        """Return one picture (H, W, C) in 0..1 as the network takes it, in its layout, float32.
+
+        Raises
+        ------
+        InvalidInput
+            The picture has not the size of the view, or another number of channels.
+        """
+        wanted = (*(self.size or pixels.shape[:2]), self.channels)
+        if pixels.shape != wanted:
+            raise InvalidInput(f"the network must get a picture {wanted}, got {pixels.shape}")
+        ordered = pixels[..., ::-1] if self.order == "BGR" else pixels
+        mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
+        values = (ordered * np.float32(self.scale) - mean) / std
+        return np.ascontiguousarray(values.transpose(2, 0, 1) if self.layout == "NCHW" else values, np.float32)
+
+    def resized(self, size: object) -> Preprocessing:
+        """Return the same for pictures of another size; the share that the crop keeps stays."""
+        height, width = as_size(size)
+        shorter = self.shorter
+        if shorter is not None and self.size is not None:
+            shorter = max(height, width, round(shorter * max(height, width) / max(self.size)))
+        return self.replace(size=(height, width), shorter=shorter)
+
+
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+PREPROCESSINGS: dict[str, Preprocessing] = {
+    "imagenet": Preprocessing(size=(224, 224), shorter=256, mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
+    "0..1": Preprocessing(size=(224, 224)),
+    "0..255": Preprocessing(size=(224, 224), scale=255),
+    "-1..1": Preprocessing(size=(224, 224), mean=(0.5,), std=(0.5,)),
+    "caffe": Preprocessing(size=(224, 224), scale=255, mean=(103.939, 116.779, 123.68), order="BGR"),
+}
+"""Known ones by name, at 224 pixels: torchvision's for ImageNet (its eval transforms before 2022), plain ranges, and
+the mean-free BGR of the first Caffe and Keras models."""
+
+
+def as_preprocessing(given: object, size: object = None, layout: Literal["NCHW", "NHWC"] = "NCHW") -> Preprocessing:
+    """Return a preprocessing for a name, a dict of its settings, or itself, at ``size`` if that is given.
+
+    A name or a dict that does not say its ``layout`` takes the network's own.
+
+    Raises
+    ------
+    InvalidInput
+        It is none of these.
+    """
+    if isinstance(given, Preprocessing):
+        found = given
+    elif isinstance(given, str) and given in PREPROCESSINGS:
+        found = PREPROCESSINGS[given].replace(layout=layout)
+    elif isinstance(given, dict) and all(isinstance(key, str) for key in given):
+        found = Preprocessing(**({"layout": layout} | given))
+    else:
+        known = ", ".join(PREPROCESSINGS)
+        raise InvalidInput(f"preprocessing must be one of {known}, or its settings, got {shown(given)}")
+    return found if size is None else found.resized(size)
+
+
+def as_size(size: Any, name: str = "input_size") -> tuple[int, int]:
+    """Return (height, width) for a number or a pair of them, all at least 1."""
+    pair = size if isinstance(size, tuple | list) else (size, size)
+    if len(pair) != 2:
+        raise InvalidInput(f"{name} must be a number or (height, width), got {shown(size)}")
+    height, width = (whole_number(name, value, 1) for value in pair)
+    return height, width

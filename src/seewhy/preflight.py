@@ -1,0 +1,260 @@
+"""What must hold of a model before its answers are believed, asked with a handful of pictures.
+
+A model that fails one of these gives explanations that are wrong and look right: answers that depend on the other
+pictures of a batch, that change from call to call, or pictures in another range than the one it was trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, cast
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from seewhy._types import Batch, Pixels, ScoreKind, Scores
+from seewhy.errors import ModelError
+from seewhy.protocols import Model
+from seewhy.run import Asker, Subject
+from seewhy.samples import comparable, recognize_kind
+
+PICTURES = 4
+"""Pictures the checks start from: the photo, two masked copies, and its negative, which is far from all of them."""
+
+_SAME = 1e-3
+"""How far the answer to one picture may lie apart between two calls, on a scale of 0..1."""
+_SURE, _UNSURE = 0.5, 0.2
+"""Probabilities of the strongest class that speak for and against a range of the input."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one check."""
+
+    check: str
+    level: Literal["ok", "warning"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is known of a model, and how it did in the checks."""
+
+    model: str
+    run_by: str
+    """What runs it instead of its own framework; empty: nothing else does."""
+    kind: ScoreKind
+    classes: int
+    labels: tuple[str, ...] | None
+    picture: tuple[int, ...]
+    """Shape of a prepared picture."""
+    top: tuple[tuple[int, float], ...]
+    """Index and score of the strongest classes on the photo, strongest first."""
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    """What had to be assumed."""
+
+    @property
+    def fine(self) -> bool:
+        """Whether no check warns."""
+        return all(one.level == "ok" for one in self.findings)
+
+    def __str__(self) -> str:
+        names = self.labels or [f"class {i}" for i in range(self.classes)]
+        strongest = ", ".join(f"{names[i]} ({i}) {score:.4g}" for i, score in self.top)
+        lines = [
+            f"{self.model}: {self.classes} outputs ({self.kind}), pictures {self.picture}",
+            f"run by {self.run_by or 'its own framework'}",
+            f"strongest: {strongest}",
+            *(f"{'ok  ' if one.level == 'ok' else 'WARN'}  {one.check}: {one.text}" for one in self.findings),
+            *(f"note: {note}" for note in self.notes),
+        ]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A model's answers to the same pictures, in several ways."""
+
+    kind: ScoreKind
+    alone: Scores
+    """(1, K): the photo by itself."""
+    together: Scores
+    """(PICTURES, K): the photo first, with others."""
+    again: Scores
+    """(2, K): the second, then the photo."""
+    brighter: Scores | None
+    """(1, K): the photo in 0..255; asked only where the model is not sure of anything."""
+
+
+_known: WeakKeyDictionary[object, dict[object, tuple[Finding, ...]]] = WeakKeyDictionary()
+"""Findings by model, and for a function by what is said about it."""
+
+
+def vetted(model: Model, subject: Subject, batch_size: int | None = None) -> tuple[Model, tuple[str, ...]]:
+    """Return the model to ask about a photo, and what a reader of the result must know of it.
+
+    A compiled model is held against the original on this very photo, and the original taken if they differ. Models that
+    this project tests by itself are taken as they are.
+    """
+    if getattr(model, "tested", False):
+        return model, ()
+    pictures = trial(model, subject)
+    model = settled(model, pictures)
+    findings = preflight(model, pictures, subject.scene.pixels, batch_size)
+    return model, tuple(f"{model.name}: {one.text}" for one in findings if one.level == "warning")
+
+
+def inspect(model: Model, subject: Subject, batch_size: int | None = None) -> Report:
+    """Check a model on one photo and say all that is known of it."""
+    pictures = trial(model, subject)
+    model = settled(model, pictures)
+    scores = Asker(model, subject, batch_size).untouched()
+    kind = model.kind or recognize_kind(scores)
+    findings = preflight(model, pictures, subject.scene.pixels, batch_size)
+    shown = comparable(scores, kind)[0] if kind == "logit" else scores[0]
+    strongest = np.argsort(-scores[0], kind="stable")[:3]
+    return Report(
+        model=model.name,
+        run_by=getattr(model, "run_by", ""),
+        kind=kind,
+        classes=scores.shape[1],
+        labels=model.labels,
+        picture=pictures.shape[1:],
+        top=tuple((int(i), float(shown[i])) for i in strongest),
+        findings=findings,
+        notes=tuple(getattr(model, "notes", ())),
+    )
+
+
+def trial(model: Model, subject: Subject) -> Batch:
+    """Return the prepared pictures (PICTURES, ...) that a model is tried with; fewer where a design has fewer rows."""
+    negative = model.prepare(1 - subject.scene.pixels)
+    return np.concatenate([Asker(model, subject).pictures(PICTURES - 1), negative[None]])
+
+
+def settled(model: Model, pictures: Batch) -> Model:
+    """Return a compiled model or its original, whichever is to be asked about these pictures; others as they are."""
+    checked = getattr(model, "checked", None)
+    return model if checked is None else cast("Model", checked(pictures))
+
+
+def preflight(model: Model, pictures: Batch, pixels: Pixels, batch_size: int | None = None) -> tuple[Finding, ...]:
+    """Check a model once; its findings are remembered as long as it lives.
+
+    Parameters
+    ----------
+    model
+        Asked with at most eight pictures.
+    pictures
+        Prepared ones, (PICTURES, ...): the photo first, then others.
+    pixels
+        The photo as the model sees it, (H, W, C) in 0..1.
+    batch_size
+        Most pictures it may be sent at once.
+
+    Raises
+    ------
+    ModelError
+        It answers with other than one row of finite numbers a picture, or fails on several pictures at once.
+    """
+    asked = getattr(model, "function", model)
+    said = (model.kind, pictures.shape[1:], batch_size == 1)
+    try:
+        known = _known.setdefault(asked, {})
+    except TypeError:  # what cannot be referred to weakly is checked each time
+        known = {}
+    if said not in known:
+        known[said] = tuple(_findings(_ask(model, pictures, pixels, batch_size)))
+    return known[said]
+
+
+def _ask(model: Model, pictures: Batch, pixels: Pixels, batch_size: int | None) -> _Asked:
+    size = batch_size or len(pictures)
+    alone = _answers(model, pictures[:1], size)
+    try:
+        together = _answers(model, pictures, size)
+    except Exception as error:
+        if size > 1:
+            error.add_note(f"{model.name} answers to one picture alone, but not to {size} at once; try batch_size=1")
+        raise
+    again = _answers(model, pictures[[1, 0]], size)
+    kind = model.kind or recognize_kind(together)
+    unsure = kind != "score" and alone.shape[1] > 1 and comparable(alone, kind).max() < _UNSURE
+    return _Asked(kind, alone, together, again, _brighter(model, pixels, size) if unsure else None)
+
+
+def _brighter(model: Model, pixels: Pixels, size: int) -> Scores | None:
+    """Return the answer to the photo in 0..255, None where the model cannot take it."""
+    try:
+        with np.errstate(all="ignore"):
+            return _answers(model, model.prepare(pixels * np.float32(255))[None], size)
+    except Exception:  # noqa: BLE001  # a picture beyond its range may do anything to it; it was worth a try
+        return None
+
+
+def _answers(model: Model, pictures: Batch, size: int) -> Scores:
+    pieces = [pictures[i : i + size].copy() for i in range(0, len(pictures), size)]
+    found = [np.asarray(one) for one in model.stream(pieces)]
+    shapes = [one.shape for one in found]
+    if [shape[:1] for shape in shapes] != [(len(piece),) for piece in pieces] or any(len(s) != 2 for s in shapes):
+        raise ModelError(f"{model.name} must give one row of scores a picture, gave {shapes} for {len(pictures)}")
+    scores = np.concatenate(found)
+    if not np.isfinite(scores).all():
+        raise ModelError(f"{model.name} must give finite scores, gave {scores[~np.isfinite(scores)][0]}")
+    return scores
+
+
+def _findings(asked: _Asked) -> Iterator[Finding]:
+    one, all_, again = (comparable(scores, asked.kind) for scores in (asked.alone, asked.together, asked.again))
+    apart = float(np.abs(one[0] - all_[0]).max())
+    yield _judged(
+        "independent of the batch",
+        apart <= _SAME,
+        f"an answer moves by up to {apart:.2g} with the other pictures of its batch",
+        "is it in training mode? with batch_size=1 it is asked one by one",
+    )
+    top = int(np.argmax(one[0])), int(np.argmax(all_[0]))
+    yield _judged(
+        "same top class alone and in a batch",
+        top[0] == top[1],
+        f"class {top[0]} is on top alone, class {top[1]} in a batch",
+        "results are of the batch",
+    )
+    apart = max(float(np.abs(again[0] - all_[1]).max()), float(np.abs(again[1] - all_[0]).max()))
+    yield _judged(
+        "deterministic",
+        apart <= _SAME,
+        f"two answers to the same picture differ by up to {apart:.2g}",
+        "intervals hold over its moods, and no run can be repeated exactly",
+    )
+    yield _of_kind(asked)
+    brighter = 0.0 if asked.brighter is None else float(comparable(asked.brighter, asked.kind)[0].max())
+    yield _in_range(float(one[0].max()), brighter)
+
+
+def _judged(check: str, fine: bool, bad: str, advice: str) -> Finding:
+    return Finding(check, "ok", "yes") if fine else Finding(check, "warning", f"{bad}; {advice}")
+
+
+def _of_kind(asked: _Asked) -> Finding:
+    check = "kind of scores"
+    rows = asked.together.astype(np.float64)
+    if asked.kind == "logit" and rows.shape[1] > 1 and recognize_kind(asked.together) == "probability":
+        return Finding(check, "warning", "its logits add up to 1 like probabilities; say head='softmax' if they are")
+    if asked.kind == "probability" and (rows.min() < -_SAME or rows.max() > 1 + _SAME):
+        return Finding(check, "warning", f"its probabilities go from {rows.min():.3g} to {rows.max():.3g}")
+    return Finding(check, "ok", asked.kind)
+
+
+def _in_range(usual: float, brighter: float) -> Finding:
+    check = "range of the input"
+    if usual < _UNSURE and brighter > _SURE:
+        return Finding(
+            check,
+            "warning",
+            f"the strongest class has {usual:.2g} for the photo in 0..1 and {brighter:.2g} in 0..255; "
+            f"if the model was trained on 0..255, say so in its preprocessing",
+        )
+    return Finding(check, "ok", "nothing speaks for another one")

@@ -1,0 +1,32 @@
+"""What every test may rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _no_preflight(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the check of a model before it is first explained: most tests count the pictures it is sent.
+
+    Tests of the check itself, marked ``preflight``, and those that start a process of their own do without this.
+    """
+    if "preflight" not in request.keywords:
+        monkeypatch.setattr("seewhy.preflight.preflight", lambda *_: ())
+
+
+@pytest.fixture(scope="session")
+def torchvision_operators() -> Iterator[None]:
+    """Let torchvision be imported beside a torch that it was not compiled for: its detection operators are named only.
+
+    Classifiers do not use them.
+    """
+    torch = pytest.importorskip("torch", reason="the extra torch is not installed")
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for name in ("nms", "qnms"):
+        if not hasattr(torch.ops.torchvision, name):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    yield
+    del library

@@ -1,0 +1,134 @@
+"""Models on the command line: what is said about them, how they are checked, and that a run remembers it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import seewhy
+from support.cli import SMALL, TINY, Call, strict
+
+BRIGHT = "py:seewhy_tiny:bright"
+GRID = ("--segmentation", "grid", "--n-samples", "40")
+
+
+@pytest.mark.preflight
+def test_check_prints_what_is_known_and_every_check(call: Call) -> None:
+    found = call("check", TINY, "cat.png")
+
+    assert (found.code, found.err) == (0, "")
+    lines = found.out.splitlines()
+    assert lines[0].startswith("tiny [red]x: 3 outputs (probability), pictures (32, 32, 3)")
+    assert len([line for line in lines if line.startswith("ok ")]) == 5
+
+
+@pytest.mark.preflight
+def test_check_as_json(call: Call) -> None:
+    said = strict(call("check", TINY, "cat.png", "--json").out)
+
+    assert said["fine"]
+    assert said["classes"] == 3
+    assert {one["level"] for one in said["findings"]} == {"ok"}
+
+
+@pytest.mark.preflight
+def test_a_warning_is_an_exit_code(call: Call) -> None:
+    found = call("check", BRIGHT, "--head", "logits")
+    assert (found.code, found.err) == (0, "")
+    found = call("check", "py:seewhy_tiny:_scores", "--head", "logits")
+    assert found.code == 1
+    assert "WARN  kind of scores" in found.out
+
+
+def test_what_is_said_about_a_model_is_used_and_remembered(call: Call) -> None:
+    Path("names.txt").write_text("dull\nbright\nbrighter\n")
+    about = ("--labels", "names.txt", "--head", "softmax", "--input-size", "24x30")
+    found = call("explain", "cat.png", "--model", "py:seewhy_tiny:_scores", *about, *GRID)
+
+    assert (found.code, found.err) == (0, "")
+    assert " dull" in found.out or " bright" in found.out
+    got = seewhy.load("seewhy-out/cat.lime.seewhy")
+    assert (got.view.height, got.view.width) == (24, 30)
+    kept = tomllib.loads(Path("seewhy-out/cat.lime.toml").read_text())["model"]
+    assert kept == {
+        "name": "py:seewhy_tiny:_scores",
+        "labels": "names.txt",
+        "head": "softmax",
+        "input_size": [24, 30],
+    }
+    again = call("explain", "cat.png", "--settings", "seewhy-out/cat.lime.toml", "--out", "again")
+    assert (again.code, again.err) == (0, "")
+    assert Path("again/cat.lime.seewhy").read_bytes() == Path("seewhy-out/cat.lime.seewhy").read_bytes()
+
+
+def test_resume_loads_the_model_as_it_was(call: Call) -> None:
+    about = ("--input-size", "24")
+    assert call("explain", "cat.png", "--model", "py:seewhy_tiny:_scores", *about, *GRID).code == 0
+    found = call("resume", "seewhy-out/cat.lime.seewhy", "--n-samples", "80", "--json")
+
+    assert (found.code, found.err) == (0, "")
+    assert strict(found.out)["n_samples"] == 80
+    straight = seewhy.explain(
+        "cat.png",
+        model=seewhy.load_model("py:seewhy_tiny:_scores", input_size=24),
+        method=seewhy.Lime(segmentation="grid", n_samples=80),
+    )
+    np.testing.assert_array_equal(seewhy.load("seewhy-out/cat.lime.seewhy").values(), straight.values())
+
+
+def test_flags_win_over_a_settings_file(call: Call) -> None:
+    Path("asked.toml").write_text('[model]\nname = "py:seewhy_tiny:_scores"\ninput_size = 24\n')
+    assert call("explain", "cat.png", "--settings", "asked.toml", "--input-size", "20", *GRID).code == 0
+    assert seewhy.load("seewhy-out/cat.lime.seewhy").view.height == 20
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--input-size", "wide"), "--input-size must be pixels"),
+        (("--input-size", "0"), "input_size must be a whole number of at least 1"),
+        (("--preprocessing", "{size"), "--preprocessing must be a name, or settings as JSON"),
+        (("--preprocessing", "imagnet"), "preprocessing must be one of imagenet"),
+        (("--head", "softmx"), "--head must be auto or one of softmax"),
+        (("--runtime", "gpu"), "--runtime must be"),
+        (("--precision", "f16"), "--precision must be"),
+        (("--labels", "nowhere.txt"), "labels must be imagenet"),
+        (("--device", "cuda"), "--device is not a setting of the model"),
+    ],
+)
+def test_wrong_words_about_a_model_are_one_line(call: Call, flags: tuple[str, ...], message: str) -> None:
+    found = call("explain", "cat.png", "--model", BRIGHT, *flags, *GRID)
+
+    assert found.code == 2
+    assert message in found.err
+    assert len(found.err.splitlines()) == 1
+
+
+def test_the_embedded_model_takes_a_precision_and_says_how_far_off_it_is(call: Call) -> None:
+    found = call("explain", "cat.png", "--precision", "bf16", *GRID, "--json")
+
+    said = strict(found.out)
+    assert said["run_by"].startswith("OpenVINO bf16, up to ")
+    assert any("bf16" in warning for warning in said["warnings"])
+
+
+def test_models_lists_every_prefix(call: Call) -> None:
+    said = call("models").out
+    for prefix in seewhy.models.PREFIXES:
+        assert f"\n{prefix}:" in said
+
+
+def test_several_photos_share_the_model_and_equal_single_runs(call: Call) -> None:
+    for name in ("a.png", "b.png", "c.png"):
+        Path(name).write_bytes(Path("cat.png").read_bytes())
+    found = call("explain", "a.png", "b.png", "nowhere.png", "c.png", *SMALL, "--json")
+
+    assert found.code == 2
+    assert [json.loads(line)["image"] for line in found.out.splitlines()] == ["a.png", "b.png", "c.png"]
+    assert "nowhere.png" in found.err
+    assert call("explain", "b.png", *SMALL, "--out", "alone").code == 0
+    assert Path("alone/b.lime.seewhy").read_bytes() == Path("seewhy-out/b.lime.seewhy").read_bytes()

@@ -1,0 +1,316 @@
+"""ONNX files and sessions: the same answers as a plain function, and errors that say what to do."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from seewhy.errors import InvalidInput, MissingExtra, ModelError
+from seewhy.models import load_model
+from support.planted import (
+    BIAS,
+    OPTIONS,
+    PHOTO,
+    SIDE,
+    WEIGHTS,
+    check_batches,
+    check_planted,
+    check_same,
+    explained,
+    reference,
+)
+from support.planted import logits as planted_logits
+
+onnx = pytest.importorskip("onnx", reason="files are made with it")
+runtime = pytest.importorskip("onnxruntime", reason="files are run by it")
+
+KINDS = {"float": np.float32, "float16": np.float16, "double": np.float64, "uint8": np.uint8}
+
+
+def written(
+    path,
+    *,
+    layout="NCHW",
+    batch="n",
+    size=SIDE,
+    kind="float",
+    end=None,
+    weights=WEIGHTS,
+    metadata=(),
+    extra=(),
+    external=False,
+):
+    """Write a file that flattens pictures and multiplies; ``extra`` are further inputs and outputs."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    names = {"float": "FLOAT", "float16": "FLOAT16", "double": "DOUBLE", "uint8": "UINT8", "int64": "INT64"}
+    given = getattr(TensorProto, names[kind])
+    inner, number = (given, KINDS[kind]) if kind in {"float16", "double"} else (TensorProto.FLOAT, np.float32)
+    channels = weights.shape[3]
+    shape = [batch, channels, size, size] if layout == "NCHW" else [batch, size, size, channels]
+    flat = weights.transpose(0, 3, 1, 2) if layout == "NCHW" else weights
+    flat = np.ascontiguousarray(flat.reshape(len(weights), -1).T)
+    nodes = [
+        helper.make_node("Cast", ["images"], ["numbers"], to=inner),
+        helper.make_node("Flatten", ["numbers"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "weights", "bias"], ["logits"]),
+    ]
+    last = "logits"
+    if end:
+        nodes.append(helper.make_node(end, ["logits"], ["answers"], **({"axis": 1} if end == "Softmax" else {})))
+        last = "answers"
+    outputs = [helper.make_tensor_value_info(last, inner, [batch, len(weights)])]
+    inputs = [helper.make_tensor_value_info("images", given, shape)]
+    if "output" in extra:  # one with four axes, before the answers
+        nodes.append(helper.make_node("Identity", ["numbers"], ["seen"]))
+        outputs.insert(0, helper.make_tensor_value_info("seen", inner, shape))
+    if "input" in extra:
+        nodes.append(helper.make_node("Identity", ["mask"], ["unused"]))
+        inputs.append(helper.make_tensor_value_info("mask", inner, [batch, 1]))
+        outputs.append(helper.make_tensor_value_info("unused", inner, [batch, 1]))
+    held = [
+        numpy_helper.from_array(flat.astype(number), "weights"),
+        numpy_helper.from_array(BIAS[: len(weights)].astype(number), "bias"),
+    ]
+    graph = helper.make_graph(nodes, "planted", inputs, outputs, held)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    for key, value in dict(metadata).items():
+        model.metadata_props.add(key=key, value=value)
+    onnx.save(model, path, save_as_external_data=external, location="numbers.data" if external else None)
+    return f"onnx:{path}"
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "planted.onnx"
+
+
+# --- answers ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("how", "options"),
+    [
+        ({"layout": "NCHW"}, {}),
+        ({"layout": "NHWC"}, {}),
+        ({"batch": 1}, {}),
+        ({"batch": 3, "layout": "NHWC"}, {}),
+        ({"batch": 3}, {"runtime": "native"}),
+        ({"kind": "double"}, {}),
+        ({"size": "side"}, {"input_size": SIDE}),
+        ({}, {"runtime": "native", "batch_size": 2}),
+    ],
+    ids=str,
+)
+def test_it_explains_as_a_plain_function_does(file, how, options):
+    got = check_same(load_model(written(file, **how), **(OPTIONS | options)))
+
+    assert got.model.run_by.startswith("" if "runtime" in options else "OpenVINO f32")
+    assert got.model.run_by or "runtime" in options
+
+
+def test_half_precision_is_close_to_it(file):
+    check_same(load_model(written(file, kind="float16"), runtime="native", **OPTIONS), atol=2e-3)
+
+
+def test_it_points_at_what_the_network_reads_and_says_what_ran_it(file):
+    got = check_planted(load_model(written(file), **OPTIONS))
+
+    assert got.model.run_by.startswith("OpenVINO f32, up to")
+    native = explained(load_model(f"onnx:{file}", runtime="native", **OPTIONS))
+    assert native.model.run_by == ""
+    for k in range(3):
+        np.testing.assert_allclose(native.values(k), got.values(k), atol=1e-4)
+
+
+@pytest.mark.parametrize("runtime_name", ["native", "openvino"])
+@pytest.mark.parametrize("batch", [1, 2, "n"])
+def test_five_together_are_five_alone(file, batch, runtime_name):
+    check_batches(load_model(written(file, batch=batch), runtime=runtime_name, **OPTIONS))
+
+
+def test_a_graph_of_bytes_takes_0_to_255(file):
+    model = load_model(written(file, kind="uint8", layout="NHWC", weights=WEIGHTS / 255), head="logits")
+
+    assert model.layout == "NHWC"
+    assert any("takes integers, so photos were handed over as RGB in 0..255" in note for note in model.notes)
+    check_same(model, reference(planted_logits), atol=2e-3)  # fill and photo are whole numbers, and stay so
+
+
+def test_a_gray_graph_gets_gray(file):
+    gray = WEIGHTS.sum(axis=3, keepdims=True)
+    model = load_model(written(file, weights=gray), preprocessing="-1..1", runtime="native")
+
+    assert (model.channels, model.preprocessing.order) == (1, "gray")
+    assert model.preprocessing.size == (SIDE, SIDE)
+    check_planted(model, PHOTO[..., 0])
+
+
+def test_of_several_outputs_the_first_with_rows_is_read(file):
+    model = load_model(written(file, extra={"output"}), **OPTIONS)
+
+    assert any("has 2 outputs; logits, the first with a row" in note for note in model.notes)
+    assert check_same(model).model.run_by.startswith("OpenVINO f32")
+
+
+@pytest.mark.parametrize(
+    ("end", "head", "noted"), [("Softmax", "softmax", False), ("Sigmoid", "multi-label", False), (None, "logits", True)]
+)
+def test_its_last_layer_says_what_the_answers_are(file, end, head, noted):
+    model = load_model(written(file, end=end), **OPTIONS)
+
+    assert model.head.name == head
+    assert any("outputs were taken as" in note for note in model.notes) is noted
+
+
+def test_one_sigmoid_is_two_classes(file):
+    metadata = {"names": "{0: 'no', 1: 'yes'}"}
+    model = load_model(written(file, end="Sigmoid", weights=WEIGHTS[:1], metadata=metadata), **OPTIONS)
+
+    assert (model.head.name, model.labels) == ("sigmoid", ("no", "yes"))
+
+
+# --- names and hashes ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("metadata", "labels", "note"),
+    [
+        ({"names": "{0: 'cat', 1: 'dog', 2: 'tea cup'}"}, ("cat", "dog", "tea cup"), None),
+        ({"classes": "['cat', 'dog', 'tea cup']"}, ("cat", "dog", "tea cup"), None),
+        ({"labels": '{"0": "cat", "1": "dog", "2": "tea cup"}'}, ("cat", "dog", "tea cup"), None),
+        ({"names": "['cat', 'dog']"}, None, "holds 2 labels for 3 classes; they were left out"),
+        ({"names": "__import__('os').getcwd()"}, None, "has names, which is no list of labels"),
+        ({"names": "{0: 'cat', 7: 'dog', 2: 'tea'}"}, None, "has names, which is no list of labels"),
+        ({"author": "me"}, None, None),
+    ],
+    ids=str,
+)
+def test_labels_come_from_its_metadata(file, metadata, labels, note):
+    model = load_model(written(file, metadata=metadata), **OPTIONS)
+
+    assert model.labels == labels
+    assert (note is None) == all("label" not in one for one in model.notes)
+    assert note is None or any(note in one for one in model.notes)
+
+
+def test_labels_that_are_given_come_first(file):
+    model = load_model(written(file, metadata={"names": "['a', 'b', 'c']"}), labels=["x", "y", "z"], **OPTIONS)
+
+    assert model.labels == ("x", "y", "z")
+
+
+def test_its_content_is_its_fingerprint(file, tmp_path):
+    prints = {load_model(written(place), **OPTIONS).identity for place in (file, tmp_path / "same.onnx")}
+    other = load_model(written(file, weights=2 * WEIGHTS), **OPTIONS).identity
+
+    assert len(prints) == 1
+    assert other.partition("sha256:")[2][:64] not in prints.pop()
+
+
+def test_numbers_in_another_file_belong_to_it(tmp_path):
+    path = tmp_path / "large.onnx"
+    first = load_model(written(path, external=True), runtime="native", **OPTIONS)
+    check_same(first)
+    graph = path.read_bytes()
+    data = tmp_path / "numbers.data"
+    data.write_bytes(bytes(reversed(data.read_bytes()[:1])) + data.read_bytes()[1:-4] + np.float32(2).tobytes())
+    second = load_model(f"onnx:{path}", runtime="native", **OPTIONS)
+
+    assert path.read_bytes() == graph
+    assert first.identity != second.identity
+
+
+def test_a_session_is_asked_where_it_is(file):
+    written(file)
+    from_file = runtime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    from_bytes = runtime.InferenceSession(file.read_bytes(), providers=["CPUExecutionProvider"])
+
+    check_same(load_model(from_file, **OPTIONS))
+    assert check_same(load_model(from_bytes, **OPTIONS)).model.run_by.startswith("OpenVINO f32")
+    assert load_model(from_file, runtime="native", **OPTIONS).name == "onnx:planted.onnx"
+    assert load_model(from_bytes, runtime="native", **OPTIONS).name == "onnx:session"
+    with pytest.raises(InvalidInput, match="device of a session is that of its providers"):
+        load_model(from_file, device="cuda", **OPTIONS)
+
+
+def test_without_onnx_runtime_openvino_runs_it_and_says_so(file, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    model = load_model(written(file, batch=1), **OPTIONS)
+
+    assert any("run by OpenVINO alone, since onnxruntime is not installed" in note for note in model.notes)
+    assert check_same(model).model.run_by == "OpenVINO f32"
+    with pytest.raises(MissingExtra, match=r"onnxruntime is needed .*seewhy\[onnx\]"):
+        load_model(f"onnx:{file}", runtime="native", **OPTIONS)
+
+
+# --- what is refused -------------------------------------------------------------------------------------------
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InvalidInput, match=r"onnx:FILE must name a file, got .*nothing\.onnx"):
+        load_model(f"onnx:{tmp_path / 'nothing.onnx'}", **OPTIONS)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n" + bytes(100), "truncated"], ids=["empty", "png", "half"])
+def test_a_broken_file_is_refused(file, content):
+    written(file)
+    file.write_bytes(file.read_bytes()[:3000] if content == "truncated" else content)
+
+    with pytest.raises(ModelError, match=r"onnx:planted\.onnx cannot be read; is it whole, and of ONNX\?"):
+        load_model(f"onnx:{file}", **OPTIONS)
+
+
+SMALL = {"size": (16, 16)}
+
+
+@pytest.mark.parametrize(
+    ("how", "options", "words"),
+    [
+        ({}, {"preprocessing": None}, "does not say how a photo must be prepared for it; give preprocessing: imagenet"),
+        ({}, {"input_size": 16}, r"input_size of onnx:planted.onnx must be \(32, 32\), as it is fixed in it, got \(16"),
+        ({}, {"preprocessing": SMALL}, r"input_size of onnx:planted.onnx must be \(32, 32\)"),
+        ({}, {"preprocessing": {"layout": "NHWC"}}, r"must take pictures of 1 or 3 channels; as NHWC"),
+        ({}, {"preprocessing": {"order": "gray"}}, "takes pictures of 3 channels, got preprocessing.order=gray"),
+        ({"extra": {"input"}}, {}, "must take one input, a batch of pictures; it takes 2: images, mask"),
+        ({"kind": "int64"}, {}, r"must take numbers of float16, .*its input images is of tensor\(int64\)"),
+        ({"size": 3, "weights": WEIGHTS[:, :3, :3]}, {}, "does not tell where channels stand; say it with preproc"),
+        ({"kind": "uint8"}, {}, "takes uint8 in 0..255, but preprocessing makes numbers in .*='0..255'"),
+        (
+            {},
+            {"device": "cuda"},
+            "device must be cpu, or cuda where ONNX Runtime has it; it has .*CPU here, got 'cuda'",
+        ),
+        ({}, {"device": "mps"}, "device must be cpu, or cuda"),
+        ({}, {"labels": ["a", "b"]}, "labels must be the names of onnx:planted.onnx's 3 classes, got 2"),
+        ({}, {"head": "sigmoid"}, "head=sigmoid needs 1 output"),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_is_refused(file, how, options, words):
+    with pytest.raises(InvalidInput, match=words):
+        load_model(written(file, **how), **(OPTIONS | options))
+
+
+def test_no_row_a_picture_is_refused(tmp_path):
+    from onnx import TensorProto, helper
+
+    shape = ["n", 3, 8, 8]
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("images", "maps")]
+    graph = helper.make_graph([helper.make_node("Relu", ["images"], ["maps"])], "maps", values[:1], values[1:])
+    path = tmp_path / "maps.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+
+    with pytest.raises(InvalidInput, match=r"must have an output with a row of numbers a picture; it has maps \(\?, 3"):
+        load_model(f"onnx:{path}", preprocessing="imagenet")
+
+
+def test_a_name_takes_the_size_of_the_graph_or_its_own(file):
+    fixed = load_model(written(file), preprocessing="imagenet")
+
+    assert (fixed.preprocessing.size, fixed.preprocessing.shorter) == ((32, 32), 37)
+    with pytest.raises(ModelError, match=r"must take pictures \(3, 224, 224\)"):
+        load_model(written(file, size="side"), preprocessing="imagenet")
+    free = load_model(written(file, size="side"), preprocessing="imagenet", input_size=32)
+    assert free.preprocessing.size == (32, 32)
+    assert free.view(*PHOTO.shape[:2]).height == 32

@@ -1,0 +1,172 @@
+"""Models that would give wrong explanations are found out before anything is explained."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+import seewhy
+from seewhy.errors import ModelError
+
+pytestmark = pytest.mark.preflight
+
+PHOTO = np.random.default_rng(5).integers(30, 220, (24, 24, 3), dtype=np.uint8)
+LIME = seewhy.Lime(segmentation="grid", n_samples=40)
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def honest(batch):
+    mean = batch.mean(axis=(1, 2))
+    return softmax(9 * mean)
+
+
+def of_its_batch(batch):
+    """Batch statistics, as a network in training mode uses them."""
+    mean = batch.mean(axis=(1, 2))
+    return softmax(9 * (mean - mean.mean(axis=0)) + [[1, 0, 0]])
+
+
+def moody():
+    """Dropout left on."""
+    rng = np.random.default_rng(0)
+
+    def model(batch):
+        keep = rng.random((len(batch), 3)) < 0.8
+        return softmax(9 * keep * batch.mean(axis=(1, 2)))
+
+    return model
+
+
+def of_bytes(batch):
+    """Trained on 0..255: pictures in 0..1 all look black to it."""
+    patches = batch.mean(axis=3).reshape(len(batch), 4, 6, 4, 6).mean(axis=(2, 4)).reshape(len(batch), 16) / 255
+    return softmax(800 * (patches - patches.mean(axis=1, keepdims=True)))
+
+
+def one_by_one(batch):
+    if len(batch) > 1:
+        msg = "expected a batch of 1"
+        raise RuntimeError(msg)
+    return honest(batch)
+
+
+def warned(found):
+    return {one.check for one in found.findings if one.level == "warning"}
+
+
+def test_nothing_is_said_of_an_honest_model():
+    found = seewhy.check(honest, PHOTO)
+
+    assert found.fine
+    assert warned(found) == set()
+    assert len(found.findings) == 5
+    assert found.classes == 3
+    assert found.top[0][1] == pytest.approx(honest(PHOTO[None] / np.float32(255)).max(), rel=1e-5)
+    assert "WARN" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("model", "check"),
+    [
+        (of_its_batch, "independent of the batch"),
+        (moody(), "deterministic"),
+        (of_bytes, "range of the input"),
+        (seewhy.FunctionModel(honest, kind="logit"), "kind of scores"),
+        (seewhy.FunctionModel(lambda batch: 3 * honest(batch), kind="probability"), "kind of scores"),
+    ],
+)
+def test_each_fault_is_named_and_stands_in_the_result(model, check):
+    found = seewhy.check(model, PHOTO)
+
+    assert check in warned(found)
+    text = next(one.text for one in found.findings if one.check == check)
+    assert f"WARN  {check}: {text}" in str(found)
+    got = seewhy.explain(PHOTO, model=model, method=LIME)
+    assert any(text.split(" by ")[0] in warning for warning in got.warnings)
+    got = seewhy.explain(PHOTO, model=model, method=LIME, preflight=False)
+    assert not any(text.split(" by ")[0] in warning for warning in got.warnings)
+
+
+def test_a_top_class_that_changes_with_the_batch_is_named():
+    def leader(batch):
+        rows = np.tile([[0.2, 0.3, 0.5]], (len(batch), 1))
+        return np.roll(rows, 1, axis=1) if len(batch) > 1 else rows
+
+    assert "same top class alone and in a batch" in warned(seewhy.check(leader, PHOTO))
+
+
+def test_a_model_of_single_pictures_is_told_from_a_broken_one():
+    with pytest.raises(RuntimeError, match="expected a batch of 1") as caught:
+        seewhy.explain(PHOTO, model=one_by_one, method=LIME)
+    assert "try batch_size=1" in "".join(caught.value.__notes__)
+    assert seewhy.check(one_by_one, PHOTO, batch_size=1).fine
+    assert seewhy.explain(PHOTO, model=one_by_one, method=LIME, batch_size=1).complete
+
+
+@pytest.mark.parametrize(
+    ("answer", "rule"),
+    [
+        (lambda batch: np.full((len(batch), 3), np.nan), "finite"),
+        (lambda batch: np.ones((len(batch) + 1, 3)), "one row of scores a picture"),
+        (lambda batch: np.ones((len(batch), 3, 3)), "one row of scores a picture"),
+    ],
+)
+def test_nonsense_is_refused(answer, rule):
+    with pytest.raises(ModelError, match=rule):
+        seewhy.check(answer, PHOTO)
+
+
+def test_a_model_is_checked_once_and_with_few_pictures():
+    sent = []
+
+    def counted(batch):
+        sent.append(len(batch))
+        return honest(batch)
+
+    model = seewhy.FunctionModel(counted)
+    first = seewhy.explain(PHOTO, model=model, method=LIME)
+    after_first = sum(sent)
+    assert first.n_evaluations < after_first <= first.n_evaluations + 8
+    seewhy.explain(PHOTO, model=model, method=LIME)
+    assert sum(sent) - after_first == first.n_evaluations
+
+
+def test_the_result_does_not_depend_on_who_was_explained_before(tmp_path):
+    model = seewhy.FunctionModel(of_its_batch)
+    other = np.random.default_rng(6).integers(30, 220, (24, 24, 3), dtype=np.uint8)
+    alone = seewhy.explain(PHOTO, model=model, method=LIME, batch_size=10).save(tmp_path / "alone.seewhy")
+    seewhy.explain(other, model=model, method=LIME, batch_size=10)
+    later = seewhy.explain(PHOTO, model=model, method=LIME, batch_size=10).save(tmp_path / "later.seewhy")
+
+    assert alone.read_bytes() == later.read_bytes()
+
+
+def test_a_model_that_cannot_be_referred_to_weakly_is_checked_each_time():
+    class Slotted:
+        __slots__ = ()
+
+        def __call__(self, batch):
+            return of_its_batch(batch)
+
+    model = Slotted()
+    for _ in range(2):
+        assert "independent of the batch" in warned(seewhy.check(model, PHOTO))
+
+
+def test_the_check_prints_names_of_classes():
+    found = seewhy.check(seewhy.FunctionModel(honest, labels=("red", "green", "blue")), PHOTO)
+
+    assert any(f"{name} ({i})" in str(found) for i, name in enumerate(("red", "green", "blue")))
+    assert [index for index, _ in found.top] == list(np.argsort(-honest(PHOTO[None] / np.float32(255))[0]))
+
+
+def test_every_pair_of_findings_has_another_name():
+    names = [one.check for one in seewhy.check(honest, PHOTO).findings]
+
+    assert all(one != other for one, other in itertools.combinations(names, 2))

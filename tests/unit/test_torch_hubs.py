@@ -1,0 +1,145 @@
+"""torchvision's and timm's classifiers by name: the transforms of their weights, their labels, what happens offline."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+from skimage import data
+
+import seewhy
+from seewhy.errors import InvalidInput, ModelError
+from seewhy.images import Image
+from seewhy.models import imagenet
+from seewhy.models.timm_config import from_timm_config
+from seewhy.models.torch_hubs import _from_transforms, class_names
+
+torch = pytest.importorskip("torch", reason="the extra torch is not installed")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore:.*weights.*"
+)
+CAT = data.chelsea()
+
+
+@pytest.fixture(scope="module")
+def torchvision(torchvision_operators):
+    return pytest.importorskip("torchvision", reason="torchvision is not installed")
+
+
+@pytest.fixture(scope="module")
+def timm(torchvision_operators):
+    return pytest.importorskip("timm", reason="timm is not installed")
+
+
+def names(torchvision):
+    return torchvision.models.list_models(module=torchvision.models)
+
+
+def seen(preprocessing, photo=CAT):
+    """Return the prepared picture (C, H, W) of a photo."""
+    view = preprocessing.view(*photo.shape[:2])
+    return preprocessing.prepare(view.apply(Image(photo)))
+
+
+def test_every_classifier_of_torchvision_is_prepared_as_its_weights_want(torchvision):
+    """Held against torchvision's own transforms, on the photo as PIL picture, for every name and every weights."""
+    checked = 0
+    for name in names(torchvision):
+        for weights in torchvision.models.get_model_weights(name):
+            transforms = weights.transforms()
+            expected = transforms(Pillow.fromarray(CAT)).numpy()
+            got = seen(_from_transforms(transforms))
+            assert got.shape == expected.shape, (name, weights)
+            np.testing.assert_allclose(got, expected, atol=2e-6, err_msg=f"{name} {weights}")
+            assert class_names(weights.meta.get("categories")) in {None, imagenet.labels()}
+            checked += 1
+    assert checked > 80
+
+
+def test_a_classifier_by_name_is_that_of_torchvision(torchvision):
+    model = seewhy.load_model("torchvision:resnet18:none")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = torchvision.models.resnet18(weights=None).eval()
+    transforms = torchvision.models.ResNet18_Weights.DEFAULT.transforms()
+    with torch.no_grad():
+        expected = net(transforms(Pillow.fromarray(CAT))[None]).numpy()
+    picture = model.prepare(model.view(*CAT.shape[:2]).apply(Image(CAT)))
+    (got,) = model.stream([picture[None]])
+
+    np.testing.assert_allclose(got, expected, atol=1e-4 * np.abs(expected).max())
+    assert model.labels == imagenet.labels()
+    assert model.name == "torchvision:resnet18:none"
+    assert any("untrained" in note for note in model.notes)
+
+
+def test_making_an_untrained_one_leaves_torchs_random_state(torchvision):
+    torch.manual_seed(7)
+    before = torch.random.get_rng_state()
+    one = seewhy.load_model("torchvision:squeezenet1_1:none").fingerprint
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert seewhy.load_model("torchvision:squeezenet1_1:none").fingerprint == one
+
+
+def test_names_that_torchvision_has_not_are_refused_with_the_nearest(torchvision):
+    with pytest.raises(InvalidInput, match="resnet50"):
+        seewhy.load_model("torchvision:resnet500")
+    with pytest.raises(InvalidInput, match=r"IMAGENET1K_V1.*none, got .BEST"):
+        seewhy.load_model("torchvision:resnet50:BEST")
+
+
+@pytest.mark.parametrize("name", ["torchvision:resnet18", "timm:resnet18.a1_in1k"])
+def test_weights_that_cannot_be_fetched_say_so(torchvision, timm, name, monkeypatch):
+    def offline(*_, **__):
+        msg = "Name or service not known"
+        raise OSError(msg)
+
+    monkeypatch.setattr("socket.create_connection", offline)
+    monkeypatch.setattr("socket.getaddrinfo", offline)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelError, match=rf"the weights of {name} could not be loaded: .*{name}:none"):
+        seewhy.load_model(name)
+
+
+def test_a_module_of_torchvision_is_prepared_as_imagenet_and_that_is_said(torchvision):
+    with torch.random.fork_rng():
+        net = torchvision.models.squeezenet1_1(weights=None)
+    model = seewhy.load_model(net)
+    assert model.preprocessing.mean == (0.485, 0.456, 0.406)
+    assert any("prepared as for torchvision's ImageNet weights" in note for note in model.notes)
+    assert seewhy.load_model(net, preprocessing="imagenet").notes == model.notes[1:]
+
+
+@pytest.mark.parametrize(
+    "name", ["resnet18", "convnext_atto", "inception_v3", "mobilenetv3_small_050", "vit_tiny_patch16_224", "tinynet_e"]
+)
+def test_timm_models_are_prepared_as_their_configuration_says(timm, name):
+    """Held against timm's own evaluation transform."""
+    net = timm.create_model(name, pretrained=False)
+    config = timm.data.resolve_model_data_config(net)
+    expected = timm.data.create_transform(**config, is_training=False)(Pillow.fromarray(CAT)).numpy()
+    got = seen(from_timm_config(net)[0])
+
+    assert got.shape == expected.shape
+    np.testing.assert_allclose(got, expected, atol=2e-6)
+
+
+def test_a_timm_model_by_name_or_as_an_object_is_the_same(timm):
+    by_name = seewhy.load_model("timm:mobilenetv3_small_050:none")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = timm.create_model("mobilenetv3_small_050", pretrained=False)
+    by_hand = seewhy.load_model(net)
+    pictures = np.stack([by_name.prepare(by_name.view(*CAT.shape[:2]).apply(Image(CAT)))] * 2)
+
+    assert by_name.preprocessing == by_hand.preprocessing
+    assert by_name.labels == imagenet.labels()
+    (one,), (other,) = by_name.stream([pictures]), by_hand.stream([pictures])
+    np.testing.assert_array_equal(one, other)
+
+
+def test_names_that_timm_has_not_are_refused(timm):
+    with pytest.raises(InvalidInput, match="resnet18"):
+        seewhy.load_model("timm:resnet_18")
+    with pytest.raises(InvalidInput, match="none"):
+        seewhy.load_model("timm:resnet18:a1_in1k")
