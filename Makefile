@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test quick check fix pictures bench wheel clean
+.PHONY: help demo test quick check fix pictures bench servers kserve-server wheel clean
 
 help:            ## list these commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -13,7 +13,7 @@ demo: $(VENV)/.runtime   ## set up, then explain two real photos by LIME and by 
 	$(BIN)/python examples/demo.py demo
 
 test: $(VENV)/.test      ## set up, then run the whole test suite, on all cores
-	$(BIN)/python -m pytest -n auto
+	SEEWHY_TEST_SERVERS=$(abspath $(VENV))/servers $(BIN)/python -m pytest -n auto
 
 quick: $(VENV)/.test     ## the tests that take less than about five seconds each, on all cores
 	$(BIN)/python -m pytest -m "not slow" -n auto
@@ -36,6 +36,10 @@ bench: $(VENV)/.test     ## overhead, memory and start-up; by hand, with nothing
 	$(BIN)/python bench/memory.py
 	$(BIN)/python bench/startup.py
 
+servers: $(VENV)/servers/kserve/.ready $(VENV)/servers/mlserver/.ready  ## real model servers, for the tests that need one
+
+kserve-server: $(VENV)/servers/kserve/.ready
+
 wheel: $(VENV)/.test     ## build the wheel, install it into an empty environment, explain a photo there
 	$(BIN)/python bench/wheel.py
 
@@ -44,6 +48,17 @@ clean:           ## remove the environment and what was made
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
+
+# Their pins conflict with ours and with each other's.
+$(VENV)/servers/kserve/.ready:
+	$(PYTHON) -m venv $(VENV)/servers/kserve
+	$(VENV)/servers/kserve/bin/python -m pip install --quiet --disable-pip-version-check kserve==0.21.0
+	touch $@
+
+$(VENV)/servers/mlserver/.ready:
+	$(PYTHON) -m venv $(VENV)/servers/mlserver
+	$(VENV)/servers/mlserver/bin/python -m pip install --quiet --disable-pip-version-check mlserver==1.7.1
+	touch $@
 
 $(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) --editable .

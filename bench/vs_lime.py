@@ -89,9 +89,7 @@ def seen(photo: Path, folder: Path) -> Path:
     return path
 
 
-def ours(
-    photo: Path, folder: Path, seed: int, *more: str, tolerance: float = 0.10
-) -> tuple[float, seewhy.Explanation]:
+def ours(photo: Path, folder: Path, seed: int, *more: str, tolerance: float = 0.10) -> tuple[float, seewhy.Explanation]:
     command = [sys.executable, "-m", "seewhy", "explain", str(photo), "--tolerance", f"{tolerance:.3f}"]
     command += ["--seed", str(seed)]
     seconds = timed([*command, "--out", str(folder), "-q", *more])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
+
+os.environ.setdefault("KERAS_BACKEND", "torch")  # before anything imports keras
 
 
 @pytest.fixture(autouse=True)

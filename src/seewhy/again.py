@@ -70,8 +70,8 @@ def continued(
         raise InvalidInput(f"{', '.join(surplus)} cannot change here; only {', '.join(sorted(AMOUNT))}")
     amount = _aimed(before, amount)
     subject = _subject(before, before.method.replace(**amount))
-    run = Run(subject, before.targets, before.samples.untouched, before.samples)
     asker = Asker(model, subject, batch_size)
+    run = Run(subject, before.targets, before.samples.untouched, before.samples, exact=asker.exact is not None)
 
     def save(samples: Samples) -> None:
         if checkpoint is not None and len(samples) > len(before.samples):

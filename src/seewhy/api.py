@@ -268,7 +268,7 @@ def _explained(
     untouched = Answers.of(scores, kind, kept)
     chosen = tuple(Target.of(one, untouched, model.labels, method.unit, log_odds=method.log_odds) for one in wanted)
     facts = ModelFacts.of(model, kind, scores.shape[1], kept, findings)
-    run = Run(subject, chosen, untouched)
+    run = Run(subject, chosen, untouched, exact=asker.exact is not None)
 
     def save(samples: Samples) -> None:
         if checkpoint is not None:

@@ -92,7 +92,7 @@ class Explanation:
             samples=samples,
             predictions=predictions(samples, model.labels),
             targets=targets,
-            attributions=tuple(method.estimate(samples, scene, one.scores(samples.answers)) for one in targets),
+            attributions=tuple(method.estimate(samples, scene, one.read(samples)) for one in targets),
             n_evaluations=evaluations(samples),
             stop=stop,
             fill=record.fill_digest(scene),

@@ -26,7 +26,7 @@ from seewhy.model_facts import ModelFacts
 from seewhy.protocols import MaskMaker, Method
 from seewhy.record import fingerprint
 from seewhy.result_header import Header
-from seewhy.samples import Answers, Samples, packed
+from seewhy.samples import Answers, Samples, packed, to_be_exact
 from seewhy.scene import Block, Scene, cut, join
 from seewhy.stopping import Amount, Draws, Stop
 from seewhy.targets import Prediction, Target
@@ -216,6 +216,8 @@ _TYPES = {
     "photo": np.uint8,
     "bits": np.uint8,
     "scores": np.float32,
+    "exact": np.float32,
+    "exact_excess": np.float32,
     "untouched": np.float32,
     "excess": np.float32,
     "untouched_excess": np.float32,
@@ -263,7 +265,7 @@ def _samples(header: Header, arrays: result_file.Arrays, method: Method, masks: 
     if odd:
         raise FileError(f"{', '.join(sorted(odd))} belong to another kind of method")
     untouched = _answers(header, arrays, 1, "untouched", "untouched_excess")
-    answers = _answers(header, arrays, n, "scores", "excess")
+    answers = _with_exact(_answers(header, arrays, n, "scores", "excess"), header, arrays)
     bits, shifts, parts = _asked(header, arrays, method, masks)
     if fingerprint(packed(bits, shifts, parts)) != header.asked:
         raise FileError("the coalitions are not those that were asked")
@@ -277,6 +279,19 @@ def _answers(header: Header, arrays: result_file.Arrays, n: int, name: str, exce
     if found.log_totals is not None and (found.log_totals < found.scores.max(axis=1) - 1e-3).any():
         raise FileError(f"{excess} must not put the total below a score")
     return found
+
+
+def _with_exact(answers: Answers, header: Header, arrays: result_file.Arrays) -> Answers:
+    """Add what an exact model answered, if there is one: to the first rows of its share."""
+    m = header.n_exact
+    if m is None:
+        return answers
+    places = np.flatnonzero(to_be_exact(len(answers)))
+    if m > len(places):
+        raise FileError(f"there cannot be {m} exact answers, of {len(places)}")
+    exact = answers.unknown()
+    exact.put(places[:m], _answers(header, arrays, m, "exact", "exact_excess"))
+    return replace(answers, exact=exact)
 
 
 def _asked(

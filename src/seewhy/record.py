@@ -16,6 +16,7 @@ from seewhy.attribution import MapAttribution, SegmentAttribution
 from seewhy.images import Image, to_bytes
 from seewhy.masks import pool
 from seewhy.regions import Region
+from seewhy.samples import Samples
 from seewhy.scene import Scene
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def as_dict(explanation: Explanation) -> JsonObject:
         "predictions": [asdict(prediction) for prediction in explanation.predictions],
         "targets": [_target(explanation, i) for i in range(len(explanation.targets))],
         "n_samples": len(explanation.samples),
+        "n_exact": explanation.samples.n_exact,
         "n_evaluations": explanation.n_evaluations,
         "complete": explanation.complete,
         "stopped": asdict(explanation.stop),
@@ -93,11 +95,8 @@ def arrays(explanation: Explanation) -> result_file.Arrays:
     samples = explanation.samples
     found: result_file.Arrays = {
         "photo": np.frombuffer(to_bytes(explanation.image), dtype=np.uint8),
-        "scores": samples.scores,
-        "untouched": samples.untouched.scores,
     }
-    if samples.answers.excess is not None and samples.untouched.excess is not None:
-        found |= {"excess": samples.answers.excess, "untouched_excess": samples.untouched.excess}
+    found |= _answers(samples)
     if samples.asked().nbytes <= ASKED_BYTES:
         kept = {"bits": samples.bits, "shifts": samples.shifts, "parts": samples.parts}
         found |= {name: array for name, array in kept.items() if array is not None}
@@ -112,6 +111,19 @@ def arrays(explanation: Explanation) -> result_file.Arrays:
         ranks = [one.ranks for one in linear if one.ranks is not None]
         if len(errors) == len(ranks) == len(linear):
             found |= {"se": np.stack(errors), "ranks": np.stack(ranks).astype(np.uint16)}
+    return found
+
+
+def _answers(samples: Samples) -> result_file.Arrays:
+    """Return what the model answered; of an exact one only the rows that it was asked for, the first of its share."""
+    found: result_file.Arrays = {"scores": samples.scores, "untouched": samples.untouched.scores}
+    if samples.answers.excess is not None and samples.untouched.excess is not None:
+        found |= {"excess": samples.answers.excess, "untouched_excess": samples.untouched.excess}
+    exact = samples.answers.exact
+    if exact is not None:
+        found["exact"] = exact.scores[exact.known]
+        if exact.excess is not None:
+            found["exact_excess"] = exact.excess[exact.known]
     return found
 
 

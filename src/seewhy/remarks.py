@@ -34,6 +34,9 @@ def remarks(found: Explanation) -> Iterator[str]:
     samples = found.samples
     if not found.complete:
         yield f"partial: {WORDS[found.stop.by]} after {len(samples)} samples"
+    exact = samples.answers.exact
+    if exact is not None and not exact.known.any():
+        yield "partial: the exact model was not asked yet, so this speaks of the one of lower precision"
     yield from _aim_missed(found)
     logged = [target for target in found.targets if target.unit == "log-odds"]
     classes = [k for target in logged for k in (target.index, target.versus) if k is not None]
@@ -58,7 +61,7 @@ def _weak_fit(found: Explanation) -> Iterator[str]:
         if one.error is not None and np.isinf(one.error):
             yield f"{target.label}: more noise than signal; ask for more samples, or another fill or unit"
         if isinstance(one, SegmentAttribution) and one.r2 is not None and not one.values.any():
-            spread = float(np.std(target.scores(found.samples.answers)))
+            spread = float(np.std(target.read(found.samples)))
             yield (
                 f"the surrogate gives every segment 0 for {target.label}, whose scores vary by {spread:.2g}; "
                 f"lower its penalty or raise num_features"

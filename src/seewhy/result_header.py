@@ -73,6 +73,7 @@ class Header(_Part):
     classes: Annotated[list[NonNegativeInt], Field(min_length=1)]
     predictions: list[_Prediction]
     targets: Annotated[list[_Target], Field(min_length=1)]
+    n_exact: NonNegativeInt | None
     n_evaluations: NonNegativeInt
     stopped: _Stop
     warnings: list[str]

@@ -22,7 +22,7 @@ from seewhy.images import Image
 from seewhy.intervals import Spread
 from seewhy.progress import Report
 from seewhy.protocols import MaskMaker, Method, Model
-from seewhy.samples import Answers, Recorder, Samples
+from seewhy.samples import Answers, Recorder, Samples, to_be_exact
 from seewhy.scene import Block, Scene, cut, join
 from seewhy.stopping import Looks, Stop, StopReason
 from seewhy.targets import Target
@@ -53,7 +53,7 @@ class Subject:
 
 @dataclass(eq=False)
 class Asker:
-    """Sends pictures of one scene to the model."""
+    """Sends pictures of one scene to the model; what is not a row of the design to the exact one, if it has one."""
 
     model: Model
     subject: Subject
@@ -63,9 +63,14 @@ class Asker:
     def __post_init__(self) -> None:
         self._composer = Composer(self.model, self.subject.scene, keep_batches=self.model.in_flight)
         self._size = best_batch_size(self.model, self._composer.picture_bytes, self.batch_size)
+        original = getattr(self.model, "exact", None)
+        self.exact = None if original is None else Asker(original, self.subject, self.batch_size, self.clock)
+        """Asks the original of a model of lower precision."""
 
     def untouched(self) -> Scores:
         """Return the scores (1, K) of the picture as it is."""
+        if self.exact is not None:
+            return self.exact.untouched()
         return score_untouched(self.model, self._composer, self.clock)
 
     def pictures(self, n: int) -> Batch:
@@ -76,6 +81,8 @@ class Asker:
 
     def score(self, masks: Masks) -> Scores:
         """Return the scores (B, K) of the picture seen through any masks (B, H, W)."""
+        if self.exact is not None:
+            return self.exact.score(masks)
         return score_masks(self.model, self._composer, masks, self._size, self.clock)
 
     def __call__(
@@ -107,7 +114,13 @@ class Run:
     """Samples of one subject, from a first look to the stop."""
 
     def __init__(
-        self, subject: Subject, targets: Sequence[Target], untouched: Answers, known: Samples | None = None
+        self,
+        subject: Subject,
+        targets: Sequence[Target],
+        untouched: Answers,
+        known: Samples | None = None,
+        *,
+        exact: bool = False,
     ) -> None:
         method, masks = subject.method, subject.masks
         self.subject, self.targets, self.known = subject, targets, known
@@ -116,7 +129,7 @@ class Run:
         self._readable = draws.readable()
         self._untouched = untouched
         self._source = _Rows(method.rows(masks, subject.seed))
-        self._recorder = Recorder(masks.d, untouched)
+        self._recorder = Recorder(masks.d, untouched, exact=exact)
         self._done = 0
         self._started = perf_counter()
 
@@ -124,6 +137,8 @@ class Run:
         self, asker: Asker, classes: int, report: Report, cancel: Cancel | None, save: Save | None = None
     ) -> Outcome:
         """Ask until an aim or a limit is reached, or somebody stops it; ``save`` gets what there is from time to time.
+
+        Where the asker's model is one of lower precision, its original is asked for a share of the rows as well.
 
         Raises
         ------
@@ -135,6 +150,8 @@ class Run:
         while True:
             n = self._ask(wanted)
             why = self._answer(asker, classes, report, cancel)
+            if asker.exact is not None and why not in {"interrupted", "cancelled"}:
+                why = self._answer_exactly(asker.exact, classes, cancel) or why
             samples = self._recorder.samples().head(self._done)
             if why is not None and self._done < self._readable:
                 raise Cancelled(f"cancelled after {self._done} of {n} samples; nothing can be said from them")
@@ -164,7 +181,7 @@ class Run:
     def _spreads(self, samples: Samples) -> Iterator[Spread | None]:
         """Yield how sure each target is; costs nothing until it is asked for."""
         for target in self.targets:
-            yield self.subject.method.spread(samples, self.subject.scene, target.scores(samples.answers))
+            yield self.subject.method.spread(samples, self.subject.scene, target.read(samples))
 
     def _ask(self, n: int) -> int:
         """Draw rows until there are ``n``, or the design ends; return how many there are."""
@@ -211,8 +228,35 @@ class Run:
         n = min(len(self.known), len(samples))
         if not np.array_equal(self.known.asked()[:n], samples.asked()[:n]):
             raise InvalidInput("the samples there are were not drawn by these settings and this seed")
-        samples.answers.put(slice(0, n), self.known.answers.take(slice(0, n)))
+        known = self.known.answers.take(slice(0, n))
+        samples.answers.put(slice(0, n), known)
+        if samples.answers.exact is not None and known.exact is not None:
+            samples.answers.exact.put(slice(0, n), known.exact)
         self._done = max(self._done, n)
+
+    def _answer_exactly(self, asker: Asker, classes: int, cancel: Cancel | None) -> StopReason | None:
+        """Ask the exact model for its share of the answered rows, in order; return what stopped it, if anything."""
+        samples = self._recorder.samples().head(self._done)  # a view: what is written here stands in all of them
+        exact = samples.answers.exact
+        if exact is None:
+            return None
+        wanted = np.flatnonzero(to_be_exact(self._done) & ~exact.known)
+        whole = _whole(samples.rows(wanted))
+        rows, sent = wanted[~whole], 0
+        why: StopReason | None = None
+        scored = asker(_pieces(samples, rows), classes, 0, lambda: cancel is not None and cancel())
+        try:
+            with closing(scored):  # type: ignore[type-var]
+                for block, scores in scored:
+                    places = rows[sent : sent + len(block.coalitions)]
+                    exact.put(places, Answers.of(scores, samples.kind, samples.classes))
+                    sent += len(places)
+        except KeyboardInterrupt:
+            why = "interrupted"
+        end = rows[sent] if sent < len(rows) else self._done
+        ours = wanted[whole & (wanted < end)]
+        exact.put(ours, self._untouched.take(np.zeros_like(ours)))
+        return why or ("cancelled" if sent < len(rows) else None)
 
     def _settle(self, samples: Samples, first: NDArray[np.intp], rest: NDArray[np.intp]) -> None:
         """Answer rows that repeat an earlier one or are the untouched picture, up to the first that is still open."""
@@ -227,8 +271,9 @@ class Run:
 
 def evaluations(samples: Samples) -> int:
     """Return how many different pictures samples needed, the untouched one included."""
-    rows = np.arange(len(samples))
-    return 1 + int(np.sum((first_equal(samples) == rows) & ~_whole(samples)))
+    rows, whole = np.arange(len(samples)), _whole(samples)
+    exact = 0 if samples.answers.exact is None else int(np.sum(samples.answers.exact.known & ~whole))
+    return 1 + int(np.sum((first_equal(samples) == rows) & ~whole)) + exact
 
 
 def first_equal(samples: Samples) -> NDArray[np.intp]:

@@ -21,6 +21,8 @@ LOG_ODDS_LIMIT = 12.0
 """Log-odds are cut at +-12 (a probability of 6e-6 from certainty): beyond it float32 scores carry no information."""
 
 _ROWS = 1024
+_EVERY = 8
+"""Pairs of rows of which the exact model is asked for one, where a model of lower precision answers the rest."""
 _LARGEST = 10
 """Kept classes, the strongest on the untouched picture, from whose largest logit totals are measured."""
 _ROUNDING = 1e-6
@@ -39,6 +41,8 @@ class Answers:
     excess: NDArray[np.float32] | None
     """(n,): for logits, the log of the sum of exp over all classes less the largest logit of the first ten kept
     classes; this difference keeps its digits in float32 where a class is nearly certain. None for other kinds."""
+    exact: Answers | None = None
+    """(n, ...): what the original of a model of lower precision answered, NaN where it was not asked."""
 
     @classmethod
     def of(cls, scores: Scores, kind: ScoreKind, classes: tuple[int, ...]) -> Answers:
@@ -50,10 +54,33 @@ class Answers:
         return cls(kind, classes, kept, excess)
 
     @classmethod
-    def room(cls, n: int, kind: ScoreKind, classes: tuple[int, ...]) -> Answers:
-        """Return room for ``n`` answers."""
+    def room(cls, n: int, kind: ScoreKind, classes: tuple[int, ...], *, exact: bool = False) -> Answers:
+        """Return room for ``n`` answers, if wanted also of an exact model that was not asked yet."""
         excess = np.zeros(n, dtype=np.float32) if kind == "logit" else None
-        return cls(kind, classes, np.zeros((n, len(classes)), dtype=np.float32), excess)
+        found = cls(kind, classes, np.zeros((n, len(classes)), dtype=np.float32), excess)
+        return replace(found, exact=found.unknown()) if exact else found
+
+    def unknown(self) -> Answers:
+        """Return answers to as many pictures that nobody has asked for."""
+        excess = None if self.excess is None else np.full_like(self.excess, np.nan)
+        return Answers(self.kind, self.classes, np.full_like(self.scores, np.nan), excess)
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """(n,): where there is an answer."""
+        return ~np.isnan(self.scores[:, 0])
+
+    @classmethod
+    def joined(cls, pieces: Sequence[Answers]) -> Answers:
+        """Return the answers of several, one after the other."""
+        excess = [piece.excess for piece in pieces if piece.excess is not None]
+        exact = [piece.exact for piece in pieces if piece.exact is not None]
+        return replace(
+            pieces[0],
+            scores=np.concatenate([piece.scores for piece in pieces]),
+            excess=np.concatenate(excess) if excess else None,
+            exact=cls.joined(exact) if exact else None,
+        )
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -68,10 +95,11 @@ class Answers:
     def take(self, places: slice | NDArray[np.intp]) -> Answers:
         """Return the answers to some of the pictures."""
         excess = None if self.excess is None else self.excess[places]
-        return replace(self, scores=self.scores[places], excess=excess)
+        exact = None if self.exact is None else self.exact.take(places)
+        return replace(self, scores=self.scores[places], excess=excess, exact=exact)
 
     def put(self, places: slice | NDArray[np.intp], answers: Answers) -> None:
-        """Write answers into this room."""
+        """Write answers into this room; those of an exact model are left as they are."""
         self.scores[places] = answers.scores
         if self.excess is not None:
             self.excess[places] = answers.excess
@@ -110,6 +138,12 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.bits)
+
+    @property
+    def n_exact(self) -> int | None:
+        """Rows that the original of a model of lower precision was asked as well; None where there is none."""
+        exact = self.answers.exact
+        return None if exact is None else int(np.count_nonzero(exact.known))
 
     @property
     def kind(self) -> ScoreKind:
@@ -164,8 +198,9 @@ class Samples:
 class Recorder:
     """Samples that grow: rows are asked first, and answered piece by piece."""
 
-    def __init__(self, d: int, untouched: Answers) -> None:
+    def __init__(self, d: int, untouched: Answers, *, exact: bool = False) -> None:
         self._d = d
+        self._exact = exact
         self._untouched = untouched
         self._pieces: list[Samples] = []
 
@@ -182,7 +217,7 @@ class Recorder:
                 shifts=None if block.shifts is None else block.shifts.astype(np.uint16),
                 parts=None if block.parts is None else block.parts.astype(np.uint16),
                 untouched=self._untouched,
-                answers=Answers.room(len(block.coalitions), kind, classes),
+                answers=Answers.room(len(block.coalitions), kind, classes, exact=self._exact),
             )
         )
 
@@ -198,6 +233,11 @@ class Recorder:
         if len(self._pieces) > 1:
             self._pieces = [_joined(self._pieces)]
         return self._pieces[0]
+
+
+def to_be_exact(n: int) -> NDArray[np.bool_]:
+    """Return (n,): which rows the exact model is asked as well, every eighth pair from the first one on."""
+    return np.asarray(np.arange(n) // 2 % _EVERY == 0)
 
 
 def merge(one: Samples, other: Samples) -> Samples:
@@ -232,14 +272,12 @@ def _joined(pieces: Sequence[Samples]) -> Samples:
         return np.concatenate(known) if known else None
 
     first = pieces[0]
-    scores = np.concatenate([piece.scores for piece in pieces])
-    answers = replace(first.answers, scores=scores, excess=column(piece.answers.excess for piece in pieces))
     return replace(
         first,
         bits=np.concatenate([piece.bits for piece in pieces]),
         shifts=column(piece.shifts for piece in pieces),
         parts=column(piece.parts for piece in pieces),
-        answers=answers,
+        answers=Answers.joined([piece.answers for piece in pieces]),
     )
 
 

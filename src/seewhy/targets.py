@@ -12,7 +12,8 @@ import numpy as np
 
 from seewhy._types import Floats, Unit
 from seewhy.errors import InvalidInput
-from seewhy.samples import Answers, resolve_unit
+from seewhy.fidelity import corrected
+from seewhy.samples import Answers, Samples, resolve_unit
 
 Targets: TypeAlias = str | int | Sequence[str | int]
 """``"top1"``, ``"topN"``, an index, a class name, a contrast ``"A vs B"``, or several of them."""
@@ -67,6 +68,11 @@ class Target(Prediction):
         """Return the score (n,) that is explained: of the class, or the difference of two."""
         own = answers.target(self.index, self.unit)
         return own if self.versus is None else own - answers.target(self.versus, self.unit)
+
+    def read(self, samples: Samples) -> Floats:
+        """Return the score (n,) that an estimator reads: corrected, where an exact model was asked as well."""
+        exact = samples.answers.exact
+        return corrected(samples, self.scores(samples.answers), None if exact is None else self.scores(exact))
 
 
 def label_of(index: int, labels: Mapping[int, str] | Sequence[str] | None) -> str:

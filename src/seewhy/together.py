@@ -69,7 +69,7 @@ class SharedModel:
         found = getattr(self.model, name)
         if name == "checked":  # a compiled model answers with itself or its original, to be shared as well
             return lambda pictures: self._together.share(found(pictures))
-        return found
+        return found if name != "exact" or found is None else self._together.share(found)
 
     def stream(self, batches: Iterable[Batch]) -> Iterator[Scores]:
         """Yield scores for each batch, in order; see :meth:`seewhy.protocols.Model.stream`."""

@@ -1,4 +1,4 @@
-"""Write the small .tflite files beside this script. Needs TensorFlow, which no test needs: ``python make_tflite.py``."""
+"""Write the small .tflite files beside this script: ``python make_tflite.py``, with TensorFlow, which no test needs."""
 
 from pathlib import Path
 

@@ -56,7 +56,19 @@ def stuck(batch):
 TINY = "py:seewhy_tiny:model"
 SMALL = ("--model", TINY, "--n-samples", "40", "--segmentation", "grid")
 KEYS = {
-    *("image", "model", "run_by", "method", "settings", "seed", "predictions", "targets", "n_samples", "n_evaluations"),
+    *(
+        "image",
+        "model",
+        "run_by",
+        "method",
+        "settings",
+        "seed",
+        "predictions",
+        "targets",
+        "n_samples",
+        "n_exact",
+        "n_evaluations",
+    ),
     *("complete", "stopped", "seconds", "seconds_model", "files", "warnings", "version"),
 }
 TARGET = {"index", "label", "score", "unit", "versus", "error"}

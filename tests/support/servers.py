@@ -332,7 +332,8 @@ def real(name):
     if folder is None:
         pytest.skip(f"{WHERE} names no folder with an environment that has {name}")
     python = Path(folder) / name / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    assert python.exists(), f"{WHERE} is set, but there is no {name}/{python.parent.name}/{python.name} in it"
+    if not python.exists():
+        pytest.skip(f"{WHERE} has no environment for {name}: make servers")
     port = free_port()
     script = Path(__file__).with_name("real_server.py")
     clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}

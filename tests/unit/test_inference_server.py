@@ -351,9 +351,9 @@ def test_what_another_try_cannot_help_is_not_tried_again(answer, words):
 
 def test_an_answer_without_end_is_refused(monkeypatch):
     monkeypatch.setattr("seewhy.models.http_requests.LARGEST", 100)
-    with Inference(always=servers.never_ends) as server:
-        with pytest.raises(ModelError, match=r"^GET .*/planted was answered with more than 100 bytes$"):
-            load(server)
+    words = r"^GET .*/planted was answered with more than 100 bytes$"
+    with Inference(always=servers.never_ends) as server, pytest.raises(ModelError, match=words):
+        load(server)
 
 
 # --- failures that may pass: three tries -------------------------------------------------------------------------

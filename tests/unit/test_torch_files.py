@@ -58,7 +58,7 @@ def exported(folder, batch=None, **how):
         (exported, {"batch": 1}),
         (exported, {"batch": 3}),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_it_explains_as_a_plain_function_does(tmp_path, write, how, runtime):
     got = check_same(load_model(write(tmp_path, **how), runtime=runtime, **OPTIONS))

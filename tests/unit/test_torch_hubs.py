@@ -15,9 +15,7 @@ from seewhy.models.timm_config import from_timm_config
 from seewhy.models.torch_hubs import _from_transforms, class_names
 
 torch = pytest.importorskip("torch", reason="the extra torch is not installed")
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore:.*weights.*"
-)
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore:.*weights.*")
 CAT = data.chelsea()
 
 

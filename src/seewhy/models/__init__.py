@@ -35,8 +35,11 @@ PREFIXES: dict[str, tuple[str, str]] = {
     "onnx": ("onnx_files", "FILE"),
     "openvino": ("openvino_files", "FILE.xml"),
     "tflite": ("tflite_files", "FILE"),
-    "kserve": ("inference_server", "URL/v2/models/NAME, Open Inference Protocol: KServe, Triton, MLServer, OVMS"),
-    "tfserving": ("tensorflow_serving", "URL/v1/models/NAME"),
+    "kserve": (
+        "inference_server",
+        "URL/v2/models/NAME[#output=NAME], Open Inference Protocol: KServe, Triton, MLServer, OVMS",
+    ),
+    "tfserving": ("tensorflow_serving", "URL/v1/models/NAME[#output=NAME]"),
 }
 """What may stand before the colon of a model's text: the module of its adapter, and what follows the colon.
 
@@ -44,8 +47,8 @@ The module has ``load_PREFIX(rest, options)``; it is imported when it is first n
 """
 
 _OBJECTS: dict[str, str] = {
+    "keras": "keras_models",  # on its torch backend a Keras model is a torch module too
     "torch": "torch_models",
-    "keras": "keras_models",
     "onnxruntime": "onnx_files",
     "openvino": "openvino_files",
 }

@@ -66,22 +66,29 @@ def assemble(found: Found, options: ModelOptions) -> NetworkModel:
     if options.runtime == "native" or (found.convert is None and not wanted):
         return original
     try:
-        network = _network(found, options.precision)
+        network = _converted(found)
+        exact = Compiled(original, Network(network), "f32")
+        return (
+            exact
+            if options.precision == "f32"
+            else Compiled(exact, Network(network, options.precision), options.precision)
+        )
     except Exception as error:
         if wanted:
             raise ModelError(f"OpenVINO cannot run {found.name}: {one_line(error)}") from error
         return original.noted(f"{found.name} is run by its own framework, since OpenVINO cannot: {one_line(error)}")
-    return Compiled(original, network, options.precision)
 
 
-def _network(found: Found, precision: Precision) -> Network:
+def _converted(found: Found) -> Any:
+    """Return the model as an ``openvino.Model`` of fixed size."""
     size = found.preprocessing.size
     if found.convert is None or size is None:
         what = "OpenVINO needs a fixed input_size" if size is None else "it cannot be converted"
         raise ModelError(what)
     channels = found.preprocessing.channels
-    picture = (channels, *size) if found.preprocessing.layout == "NCHW" else (*size, channels)
-    return Network(with_fixed_size(found.convert(), picture), precision)
+    return with_fixed_size(
+        found.convert(), (channels, *size) if found.preprocessing.layout == "NCHW" else (*size, channels)
+    )
 
 
 class Compiled(NetworkModel):
@@ -99,26 +106,34 @@ class Compiled(NetworkModel):
         )
         self.original = original
         self.precision = precision
+        self.exact = None if precision == "f32" else original
+        """What values and intervals are for, asked for a share of the rows; None: this one is close enough."""
 
     def checked(self, pictures: Batch) -> NetworkModel:
         """Return this model, or the original if its answers to these prepared pictures differ by too much.
 
         What was found stands in ``run_by`` of the model returned; what a reader must know, in its ``notes``.
         """
-        instead = f"{self.name} is run by its own framework, since OpenVINO"
+        original = self.original
+        if isinstance(original, Compiled):
+            original = original.checked(pictures)
+        other = original.run_by.partition(",")[0] or "its own framework"
+        instead = f"{self.name} is run by {other}, since OpenVINO"
         try:
             own = np.concatenate(list(self.stream([pictures])))
         except Exception as error:  # noqa: BLE001  # whatever it raises, the original can still be asked
-            return self.original.noted(f"{instead} failed: {one_line(error)}")
-        exact = np.concatenate(list(self.original.stream([pictures.copy()])))
+            return original.noted(f"{instead} failed: {one_line(error)}")
+        exact = np.concatenate(list(original.stream([pictures.copy()])))
         off = float(np.abs(comparable(own, self.kind) - comparable(exact, self.kind)).max())
         what = "a share of the largest score" if self.kind == "score" else "a probability"
         said = f"up to {off:.2g} off in {what} on {len(pictures)} pictures"
         limit = LIMITS[self.precision]
         if not off <= limit:
-            return self.original.noted(f"{instead} in {self.precision} was {said}, and the limit is {limit:g}")
-        found = self if self.precision == "f32" else self.noted(f"{self.name} is run in {self.precision}: {said}")
-        found = copy.copy(found)
+            return original.noted(f"{instead} in {self.precision} was {said}, and the limit is {limit:g}")
+        found = copy.copy(self)
+        found.original = original
+        found.exact = None if self.exact is None else original
+        found.notes = original.notes
         found.run_by = f"OpenVINO {self.precision}, {said}"
         return found
 

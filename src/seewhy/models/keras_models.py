@@ -101,6 +101,10 @@ def _keras_model(
         labels = imagenet.labels()
         if assumed and options.labels is None:
             notes = (*notes, f"{name} was taken for {assumed} of keras.applications, and its labels for ImageNet's")
+    convert = converter(model, takes, preprocessing)
+    backend = _keras().backend.backend()
+    if convert is None and options.runtime == "auto" and backend not in {"torch", "tensorflow"}:
+        notes = (*notes, f"{name} is run by Keras, since OpenVINO does not read models of its backend {backend}")
     return assemble(
         Found(
             name=name,
@@ -109,7 +113,7 @@ def _keras_model(
             preprocessing=preprocessing,
             last=last_layer(model),
             labels=labels,
-            convert=converter(model, takes, preprocessing),
+            convert=convert,
             notes=(*notes, *(said if options.preprocessing is None else ())),
         ),
         options,
@@ -313,15 +317,21 @@ def _structure(model: Any) -> str:
         except Exception:  # noqa: BLE001  # a subclass needs no get_config, and its own may fail in any way
             kinds = [type(one).__qualname__ for one in getattr(model, "layers", ())]
             return f"{type(model).__module__}.{type(model).__qualname__} {kinds}"
-    names = {name: f"#{i}" for i, name in enumerate(_names(model))}
+    names = {name: f"#{i}" for i, name in enumerate(dict.fromkeys(_names(config)))}
     return json.dumps(_renamed(config, names), sort_keys=True)
 
 
-def _names(model: Any) -> Iterator[str]:
-    """Yield the names of a model and of its layers, in order."""
-    yield str(model.name)
-    for layer in getattr(model, "layers", ()):
-        yield from _names(layer)
+def _names(part: Any) -> Iterator[str]:
+    """Yield the names of layers in a configuration, in order; a number type has a name as well, which matters."""
+    if isinstance(part, dict):
+        settings = part.get("config")
+        if isinstance(settings, dict) and "name" in settings and "DTypePolicy" not in str(part.get("class_name")):
+            yield str(settings["name"])
+        for value in part.values():
+            yield from _names(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _names(value)
 
 
 def _renamed(part: Any, names: dict[str, str]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from typing import Literal, Protocol, Self
 
 import numpy as np
@@ -124,11 +125,12 @@ class NetworkModel:
         ModelError
             The network gave something other than finite numbers, one row a picture.
         """
-        for raw in self.runtime.stream(batches):
-            if raw.ndim != 2 or not np.isfinite(raw).all():
-                what = "not finite" if raw.ndim == 2 else f"of shape {raw.shape}"
-                raise ModelError(f"{self.name} must give a row of finite numbers a picture, gave numbers {what}")
-            yield self.head.scores(raw)
+        with closing(self.runtime.stream(batches)) as answers:  # type: ignore[type-var]  # no request outlives its run
+            for raw in answers:
+                if raw.ndim != 2 or not np.isfinite(raw).all():
+                    what = "not finite" if raw.ndim == 2 else f"of shape {raw.shape}"
+                    raise ModelError(f"{self.name} must give a row of finite numbers a picture, gave numbers {what}")
+                yield self.head.scores(raw)
 
 
 def probe(runtime: Runtime, preprocessing: Preprocessing, name: str) -> Scores:

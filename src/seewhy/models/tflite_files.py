@@ -153,7 +153,7 @@ def _own(stored: Quantized, takes: Takes, name: str) -> tuple[Preprocessing | No
     low, high = stored.ends
     gray = takes.channels == 1
     own = Preprocessing(
-        size=takes.fixed, scale=high - low, mean=(-low,), layout=takes.layout, order="gray" if gray else "RGB"
+        size=takes.fixed, scale=high - low, mean=(0 - low,), layout=takes.layout, order="gray" if gray else "RGB"
     )
     kind = np.iinfo(stored.type)
     note = (
@@ -174,7 +174,7 @@ def _fits(preprocessing: Preprocessing, stored: Quantized, name: str) -> tuple[s
     if not stored.whole:
         return ()
     mean, std = np.asarray(preprocessing.mean), np.asarray(preprocessing.std)
-    low, high = float((-mean / std).min()), float(((preprocessing.scale - mean) / std).max())
+    low, high = float(((0 - mean) / std).min()), float(((preprocessing.scale - mean) / std).max())
     first, last = stored.ends
     within = min(high, last) - max(low, first)
     if within < 0.9 * (high - low) or within < 0.1 * (last - first):

@@ -40,9 +40,8 @@ def load_torchvision(rest: str, options: ModelOptions) -> NetworkModel:
     described: Any = entries.DEFAULT
     if wanted not in {"", _UNTRAINED}:
         if wanted not in entries.__members__:
-            raise InvalidInput(
-                f"weights of torchvision:{name} must be one of {', '.join(entries.__members__)}, or none"
-            )
+            names = ", ".join([*entries.__members__, _UNTRAINED])
+            raise InvalidInput(f"weights of torchvision:{name} must be one of {names}, got {wanted!r}")
         described = entries[wanted]
     weights = None if wanted == _UNTRAINED else described
     module = _fetched(f"torchvision:{rest}", lambda: models.get_model(name, weights=weights), untrained=weights is None)
