@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 os.environ.setdefault("KERAS_BACKEND", "torch")  # before anything imports keras
+
+hypothesis.settings.register_profile("seewhy", deadline=None)  # a busy machine is not a failure
+hypothesis.settings.load_profile("seewhy")
+
+collect_ignore = ["data/make_tflite.py", "support/real_server.py"]  # scripts for other environments
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ Peherstorfer, Willcox and Gunzburger (2018), doi:10.1137/16M1082469, section 3, 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seewhy._types import Floats
 from seewhy.samples import Samples
@@ -37,17 +38,25 @@ def corrected(samples: Samples, quick: Floats, exact: Floats | None) -> Floats:
     linear, freedom = _linear_part(samples, asked, difference)
     n, m = len(quick), len(asked)
     found = quick + linear
-    # A fit leaves residuals that are too small; what was fitted to them is not seen again in the spread otherwise.
-    found[asked] += n / m * np.sqrt(m / max(m - freedom, 1.0)) * (difference - linear[asked])
+    # A fit leaves residuals that are too small, by draws / (draws - freedom) in variance, and its coefficients vary by
+    # as much more than so many rows in balance would let them. A row and its complement are one draw.
+    draws = m / 2 if _in_pairs(samples, asked) else m
+    found[asked] += n / m * draws / max(draws - freedom, 1.0) * (difference - linear[asked])
     return np.asarray(found)
 
 
-def _linear_part(samples: Samples, asked: np.ndarray, difference: Floats) -> tuple[Floats, float]:
+def _in_pairs(samples: Samples, asked: NDArray[np.intp]) -> bool:
+    """Say whether rows come as a coalition and its complement."""
+    rows = samples.block(asked[: len(asked) // 2 * 2]).coalitions
+    return bool(np.all(rows[0::2] != rows[1::2]))
+
+
+def _linear_part(samples: Samples, asked: NDArray[np.intp], difference: Floats) -> tuple[Floats, float]:
     """Return what a ridge over segments or cells predicts for every row, and its degrees of freedom.
 
     A constant where rows of different segmentations mean different things, or where there are too few.
     """
-    if samples.parts is not None or len(asked) < 2 * samples.d:
+    if samples.parts is not None or len(asked) < 4 * samples.d:
         return np.full(len(samples), difference.mean()), 1.0
     sums = WeightedSums(samples.d, float(difference[0]))
     sums.update(samples.block(asked).coalitions.astype(np.float64), difference, np.ones(len(asked)))

@@ -331,7 +331,7 @@ def _attributions(
     shape = (len(header.targets), samples.d)
     for i, target in enumerate(header.targets):
         asked = Target(target.index, target.label, target.score, target.unit, target.versus)
-        scores = asked.scores(samples.answers)  # refuses a class that was not kept
+        scores = asked.read(samples)  # refuses a class that was not kept
         if scene.segments is None or scene.segments.ndim == 3:
             yield method.estimate(samples, scene, scores)
             continue

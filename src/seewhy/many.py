@@ -86,7 +86,9 @@ class _Work:
         return explain(photo, model=model, checkpoint=path, progress=False, cancel=self._cancelled, **self.settings)
 
     def _cancelled(self) -> bool:
-        return self.stop.is_set() or (self.cancel is not None and self.cancel())
+        if self.stop.is_set():
+            raise KeyboardInterrupt  # here it ends this photo's run, with what there is
+        return self.cancel is not None and self.cancel()
 
 
 def _in_order(
@@ -128,7 +130,10 @@ def _result(future: Future[Explanation], stop: Event, later: Iterable[Future[Exp
     """Return an explanation or its exception, None for a photo that was not begun; Ctrl-C makes all of them partial."""
     while True:
         try:
-            return None if future.cancelled() else future.exception() or future.result()
+            failed = None if future.cancelled() else future.exception()
+            if future.cancelled() or isinstance(failed, KeyboardInterrupt):
+                return None
+            return failed or future.result()
         except KeyboardInterrupt:
             if stop.is_set():
                 raise

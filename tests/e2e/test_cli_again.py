@@ -168,7 +168,7 @@ def called(times: int) -> None:
 @pytest.mark.parametrize("method", ["lime", "rise"])
 def test_ctrl_c_leaves_a_file_that_resume_finishes(method: str, run: Call, modules: Path) -> None:
     asked = ("explain", "cat.png", "--method", method, "--n-samples", "150", "--targets", "top2")
-    asked += GRID if method == "lime" else ("--grid", "4")
+    asked += (*GRID, "--no-preflight") if method == "lime" else ("--grid", "4", "--no-preflight")
     file = f"seewhy-out/cat.{method}.seewhy"
     running = start(modules, *asked, *SLOW, "--batch-size", "10", "--json")
     try:

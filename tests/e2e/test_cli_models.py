@@ -113,7 +113,10 @@ def test_the_embedded_model_takes_a_precision_and_says_how_far_off_it_is(call: C
 
     said = strict(found.out)
     assert said["run_by"].startswith("OpenVINO bf16, up to ")
-    assert any("bf16" in warning for warning in said["warnings"])
+    assert said["n_exact"] == 6
+    plain = call("explain", "cat.png", "--precision", "bf16", *GRID).out
+    assert "run by OpenVINO bf16, up to " in plain
+    assert "6 rows were also sent to the original" in plain
 
 
 def test_models_lists_every_prefix(call: Call) -> None:

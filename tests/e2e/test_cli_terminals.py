@@ -132,7 +132,7 @@ def _interrupted(modules: Path, *arguments: str, calls: int) -> Answer:
 def test_ctrl_c_leaves_a_partial_result_marked_as_such(place: Path, modules: Path) -> None:
     slow = ("--model", "py:seewhy_tiny:slow", "--n-samples", "5000", "--batch-size", "1", "--segmentation", "grid")
 
-    found = _interrupted(modules, "cat.png", "cat.png", *slow, calls=6)
+    found = _interrupted(modules, *["cat.png"] * 5, *slow, "--no-preflight", calls=30)
 
     assert (found.code, found.err) == (130, "")
     assert "model calls (partial)" in found.out
@@ -140,7 +140,7 @@ def test_ctrl_c_leaves_a_partial_result_marked_as_such(place: Path, modules: Pat
     partial = seewhy.load("seewhy-out/cat.lime.seewhy")
     assert not partial.complete
     assert 2 <= len(partial.samples) < 5000
-    assert found.out.count("cat.png (") == 1  # and the photos after it are not begun
+    assert found.out.count("cat.png (") <= 2  # and the photos after those in work are not begun
 
 
 def test_ctrl_c_before_there_is_a_result_says_so(place: Path, modules: Path) -> None:

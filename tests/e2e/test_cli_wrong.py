@@ -111,7 +111,7 @@ BAD_FILES = {
     "seed = 'x'": "seed must be a whole number of at least 0, got 'x'",
     "seed = -1": "seed must be a whole number of at least 0, got -1",
     "seed = true": "seed must be a whole number of at least 0, got True",
-    "model = 5": "model must be text, got 5",
+    "model = 5": "model must be text, or a table with a name and what is said about the model, got 5",
 }
 
 

@@ -228,7 +228,10 @@ def test_lower_precision_is_measured_and_said():
     model = seewhy.load_model(small(), preprocessing=RAW, precision="bf16")
     got = seewhy.explain(PHOTO, model=model, method=GRID)
     assert "OpenVINO bf16" in got.model.run_by
-    assert any("is run in bf16" in note for note in got.warnings)
+    assert got.samples.n_exact == 16
+    assert (
+        got.warnings == seewhy.explain(PHOTO, model=seewhy.load_model(small(), preprocessing=RAW), method=GRID).warnings
+    )
 
 
 def test_the_fingerprint_is_of_weights_preprocessing_and_head():

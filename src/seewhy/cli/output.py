@@ -170,6 +170,10 @@ def summary(explanation: Explanation, files: list[str], display: Display) -> str
         state = "" if explanation.complete else " (partial)"
         spent = f", {seconds:.2f} s in all, {inside:.2f} s inside the model" if seconds else ""
         console.print(f"\n{explanation.n_evaluations} model calls{state}{spent}; {WORDS[explanation.stop.by]}")
+        corrected = explanation.samples.n_exact
+        if corrected is not None:
+            ran = f"run by {explanation.model.run_by}"
+            console.print(f"{ran}; {corrected} rows were also sent to the original, and correct the rest")
         for warning in explanation.warnings:
             console.print(f"note: {warning}")
         for file in files:

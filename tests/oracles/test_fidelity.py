@@ -1,0 +1,188 @@
+"""A quick model corrected by a few answers of the exact one: right on average, and the error bars know."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import seewhy
+from seewhy.fidelity import corrected
+from seewhy.models import FunctionModel
+from seewhy.samples import Answers, Samples, to_be_exact
+
+SIDE, D = 16, 16
+PHOTO = np.random.default_rng(2).integers(120, 255, (SIDE, SIDE, 3), dtype=np.uint8)
+GRID = seewhy.Grid(rows=4, columns=4)
+LIME = seewhy.Lime(segmentation=GRID, fill="black", kernel="none")
+RNG = np.random.default_rng(8)
+LINEAR, PAIRS, TRIPLES = RNG.normal(size=D), RNG.integers(0, D, (20, 2)), RNG.integers(0, D, (12, 3))
+OFF = 0.25 * RNG.normal(size=D)
+ODD = RNG.integers(0, D, (15, 3))
+
+
+def kept(batch):
+    """Read the coalition (B, d) off masked pictures."""
+    return (batch.reshape(len(batch), 4, 4, 4, 4, 3).max(axis=(2, 4, 5)) > 0).reshape(len(batch), D).astype(float)
+
+
+def exact(batch):
+    z = kept(batch)
+    score = z @ LINEAR + 0.5 * (z[:, PAIRS[:, 0]] * z[:, PAIRS[:, 1]]).sum(axis=1)
+    return score + 0.4 * np.prod(z[:, TRIPLES], axis=2).sum(axis=1)
+
+
+def quick(batch):
+    """Off by something linear, and by something that no linear model finds."""
+    z = kept(batch)
+    return exact(batch) + z @ OFF + 0.12 * np.prod(2 * z[:, ODD] - 1, axis=2).sum(axis=1) + 0.3
+
+
+def two_models(function=quick, original=exact):
+    model = FunctionModel(function, kind="score", name="quick")
+    model.exact = FunctionModel(original, kind="score", name="exact")
+    return model
+
+
+@pytest.fixture(scope="module")
+def truth():
+    """Of the exact model, over all 65,536 coalitions."""
+    method = LIME.replace(design="exhaustive")
+    return seewhy.explain(PHOTO, model=two_models().exact, method=method, batch_size=4096).values()
+
+
+def run(model, seed, n=768, method=LIME):
+    return seewhy.explain(PHOTO, model=model, method=method.replace(n_samples=n), seed=seed, batch_size=1024)
+
+
+@pytest.mark.slow
+def test_values_and_intervals_are_those_of_the_exact_model(truth):
+    found = [run(two_models(), seed) for seed in range(120)]
+    held = np.array([(low <= truth) & (truth <= high) for low, high in (one.interval() for one in found)])
+    values = np.array([one.values() for one in found])
+
+    assert 0.93 < held.mean() < 0.975
+    standard = values.std(axis=0, ddof=1) / np.sqrt(len(values))
+    assert np.abs((values.mean(axis=0) - truth) / standard).max() < 4.5  # unbiased, 16 segments at once
+    real = np.sqrt(np.mean(np.sum((values - truth) ** 2, axis=1))) / np.linalg.norm(truth)
+    assert np.median([one.error for one in found]) == pytest.approx(real, rel=0.12)
+
+    alone = FunctionModel(quick, kind="score")
+    off = np.array([(lo <= truth) & (truth <= hi) for lo, hi in (run(alone, seed).interval() for seed in range(20))])
+    assert off.mean() < 0.7, "the quick model alone is so near that nothing was shown"
+
+
+@pytest.mark.slow
+def test_maps_too():
+    rise = seewhy.Rise(grid=4, fill="black", n_samples=4000)
+    model = FunctionModel(lambda batch: batch[:, 2, 3].mean(axis=1) * batch[:, 9, 12].mean(axis=1), kind="score")
+    off = FunctionModel(lambda batch: model.function(batch) + 0.1 * batch[:, 13, 1].mean(axis=1) - 0.02, kind="score")
+    off.exact = model
+    long = seewhy.explain(PHOTO, model=model, method=rise.replace(n_samples=60_000), seed=77, batch_size=4096)
+    truth = long.heatmap()
+    found = [seewhy.explain(PHOTO, model=off, method=rise, seed=seed, batch_size=4096) for seed in range(12)]
+    held = np.mean([np.mean((low <= truth) & (truth <= high)) for low, high in (one.interval() for one in found)])
+    assert held > 0.9
+    corner = np.mean([one.heatmap()[13, 1] - truth[13, 1] for one in found])
+    alone = seewhy.explain(PHOTO, model=FunctionModel(off.function, kind="score"), method=rise, batch_size=4096)
+    assert abs(corner) < 0.1 * abs(alone.heatmap()[13, 1] - truth[13, 1])
+
+
+def test_a_linear_difference_is_corrected_in_full():
+    def tilted(batch):
+        return exact(batch) + kept(batch) @ OFF + 0.7
+
+    one, other = run(two_models(tilted), 3), run(two_models().exact, 3)
+    np.testing.assert_allclose(one.values(), other.values(), atol=1e-4)
+
+
+def test_equal_models_need_no_correction():
+    one, other = run(two_models(exact), 3), run(two_models().exact, 3)
+    np.testing.assert_allclose(one.values(), other.values(), atol=1e-6)
+
+
+def test_the_correction_adds_up_to_the_difference():
+    """Over any rows it adds n / m times what is left of the difference, and the fitted part everywhere."""
+    n = 400
+    rng = np.random.default_rng(0)
+    bits = np.packbits(rng.random((n, 5)) < 0.5, axis=1)
+    room = Answers.room(n, "score", (0,))
+    samples = Samples(5, bits, None, np.zeros(n, np.uint16), room.take(slice(0, 1)), room)  # several segmentations
+    cheap, right = rng.normal(size=n), rng.normal(size=n)
+    known = np.where(to_be_exact(n), right, np.nan)
+    m = int(to_be_exact(n).sum())
+    got = corrected(samples, cheap, known)
+
+    assert m == 50
+    np.testing.assert_array_equal(np.flatnonzero(to_be_exact(40)), [0, 1, 16, 17, 32, 33])
+    difference = (right - cheap)[to_be_exact(n)]
+    assert np.sum(got - cheap) / n == pytest.approx(difference.mean())
+    rest = (got - cheap - difference.mean())[to_be_exact(n)]
+    np.testing.assert_allclose(rest, n / m * m / (m - 1) * (difference - difference.mean()))
+    np.testing.assert_array_equal(corrected(samples, cheap, None), cheap)
+    np.testing.assert_array_equal(corrected(samples, cheap, np.full(n, np.nan)), cheap)
+
+
+def test_what_is_asked_is_counted_and_said():
+    sent = {"quick": 0, "exact": 0}
+
+    def counting(name, function):
+        def model(batch):
+            sent[name] += len(batch)
+            return function(batch)
+
+        return model
+
+    got = run(two_models(counting("quick", quick), counting("exact", exact)), 1, n=256)
+    assert got.samples.n_exact == 32
+    assert sent["exact"] == 33  # and the untouched picture
+    assert got.n_evaluations == sum(sent.values())
+    assert got.to_dict()["n_exact"] == 32
+    assert got.predictions[0].score == pytest.approx(exact(PHOTO[None] / 255.0)[0], rel=1e-5)
+
+
+@pytest.mark.parametrize("method", [LIME, seewhy.Rise(grid=4), seewhy.EnsembleLime(unit="score", n_segments=(4, 9))])
+def test_files_refits_and_longer_runs_are_equal(method, tmp_path):
+    got = run(two_models(), 5, n=256, method=method)
+    loaded = seewhy.load(got.save(tmp_path / "a"))
+
+    assert loaded.save(tmp_path / "b").read_bytes() == (tmp_path / "a").read_bytes()
+    np.testing.assert_array_equal(loaded.heatmap(), got.heatmap())
+    straight = run(two_models(), 5, n=512, method=method)
+    longer = loaded.continue_(n_samples=512, model=two_models())
+    assert longer.save(tmp_path / "c").read_bytes() == straight.save(tmp_path / "d").read_bytes()
+    shorter = straight.refit(n_samples=256)
+    np.testing.assert_array_equal(shorter.heatmap(), got.heatmap())
+    assert shorter.samples.n_exact == got.samples.n_exact
+
+
+def test_a_run_that_is_stopped_says_if_it_was_not_corrected():
+    asked = []
+
+    def cancel():
+        asked.append(1)
+        return len(asked) > 4
+
+    model = two_models()
+    got = seewhy.explain(PHOTO, model=model, method=LIME.replace(n_samples=640), batch_size=64, cancel=cancel)
+    assert got.samples.n_exact == 0
+    assert any("exact model was not asked yet" in note for note in got.warnings)
+    whole = got.continue_(n_samples=640)
+    np.testing.assert_array_equal(whole.values(), run(two_models(), 0, n=640).values())
+    assert not any("exact" in note for note in whole.warnings)
+
+
+def test_ctrl_c_while_the_exact_model_is_asked_keeps_what_there_is():
+    calls = []
+
+    def interrupted(batch):
+        calls.append(len(batch))
+        if sum(calls) > 40:
+            raise KeyboardInterrupt
+        return exact(batch)
+
+    model = two_models(original=interrupted)
+    got = seewhy.explain(PHOTO, model=model, method=LIME.replace(n_samples=640), batch_size=16)
+    assert not got.complete
+    assert 0 < got.samples.n_exact < 80
+    straight = run(two_models(), 0, n=640)
+    np.testing.assert_array_equal(got.continue_(model=two_models(), n_samples=640).values(), straight.values())
