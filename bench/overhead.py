@@ -4,7 +4,7 @@ The bare model gets batches of the size that ``explain`` uses, through the same 
 nothing to compose. Both are timed in turns, and the median of the ratios of neighbors is printed, because the
 machine's speed drifts.
 
-Run: ``python bench/overhead.py [--n 1000] [--rounds 5]``
+Run: ``python bench/overhead.py [--n 1000] [--rounds 5] [--model torchvision:resnet50:none]``
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 import skimage
 
 import seewhy
+from networks import allow_torchvision
 from seewhy._types import Batch
 from seewhy.protocols import Model
 
@@ -49,17 +50,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--n", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--model", default=None, help="text of a model; not given: the embedded one")
     asked = parser.parse_args()
-    model = seewhy.load_model()
+    if asked.model is not None:
+        allow_torchvision()
+    model = seewhy.load_model(asked.model)
     bare(model, 64)
     print(f"{'method':8} {'explain s':>10} {'bare s':>8} {'pictures/s':>11} {'ratio (median, range)':>24}")
     for method in (seewhy.Lime(n_samples=asked.n), seewhy.Rise(n_samples=asked.n)):
-        seewhy.explain(PHOTO, method=method.replace(n_samples=64), progress=False)
+        seewhy.explain(PHOTO, model=model, method=method.replace(n_samples=64), progress=False)
         rows = []
         for _ in range(asked.rounds):
             before = bare(model, asked.n)
             start = perf_counter()
-            explanation = seewhy.explain(PHOTO, method=method, progress=False)
+            explanation = seewhy.explain(PHOTO, model=model, method=method, progress=False)
             ours = perf_counter() - start
             around = (before + bare(model, asked.n)) / 2
             rows.append((ours, around * explanation.n_evaluations / asked.n))

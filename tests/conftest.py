@@ -13,6 +13,8 @@ os.environ.setdefault("KERAS_BACKEND", "torch")  # before anything imports keras
 hypothesis.settings.register_profile("seewhy", deadline=None)  # a busy machine is not a failure
 hypothesis.settings.load_profile("seewhy")
 
+os.environ.setdefault("SEEWHY_CACHE", "off")  # what tests convert is not worth keeping
+
 collect_ignore = ["data/make_tflite.py", "support/real_server.py"]  # scripts for other environments
 
 

@@ -111,7 +111,7 @@ def load_image(source: object, *, background: Background = "white", max_pixels: 
     ----------
     source
         A path, bytes, binary file, ``PIL.Image.Image``, an array (H, W) or (H, W, C) of uint8, uint16 or
-        floats in 0..1 (or anything with ``__array__``), or an :class:`Image`, returned as it is.
+        floats in 0..1 (or anything with ``__array__`` or ``__dlpack__``), or an :class:`Image`, returned as it is.
     background
         What is seen through transparent pixels.
     max_pixels
@@ -130,6 +130,8 @@ def load_image(source: object, *, background: Background = "white", max_pixels: 
             return _from_picture(source, "picture", color, max_pixels)
     if hasattr(source, "__array__"):
         return _from_array(source, "array", max_pixels)
+    if hasattr(source, "__dlpack__"):
+        return _from_array(np.from_dlpack(source, device="cpu"), "array", max_pixels)
     file, name = _binary(source)
     with file, _one_error(name):
         return _decode(file, name, color, max_pixels, _FORMATS)

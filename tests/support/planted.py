@@ -4,6 +4,7 @@ import numpy as np
 
 import seewhy
 from seewhy.models import FunctionModel
+from seewhy.testing import check_model
 
 SIDE = 32
 RNG = np.random.default_rng(0)
@@ -67,3 +68,4 @@ def check_batches(model):
     assert together.shape[0] == 5
     assert np.ptp(together, axis=0).min() > 0.001
     np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-4)
+    check_model(model, tolerance=1e-4)

@@ -16,6 +16,7 @@ import seewhy
 from seewhy.errors import InvalidInput, ModelError
 from seewhy.models import FunctionModel, load_model
 from seewhy.models.preprocessing import Preprocessing
+from seewhy.testing import check_model
 from support import servers
 from support.served_planted import HEIGHT, SEGMENT, WIDTH, planted
 from support.servers import Inference
@@ -82,6 +83,7 @@ def test_a_real_server_explains_as_the_function_does(name):
 def test_scores_are_those_of_the_model(binary):
     with Inference(binary=binary) as server:
         model = load(server)
+        check_model(model)
         first, second = ask(model, NCHW, NCHW[:2])
 
     np.testing.assert_allclose(first, planted(PICTURES), atol=1e-6)

@@ -15,6 +15,7 @@ from seewhy.models import FunctionModel, imagenet, load_model
 from seewhy.models.keras_applications import APPLICATIONS, preprocessing_of_application, recognized, takes_bytes
 from seewhy.models.keras_models import adapt_keras, digest, last_layer
 from seewhy.models.options import ModelOptions
+from seewhy.testing import check_model
 
 pytest.importorskip("torch", reason="the extra torch is not installed")
 os.environ.setdefault("KERAS_BACKEND", "torch")  # read when Keras is imported
@@ -70,8 +71,10 @@ def answers(model, batch):
 def test_answers_are_the_networks_own(runtime):
     model = small()
 
-    scores = ask(adapt(model, preprocessing="0..1", runtime=runtime))
+    adapted = adapt(model, preprocessing="0..1", runtime=runtime)
+    scores = ask(adapted)
 
+    check_model(adapted)
     assert scores.std(axis=0).max() > 0.005
     np.testing.assert_allclose(scores, answers(model, PICTURES), atol=1e-6)
 

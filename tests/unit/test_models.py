@@ -5,6 +5,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
+import seewhy
 from seewhy._types import ScoreKind
 from seewhy.errors import InvalidInput, ModelError
 from seewhy.models import MODELS, FunctionModel, load_model
@@ -211,3 +212,73 @@ def test_an_unknown_name_brings_the_known_ones():
 def test_anything_else_is_named(model, what):
     with pytest.raises(InvalidInput, match=what):
         load_model(model)
+
+
+# --- arrays of other libraries -------------------------------------------------------------------------------
+
+
+class Foreign:
+    """An array that speaks DLPack and nothing else."""
+
+    def __init__(self, values):
+        self._values = values
+
+    def __dlpack__(self, **how):
+        return self._values.__dlpack__(**how)
+
+    def __dlpack_device__(self):
+        return self._values.__dlpack_device__()
+
+    def __array__(self, *_, **__):
+        msg = "no"
+        raise TypeError(msg)
+
+
+def tilted(batch):
+    return np.stack([batch.mean(axis=(1, 2, 3)), batch[:, 0, 0, 2]], axis=1)
+
+
+PIXELS = np.random.default_rng(0).random((3, 4, 5, 3), dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        Foreign,
+        lambda scores: scores.tolist(),
+        lambda scores: pytest.importorskip("torch", reason="not installed").from_numpy(scores).requires_grad_(),
+        lambda scores: pytest.importorskip("torch", reason="not installed").from_numpy(scores).double(),
+    ],
+    ids=["DLPack", "list", "torch with gradients", "torch float64"],
+)
+def test_scores_may_be_any_librarys_array(wrap):
+    (scores,) = FunctionModel(lambda batch: wrap(tilted(batch))).stream([PIXELS])
+    assert type(scores) is np.ndarray
+    np.testing.assert_allclose(scores, tilted(PIXELS), rtol=1e-6)
+
+
+def test_bfloat16_of_torch_is_read():
+    torch = pytest.importorskip("torch", reason="not installed")
+    (scores,) = FunctionModel(lambda batch: torch.from_numpy(tilted(batch)).bfloat16()).stream([PIXELS])
+    np.testing.assert_allclose(scores, tilted(PIXELS), rtol=1e-2)
+
+
+def test_a_function_of_torch_gets_channels_first():
+    torch = pytest.importorskip("torch", reason="not installed")
+    seen = []
+
+    def function(tensor):
+        seen.append((type(tensor), tuple(tensor.shape)))
+        return torch.stack([tensor.mean(dim=(1, 2, 3)), tensor[:, 2, 0, 0]], dim=1)
+
+    photo = (255 * PIXELS[0]).astype(np.uint8)
+    method = seewhy.Lime(segmentation=seewhy.Grid(rows=2, columns=2), n_samples=30)
+    got = seewhy.explain(photo, model=FunctionModel(function, takes="torch"), method=method, targets=1)
+    assert seen[0] == (torch.Tensor, (1, 3, 4, 5))
+    plain = seewhy.explain(photo, model=tilted, method=method, targets=1)
+    np.testing.assert_allclose(got.values(), plain.values(), atol=1e-6)
+
+
+def test_other_arrays_are_not_offered():
+    with pytest.raises(InvalidInput, match="takes must be numpy or torch, got 'jax'"):
+        FunctionModel(tilted, takes="jax")

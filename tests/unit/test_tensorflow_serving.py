@@ -8,6 +8,7 @@ import pytest
 import seewhy
 from seewhy.errors import InvalidInput, ModelError
 from seewhy.models import FunctionModel, load_model
+from seewhy.testing import check_model
 from support import servers
 from support.served_planted import HEIGHT, SEGMENT, WIDTH, planted
 from support.servers import Tensorflow, signature
@@ -49,6 +50,7 @@ def test_it_explains_as_the_function_does():
 def test_scores_and_facts_are_those_of_the_model():
     with Tensorflow() as server:
         model = load(server)
+        check_model(model)
         first, second = ask(model, PICTURES, PICTURES[:2])
 
     np.testing.assert_allclose(first, planted(PICTURES), atol=1e-6)

@@ -10,6 +10,7 @@ import pytest
 import seewhy
 from seewhy.errors import InvalidInput, ModelError
 from seewhy.models import FunctionModel, imagenet, load_model
+from seewhy.testing import check_model
 
 pytest.importorskip("ai_edge_litert", reason="the extra tflite is not installed")
 
@@ -50,6 +51,8 @@ def test_floats_are_what_the_network_says(runtime):
     assert (probabilities.head.name, logits.head.name) == ("softmax", "logits")
     np.testing.assert_allclose(ask(logits), by_hand(PICTURES), rtol=1e-5)
     np.testing.assert_allclose(ask(probabilities), softmax(by_hand(PICTURES)), atol=1e-5)
+    check_model(probabilities)
+    check_model(logits)
 
 
 def test_batches_of_any_size_may_follow_each_other():

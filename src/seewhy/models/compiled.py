@@ -11,11 +11,13 @@ import numpy as np
 
 from seewhy._types import Batch
 from seewhy.errors import InvalidInput, ModelError
+from seewhy.models.conversions import converted
 from seewhy.models.heads import LastLayer
 from seewhy.models.network import NetworkModel, Runtime, checked_labels, probe
 from seewhy.models.openvino_runtime import Network, with_fixed_size
 from seewhy.models.options import ModelOptions, Precision
 from seewhy.models.preprocessing import Preprocessing
+from seewhy.models.quantized import quantized
 from seewhy.samples import comparable
 
 LIMITS: dict[Precision, float] = {"f32": 1e-3, "bf16": 0.05, "int8": 0.1}
@@ -66,29 +68,34 @@ def assemble(found: Found, options: ModelOptions) -> NetworkModel:
     if options.runtime == "native" or (found.convert is None and not wanted):
         return original
     try:
-        network = _converted(found)
-        exact = Compiled(original, Network(network), "f32")
-        return (
-            exact
-            if options.precision == "f32"
-            else Compiled(exact, Network(network, options.precision), options.precision)
-        )
+        model = _openvino_model(found)
+        exact = Compiled(original, Network(model), "f32")
+        if options.precision == "f32":
+            return exact
+        quick = in_precision(model, options.precision, found.preprocessing, exact.fingerprint)
+        return Compiled(exact, quick, options.precision)
     except Exception as error:
         if wanted:
             raise ModelError(f"OpenVINO cannot run {found.name}: {one_line(error)}") from error
         return original.noted(f"{found.name} is run by its own framework, since OpenVINO cannot: {one_line(error)}")
 
 
-def _converted(found: Found) -> Any:
+def in_precision(model: Any, precision: Precision, preprocessing: Preprocessing, key: str) -> Network:
+    """Return an ``openvino.Model`` of fixed size compiled for a precision; what is quantized is kept under ``key``."""
+    if precision == "int8":
+        model = converted(f"{key} int8", lambda: quantized(model, preprocessing))
+    return Network(model, precision)
+
+
+def _openvino_model(found: Found) -> Any:
     """Return the model as an ``openvino.Model`` of fixed size."""
-    size = found.preprocessing.size
-    if found.convert is None or size is None:
+    size, convert = found.preprocessing.size, found.convert
+    if convert is None or size is None:
         what = "OpenVINO needs a fixed input_size" if size is None else "it cannot be converted"
         raise ModelError(what)
     channels = found.preprocessing.channels
-    return with_fixed_size(
-        found.convert(), (channels, *size) if found.preprocessing.layout == "NCHW" else (*size, channels)
-    )
+    picture = (channels, *size) if found.preprocessing.layout == "NCHW" else (*size, channels)
+    return converted(f"{found.fingerprint} {picture}", lambda: with_fixed_size(convert(), picture))
 
 
 class Compiled(NetworkModel):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seewhy.models import imagenet
-from seewhy.models.compiled import Compiled
+from seewhy.models.compiled import Compiled, in_precision
 from seewhy.models.heads import HEADS
 from seewhy.models.network import NetworkModel
 from seewhy.models.openvino_runtime import TOGETHER, Network, import_openvino
@@ -133,7 +133,8 @@ def load(number: int, options: ModelOptions) -> NetworkModel:
     original = EfficientNetLite(variant)
     if options.precision == "f32":
         return original
-    network = Network(build(variant, load_weights(variant.name), TOGETHER), options.precision)
+    model = build(variant, load_weights(variant.name), TOGETHER)
+    network = in_precision(model, options.precision, original.preprocessing, original.fingerprint)
     return Compiled(original, network, options.precision)
 
 

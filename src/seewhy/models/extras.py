@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 from seewhy.errors import MissingExtra
 
 
-def need(module: str, extra: str) -> Any:
-    """Import and return a module of an optional library.
+def need(module: str, extra: str, load: Callable[[str], Any] = importlib.import_module) -> Any:
+    """Import and return a module of an optional library, by ``load``.
 
     Raises
     ------
@@ -17,7 +18,7 @@ def need(module: str, extra: str) -> Any:
         It is not installed; says what to install.
     """
     try:
-        return importlib.import_module(module)
+        return load(module)
     except ModuleNotFoundError as error:
         library = module.partition(".")[0]
         if error.name != library:  # the library is there, and broken by itself

@@ -10,6 +10,7 @@ import numpy as np
 from seewhy._types import Batch, Pixels, ScoreKind, Scores
 from seewhy.errors import InvalidInput, ModelError
 from seewhy.geometry import View
+from seewhy.models.extras import need
 from seewhy.models.heads import as_head
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import Size
@@ -20,6 +21,9 @@ _KINDS = ("softmax", "logits", "multi-label", "regression")
 
 class FunctionModel:
     """Wraps a function from pictures (B, H, W, C), float32 in 0..1, to scores (B, K) or (B,).
+
+    Scores may be any array that NumPy reads or that speaks DLPack; a torch tensor may need gradients, be on a device,
+    or hold bfloat16.
 
     Parameters
     ----------
@@ -34,6 +38,8 @@ class FunctionModel:
         What the scores are; None leaves it to be recognized from the first answers.
     channels
         Channels of the pictures the function takes; None: any.
+    takes
+        ``numpy``: arrays (B, H, W, C). ``torch``: tensors (B, C, H, W) on the CPU, to be moved by the function.
     batch_size
         Pictures a batch at best; None: no preference.
     name
@@ -45,7 +51,6 @@ class FunctionModel:
         An argument breaks its rule.
     """
 
-    layout: Literal["NHWC"] = "NHWC"
     in_flight = 0  # the function may keep what it was given
 
     def __init__(
@@ -56,6 +61,7 @@ class FunctionModel:
         labels: Sequence[str] | None = None,
         kind: ScoreKind | None = None,
         channels: int | None = None,
+        takes: Literal["numpy", "torch"] = "numpy",
         batch_size: int | None = None,
         name: str | None = None,
     ) -> None:
@@ -63,7 +69,10 @@ class FunctionModel:
             raise InvalidInput(f"FunctionModel.function must be callable, got {type(function).__name__}")
         if kind is not None and kind not in get_args(ScoreKind):
             raise InvalidInput(f"FunctionModel.kind must be one of {', '.join(get_args(ScoreKind))}, got {kind!r}")
+        if takes not in ("numpy", "torch"):
+            raise InvalidInput(f"FunctionModel.takes must be numpy or torch, got {takes!r}")
         self.function = function
+        self.layout: Literal["NHWC", "NCHW"] = "NHWC" if takes == "numpy" else "NCHW"
         self._size = None if input_size is None else _height_and_width(input_size)
         self.labels = None if labels is None else _names(labels)
         self.kind = kind
@@ -103,11 +112,11 @@ class FunctionModel:
         return View.stretch(height, width, size=self._size)
 
     def prepare(self, pixels: Pixels) -> Batch:
-        """Return the picture (H, W, C) as it is, C-contiguous."""
-        return np.ascontiguousarray(pixels, np.float32)
+        """Return the picture (H, W, C) as it is, C-contiguous; channels first for torch."""
+        return np.ascontiguousarray(pixels if self.layout == "NHWC" else pixels.transpose(2, 0, 1), np.float32)
 
     def stream(self, batches: Iterable[Batch]) -> Iterator[Scores]:
-        """Yield scores (B, K) for each batch (B, H, W, C), in order.
+        """Yield scores (B, K) for each batch, in order.
 
         Raises
         ------
@@ -118,7 +127,7 @@ class FunctionModel:
         classes = None if self.labels is None else len(self.labels)
         for batch in batches:
             try:
-                answer = self.function(batch)
+                answer = self.function(batch if self.layout == "NHWC" else need("torch", "torch").from_numpy(batch))
             except Exception as error:
                 error.add_note(f"in model {self.name}, batch of {len(batch)} pictures {batch.shape}")
                 raise
@@ -146,7 +155,7 @@ class FunctionModel:
 
     def _numbers(self, answer: Any) -> Any:
         try:
-            scores = np.asarray(answer)
+            scores = _on_the_cpu(answer)
         except Exception as error:  # whose __array__ it is, is not known
             what = f"an array, returned an object of type {type(answer).__name__}: {error}"
             raise ModelError(f"model {self.name} must return {what}") from error
@@ -156,6 +165,19 @@ class FunctionModel:
 
     def _refuse(self, rule_and_value: str) -> None:
         raise ModelError(f"model {self.name} must return {rule_and_value}")
+
+
+def _on_the_cpu(answer: Any) -> Any:
+    """Return an array of any library as one of NumPy."""
+    if hasattr(answer, "detach") and hasattr(answer, "cpu"):  # torch, without importing it
+        answer = answer.detach().cpu()
+        answer = answer.float() if answer.is_floating_point() else answer
+    try:
+        return np.asarray(answer)
+    except (TypeError, ValueError):
+        if not hasattr(answer, "__dlpack__"):
+            raise
+        return np.from_dlpack(answer, device="cpu")
 
 
 def _origin(function: Callable[..., Any]) -> tuple[str, str]:

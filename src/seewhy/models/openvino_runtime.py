@@ -28,20 +28,25 @@ _importing = Lock()
 
 
 def import_openvino() -> Any:
-    """Return the module ``openvino``, without letting its import report to Google Analytics.
+    """Return the module ``openvino``, with what converts other networks to it."""
+    found = import_quietly("openvino")
+    import_quietly("openvino.tools.ovc.convert_impl")  # it looks for its telemetry by itself
+    return found
+
+
+def import_quietly(name: str) -> Any:
+    """Import and return a module of OpenVINO's family, without letting its import report to Google Analytics.
 
     On import it writes a client id below ``~/intel`` and sends an event, unless its telemetry package is
     missing; so that package is missing for as long as the import takes.
     """
     with _importing:
-        if "openvino" in sys.modules:
-            return sys.modules["openvino"]
-        hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == _TELEMETRY}
+        if name in sys.modules:
+            return sys.modules[name]
+        hidden = {part: sys.modules.pop(part) for part in list(sys.modules) if part.split(".")[0] == _TELEMETRY}
         sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # the documented way to forbid an import
         try:
-            found = importlib.import_module("openvino")
-            importlib.import_module("openvino.tools.ovc.convert_impl")  # it looks for its telemetry by itself
-            return found
+            return importlib.import_module(name)
         finally:
             del sys.modules[_TELEMETRY]
             sys.modules.update(hidden)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -155,8 +156,13 @@ def chosen_device(wanted: str) -> Any:
 
 
 def digest(module: Any) -> str:
-    """Return a SHA-256 over a module's structure and weights."""
+    """Return a SHA-256 over a module's structure, the code of its parts, and its weights."""
     found = hashlib.sha256(repr(module).encode())
+    for kind in dict.fromkeys(type(part) for part in module.modules()):
+        try:
+            found.update(inspect.getsource(kind).encode())
+        except (OSError, TypeError):  # typed in at a prompt, or compiled
+            found.update(kind.__qualname__.encode())
     for name, weight in module.state_dict().items():
         values = weight.detach().cpu().contiguous()
         found.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())

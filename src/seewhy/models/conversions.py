@@ -1,0 +1,99 @@
+"""Converted networks, kept on disk: converting takes seconds, reading what was converted takes a fraction of one.
+
+What is found here is still held against the original on every photo, so a wrong or stale entry costs speed, never a
+wrong answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from seewhy.models.openvino_runtime import import_openvino
+
+_FOLDER, _LIMIT = "SEEWHY_CACHE", "SEEWHY_CACHE_MB"
+"""Environment variables: where conversions are kept (``off``: nowhere), and how many megabytes at most."""
+_USUAL_LIMIT = 2000
+_NETWORK, _WEIGHTS, _SEAL = "network.xml", "network.bin", "sha256"
+
+
+def converted(key: str, make: Callable[[], Any]) -> Any:
+    """Return the ``openvino.Model`` of ``key``: from disk, or made now and kept.
+
+    Whole entries appear at once, under a name made of their key; an entry that does not fit its seal is made again. The
+    entries that were not used for longest go when there are more than SEEWHY_CACHE_MB megabytes. Where nothing can be
+    written, nothing is kept.
+
+    Parameters
+    ----------
+    key
+        All that the network depends on.
+    make
+        Converts it.
+    """
+    folder = _folder()
+    if folder is None:
+        return make()
+    openvino = import_openvino()
+    entry = folder / hashlib.sha256(f"{key} {openvino.__version__}".encode()).hexdigest()
+    if _is_whole(entry):
+        os.utime(entry)
+        return openvino.Core().read_model(entry / _NETWORK)
+    model = make()
+    _keep(model, entry)
+    return model
+
+
+def _folder() -> Path | None:
+    place = os.environ.get(_FOLDER) or platformdirs.user_cache_dir("seewhy", appauthor=False)
+    return None if place == "off" else Path(place)
+
+
+def _keep(model: Any, entry: Path) -> None:
+    """Write an entry beside its place, then move it there; of two processes that do, the first wins."""
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryDirectory(prefix="new-", dir=entry.parent) as name:
+            new = Path(name) / "entry"
+            new.mkdir()
+            import_openvino().serialize(model, str(new / _NETWORK), str(new / _WEIGHTS))
+            (new / _SEAL).write_text(_seal(new))
+            shutil.rmtree(entry, ignore_errors=True)  # damaged, or there would be no need for another
+            new.rename(entry)
+        _make_room(entry)
+    except OSError:  # full, read-only, or another process was quicker: the model in hand is as good
+        return
+
+
+def _is_whole(entry: Path) -> bool:
+    try:
+        return (entry / _SEAL).read_text() == _seal(entry)
+    except OSError:
+        return False
+
+
+def _seal(entry: Path) -> str:
+    found = hashlib.sha256()
+    for name in (_NETWORK, _WEIGHTS):
+        with (entry / name).open("rb") as file:
+            found.update(hashlib.file_digest(file, "sha256").digest())
+    return found.hexdigest()
+
+
+def _make_room(newest: Path) -> None:
+    """Remove the entries that were not used for longest, until the rest fits; the newest stays."""
+    limit = float(os.environ.get(_LIMIT) or _USUAL_LIMIT) * 1e6
+    entries = [one for one in newest.parent.iterdir() if one.is_dir() and not one.name.startswith("new-")]
+    entries.sort(key=lambda one: (one != newest, -one.stat().st_mtime))
+    used = 0
+    for entry in entries:
+        used += sum(file.stat().st_size for file in entry.iterdir())
+        if used > limit and entry != newest:
+            shutil.rmtree(entry, ignore_errors=True)

@@ -1,0 +1,131 @@
+"""Preprocessing as data: what it does to a picture, and what it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+import seewhy
+from seewhy.errors import InvalidInput
+from seewhy.images import Image
+from seewhy.models.heads import HEADS, recognize_head
+from seewhy.models.preprocessing import PREPROCESSINGS, as_preprocessing
+
+RNG = np.random.default_rng(4)
+PICTURE = RNG.random((6, 5, 3), dtype=np.float32)
+PHOTO = RNG.integers(0, 255, (30, 47, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("order", ["RGB", "BGR"])
+def test_each_pixel_is_scaled_shifted_and_ordered(layout, order):
+    mean, std = (10.0, 20.0, 30.0), (2.0, 3.0, 4.0)
+    made = seewhy.Preprocessing(scale=255, mean=mean, std=std, order=order, layout=layout)
+    got = made.prepare(PICTURE)
+    for y, x in [(0, 0), (5, 4), (2, 3)]:
+        pixel = PICTURE[y, x][::-1] if order == "BGR" else PICTURE[y, x]
+        expected = [(255 * value - m) / s for value, m, s in zip(pixel, mean, std, strict=True)]
+        found = got[:, y, x] if layout == "NCHW" else got[y, x]
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert got.dtype == np.float32
+    assert got.flags.c_contiguous
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"])
+def test_photos_are_resized_as_pillow_does(interpolation):
+    made = seewhy.Preprocessing(size=(12, 20), interpolation=interpolation)
+    view = made.view(30, 47)
+    expected = Pillow.fromarray(PHOTO).resize((20, 12), Pillow.Resampling[interpolation.upper()])
+    np.testing.assert_array_equal(view.apply(Image(PHOTO)), np.asarray(expected, np.float32) / np.float32(255))
+    assert view == seewhy.explain(  # and the way back knows it
+        PHOTO,
+        model=seewhy.load_model(_Model(made)),
+        method=seewhy.Lime(segmentation="grid", n_samples=40),
+    ).view
+
+
+class _Model:
+    """The protocol by hand, with a preprocessing."""
+
+    name = fingerprint = "by hand"
+    kind, labels, batch_size, in_flight = "score", None, None, 0
+
+    def __init__(self, preprocessing):
+        self.preprocessing = preprocessing
+        self.channels, self.layout = preprocessing.channels, preprocessing.layout
+        self.view, self.prepare = preprocessing.view, preprocessing.prepare
+
+    def stream(self, batches):
+        for batch in batches:
+            yield batch.reshape(len(batch), -1)[:, :2].copy()
+
+
+def test_the_shorter_side_is_resized_and_the_center_taken():
+    view = seewhy.Preprocessing(size=(20, 20), shorter=24).view(30, 60)
+    assert (view.resized, view.top, view.left, view.height, view.width) == ((24, 48), 2, 14, 20, 20)
+
+
+def test_another_size_keeps_the_share_of_the_crop():
+    made = PREPROCESSINGS["imagenet"].resized(448)
+    assert (made.size, made.shorter) == ((448, 448), 512)
+    assert PREPROCESSINGS["0..1"].resized((10, 12)).size == (10, 12)
+    assert as_preprocessing("imagenet", 299, "NHWC").shorter == round(256 * 299 / 224)
+    assert as_preprocessing("imagenet", None, "NHWC").layout == "NHWC"
+    assert as_preprocessing({"scale": 255}, 8) == seewhy.Preprocessing(scale=255, size=(8, 8))
+
+
+def test_known_ones_do_what_their_names_say():
+    white, black = np.ones((2, 2, 3), np.float32), np.zeros((2, 2, 3), np.float32)
+    for name, low, high in (("0..1", 0, 1), ("0..255", 0, 255), ("-1..1", -1, 1)):
+        made = PREPROCESSINGS[name].replace(size=None)
+        assert (made.prepare(black).min(), made.prepare(white).max()) == (low, high)
+
+
+@pytest.mark.parametrize(
+    ("settings", "rule"),
+    [
+        ({"size": (0, 5)}, "size must be two positive"),
+        ({"std": (0.0,)}, "std must be above 0"),
+        ({"mean": (1.0, 2.0)}, "mean"),
+        ({"order": "gray", "mean": (1.0, 2.0, 3.0)}, "one value for gray"),
+        ({"shorter": 20}, "must come with a size"),
+        ({"size": (30, 30), "shorter": 20}, "at least as large"),
+        ({"interpolation": "cubic"}, "interpolation"),
+        ({"scale": -1}, "scale"),
+        ({"order": "GBR"}, "order"),
+        ({"colour": 1}, "is not a setting"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(settings, rule):
+    with pytest.raises(InvalidInput, match=rule):
+        seewhy.Preprocessing(**settings)
+    with pytest.raises(InvalidInput, match=rule):
+        seewhy.ModelOptions(preprocessing=settings)
+
+
+@pytest.mark.parametrize("wrong", ["image_net", 5, {"size": 5}, {5: 5}])
+def test_what_is_no_preprocessing_is_refused(wrong):
+    with pytest.raises(InvalidInput, match="reprocessing"):
+        as_preprocessing(wrong)
+
+
+def test_pictures_of_another_shape_are_refused():
+    with pytest.raises(InvalidInput, match=r"\(6, 5, 1\), got \(6, 5, 3\)"):
+        seewhy.Preprocessing(order="gray").prepare(PICTURE)
+    with pytest.raises(InvalidInput, match=r"\(7, 7, 3\)"):
+        seewhy.Preprocessing(size=(7, 7)).prepare(PICTURE)
+
+
+def test_answers_that_add_up_to_one_are_probabilities_whatever_the_last_layer():
+    head, note = recognize_head(np.array([[0.25, 0.75], [0.5, 0.5]], np.float32), "unknown")
+    assert (head, note) == (HEADS["softmax"], None)
+
+
+def test_squashed_labels_are_probabilities_of_their_logits():
+    raw = RNG.normal(size=(3, 4)).astype(np.float32)
+    np.testing.assert_allclose(HEADS["multi-label-logits"].scores(raw), 1 / (1 + np.exp(-raw)), rtol=1e-5)
+    one = raw[:, :1]
+    both = HEADS["sigmoid-logit"].scores(one)
+    powers = np.exp(both)
+    np.testing.assert_allclose(powers[:, 1] / powers.sum(axis=1), 1 / (1 + np.exp(-one[:, 0])), rtol=1e-5)
