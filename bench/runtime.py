@@ -24,6 +24,7 @@ import seewhy
 from measure import SHIPPED
 from networks import allow_torchvision, lite0_in_torch
 from seewhy._types import Batch, Floats
+from seewhy.errors import ModelError
 from seewhy.samples import comparable
 
 RUNS = (("native", "f32"), ("openvino", "f32"), ("openvino", "bf16"), ("openvino", "int8"))
@@ -83,6 +84,23 @@ def agreement(model: Any, exact: Floats, target: int) -> str:
     return " / ".join(f"{np.corrcoef(ranks(one), ranks(exact))[0, 1]:.3f}" for one in both)
 
 
+def loaded_in_every_way(name: str) -> dict[str, Any]:
+    """Return a network by how it is run; what cannot be is printed and left out."""
+    found = {}
+    for run in RUNS:
+        try:
+            found[" ".join(run)] = loaded(name, *run)
+        except ModelError as error:
+            print(f"{name:28}{' '.join(run):16}{error!s:.120}", flush=True)
+    return found
+
+
+def in_f32(model: Any) -> tuple[Floats, int]:
+    """Return the values of LIME in f32, and their class."""
+    found = seewhy.explain(SHIPPED[1], model=model, method=seewhy.Lime(n_samples=1024), progress=False)
+    return found.values(), found.targets[0].index
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -90,25 +108,19 @@ def main() -> None:
     allow_torchvision()
     print(f"{'network':28}{'run by':16}{'pictures/s':>11}{'ratio (range)':>22}{'difference':>12}{'ranks':>16}")
     for name in NETWORKS:
-        models = {" ".join(run): loaded(name, *run) for run in RUNS}
+        models = loaded_in_every_way(name)
         pictures = masked(models["native f32"], 16)
         rates: dict[str, list[float]] = {run: [] for run in models}
         for _ in range(asked.rounds):
             for run, model in models.items():
                 rates[run].append(speed(model, pictures))
-        scores = {run: np.concatenate(list(model.stream([pictures.copy()]))) for run, model in models.items()}
         kind = models["native f32"].kind
-        base = comparable(scores["native f32"], kind)
-        exact, target = None, int(np.argmax(base[0]))
-        if name.startswith("Eff"):
-            found = seewhy.explain(
-                SHIPPED[1], model=models["openvino f32"], method=seewhy.Lime(n_samples=1024), progress=False
-            )
-            exact, target = found.values(), found.targets[0].index
+        scores = {run: np.concatenate(list(model.stream([pictures.copy()]))) for run, model in models.items()}
+        values = in_f32(models["openvino f32"]) if name.startswith("Eff") else None
         for run, model in models.items():
             ratios = np.array(rates[run]) / np.array(rates["native f32"])
-            off = float(np.abs(comparable(scores[run], kind) - base).max())
-            same = "" if exact is None or run == "native f32" else agreement(model, exact, target)
+            off = float(np.abs(comparable(scores[run], kind) - comparable(scores["native f32"], kind)).max())
+            same = "" if values is None or run == "native f32" else agreement(model, *values)
             ratio = f"{np.median(ratios):.1f}x ({ratios.min():.1f} to {ratios.max():.1f})"
             print(f"{name:28}{run:16}{np.median(rates[run]):11.0f}{ratio:>22}{off:12.1e}{same:>16}", flush=True)
 

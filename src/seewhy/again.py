@@ -113,7 +113,7 @@ def same_model(before: Explanation, model: object) -> Model:
     found = load_model(model)
     if hasattr(found, "checked"):  # compiled: held against its original on the same pictures as at first
         subject = _subject(before, before.method)
-        found = settled(found, trial(found, subject))
+        found = settled(found, subject, trial(found, subject))
     if found.fingerprint != before.model.fingerprint:
         raise InvalidInput(
             f"model must be the one that answered before, {before.model.name} ({before.model.fingerprint}), "

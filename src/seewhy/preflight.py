@@ -101,15 +101,18 @@ def vetted(model: Model, subject: Subject, batch_size: int | None = None) -> tup
     if getattr(model, "tested", False):
         return model, ()
     pictures = trial(model, subject)
-    model = settled(model, pictures)
-    findings = preflight(model, pictures, subject.scene.pixels, batch_size)
-    return model, tuple(f"{model.name}: {one.text}" for one in findings if one.level == "warning")
+    chosen = settled(model, subject, pictures)
+    findings = preflight(chosen, pictures, subject.scene.pixels, batch_size)
+    notes = tuple(f"{model.name}: {one.text}" for one in findings if one.level == "warning")
+    if getattr(model, "exact", None) is not None and not _may_be_corrected(subject):
+        notes = (*notes, f"{model.name} is run in f32: of this design no share of the rows stands for all of them")
+    return chosen, notes
 
 
 def inspect(model: Model, subject: Subject, batch_size: int | None = None) -> Report:
     """Check a model on one photo and say all that is known of it."""
     pictures = trial(model, subject)
-    model = settled(model, pictures)
+    model = settled(model, subject, pictures)
     scores = Asker(model, subject, batch_size).untouched()
     kind = model.kind or recognize_kind(scores)
     findings = preflight(model, pictures, subject.scene.pixels, batch_size)
@@ -134,10 +137,20 @@ def trial(model: Model, subject: Subject) -> Batch:
     return np.concatenate([Asker(model, subject).pictures(PICTURES - 1), negative[None]])
 
 
-def settled(model: Model, pictures: Batch) -> Model:
-    """Return a compiled model or its original, whichever is to be asked about these pictures; others as they are."""
+def settled(model: Model, subject: Subject, pictures: Batch) -> Model:
+    """Return what is to be asked about these pictures: the model, or the original of one that was compiled.
+
+    The original where their answers to these pictures differ by too much; that of a model of lower precision also where
+    the design does not let a share of the rows correct the rest.
+    """
     checked = getattr(model, "checked", None)
-    return model if checked is None else cast("Model", checked(pictures))
+    chosen = model if checked is None else cast("Model", checked(pictures))
+    exact = getattr(chosen, "exact", None)
+    return chosen if exact is None or _may_be_corrected(subject) else cast("Model", exact)
+
+
+def _may_be_corrected(subject: Subject) -> bool:
+    return subject.method.draws(subject.masks).alike()
 
 
 def preflight(model: Model, pictures: Batch, pixels: Pixels, batch_size: int | None = None) -> tuple[Finding, ...]:

@@ -96,6 +96,9 @@ class Design(Protocol):
     pairs: ClassVar[bool]
     """Whether rows 2i and 2i + 1 of every block were drawn together, a coalition and its partner; rows of
     different pairs may then be taken as independent where rows may not."""
+    alike: ClassVar[bool]
+    """Whether rows, or pairs, are drawn alike, so that any share of them stands for all; not where sizes differ by
+    plan, or where the design holds every row once."""
 
     def blocks(self, d: int, seed: int) -> Iterator[Block]:
         """Yield blocks of coalitions over ``d`` segments or cells: without end, or until :meth:`total` rows came."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Protocol, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self, TypeAlias
 
 from pydantic import field_validator, model_validator
 
@@ -139,6 +139,9 @@ class Draws(Protocol):
     def boundary(self, n: int) -> int:
         """Return the end of the block that row ``n`` - 1 is in: at least ``n``."""
 
+    def alike(self) -> bool:
+        """Say whether any share of the rows stands for all of them."""
+
 
 @dataclass(frozen=True)
 class WholeBlocks:
@@ -166,8 +169,14 @@ class WholeBlocks:
         block = self.design.block_rows(self.d)
         return -(-n // block) * block
 
+    def alike(self) -> bool:
+        """Say whether any share of the rows stands for all of them."""
+        return self.design.alike
+
 
 class _Design(Protocol):
+    alike: ClassVar[bool]
+
     def block_rows(self, d: int) -> int: ...
 
     def least(self, d: int) -> int: ...

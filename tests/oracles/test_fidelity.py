@@ -186,3 +186,30 @@ def test_ctrl_c_while_the_exact_model_is_asked_keeps_what_there_is():
     assert 0 < got.samples.n_exact < 80
     straight = run(two_models(), 0, n=640)
     np.testing.assert_array_equal(got.continue_(model=two_models(), n_samples=640).values(), straight.values())
+
+
+@pytest.mark.parametrize("design", ["exhaustive", "leave-one-out", "shapley"])
+def test_designs_without_a_share_that_stands_for_all_are_asked_of_the_exact_model(design):
+    small = LIME.replace(segmentation=seewhy.Grid(rows=2, columns=4), design=design, n_samples=None)
+    if design == "shapley":
+        small = small.replace(kernel="shapley", n_samples=200)
+    got = seewhy.explain(PHOTO, model=two_models(), method=small)
+    plain = seewhy.explain(PHOTO, model=two_models().exact, method=small)
+
+    np.testing.assert_array_equal(got.values(), plain.values())
+    assert got.samples.n_exact is None
+    assert any("no share of the rows stands for all" in note for note in got.warnings)
+
+
+@pytest.mark.parametrize("design", ["bernoulli", "antithetic", "drop-fraction", "foldover-hadamard"])
+def test_every_other_design_is_corrected(design):
+    found = [run(two_models(), seed, n=1024, method=LIME.replace(design=design)) for seed in range(25)]
+    plain = [run(two_models().exact, seed, n=1024, method=LIME.replace(design=design)) for seed in range(25)]
+    values, right = (np.array([one.values() for one in some]) for some in (found, plain))
+    apart = (values - right) - (values - right).mean(axis=1, keepdims=True) * (design == "drop-fraction")
+    standard = apart.std(axis=0, ddof=1) / 5
+    assert np.abs(apart.mean(axis=0) / standard).max() < 4.5
+    alone = [run(FunctionModel(quick, kind="score"), s, n=1024, method=LIME.replace(design=design)) for s in range(5)]
+    bias = np.mean([one.values() - other for one, other in zip(alone, right, strict=False)], axis=0)
+    bias -= bias.mean() * (design == "drop-fraction")
+    assert np.linalg.norm(apart.mean(axis=0)) < 0.3 * np.linalg.norm(bias)

@@ -33,6 +33,7 @@ class Antithetic:
         "(at 0.5: the Banzhaf value)"
     )
     pairs: ClassVar[bool] = True
+    alike: ClassVar[bool] = True
     keep: float = 0.5
 
     def __post_init__(self) -> None:

@@ -22,6 +22,7 @@ class Bernoulli:
         "(at 0.5: the Banzhaf value)"
     )
     pairs: ClassVar[bool] = False
+    alike: ClassVar[bool] = True
     keep: float = 0.5
 
     def __post_init__(self) -> None:

@@ -26,6 +26,7 @@ class DropFraction:
         "at the fixed number of kept segments; the level common to all values is not determined"
     )
     pairs: ClassVar[bool] = False
+    alike: ClassVar[bool] = True
     keep: float = 0.5
 
     def __post_init__(self) -> None:

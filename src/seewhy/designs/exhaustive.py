@@ -27,6 +27,7 @@ class Exhaustive:
         "(the Banzhaf value), exactly"
     )
     pairs: ClassVar[bool] = True
+    alike: ClassVar[bool] = False
     keep: float = 0.5
 
     def __post_init__(self) -> None:

@@ -32,6 +32,7 @@ class FoldoverHadamard:
         "(the Banzhaf value)"
     )
     pairs: ClassVar[bool] = True
+    alike: ClassVar[bool] = True
     keep: float = 0.5
 
     def __post_init__(self) -> None:

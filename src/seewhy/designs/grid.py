@@ -26,6 +26,7 @@ class ShiftedGrid:
         "over all shifts of the grid"
     )
     pairs: ClassVar[bool] = False
+    alike: ClassVar[bool] = True
     keep: float
     cell: tuple[int, int]
 
@@ -66,6 +67,7 @@ class FoldoverGrid:
         "over all shifts of the grid"
     )
     pairs: ClassVar[bool] = True
+    alike: ClassVar[bool] = True
     keep: float
     cell: tuple[int, int]
 

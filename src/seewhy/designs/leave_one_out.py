@@ -22,6 +22,7 @@ class LeaveOneOut:
     name: ClassVar[str] = "leave-one-out"
     estimand: ClassVar[str] = "by how much the score falls when only this segment is dropped from the whole picture"
     pairs: ClassVar[bool] = False
+    alike: ClassVar[bool] = False
     keep: float = 0.5
 
     def __post_init__(self) -> None:

@@ -53,6 +53,7 @@ class Shapley:
         "(the Shapley value), given a fit that meets the scores of the whole and the empty picture"
     )
     pairs: ClassVar[bool] = True
+    alike: ClassVar[bool] = False
     keep: float = 0.5
 
     def __post_init__(self) -> None:
