@@ -38,11 +38,14 @@ def test_photos_are_resized_as_pillow_does(interpolation):
     view = made.view(30, 47)
     expected = Pillow.fromarray(PHOTO).resize((20, 12), Pillow.Resampling[interpolation.upper()])
     np.testing.assert_array_equal(view.apply(Image(PHOTO)), np.asarray(expected, np.float32) / np.float32(255))
-    assert view == seewhy.explain(  # and the way back knows it
-        PHOTO,
-        model=seewhy.load_model(_Model(made)),
-        method=seewhy.Lime(segmentation="grid", n_samples=40),
-    ).view
+    assert (
+        view
+        == seewhy.explain(  # and the way back knows it
+            PHOTO,
+            model=seewhy.load_model(_Model(made)),
+            method=seewhy.Lime(segmentation="grid", n_samples=40),
+        ).view
+    )
 
 
 class _Model:
