@@ -10,7 +10,7 @@ import numpy as np
 from seewhy.engine import Cancel
 from seewhy.errors import InvalidInput
 from seewhy.models import load_model
-from seewhy.preflight import settled, trial
+from seewhy.preflight import settled
 from seewhy.progress import Report, reporting
 from seewhy.protocols import Method, Model
 from seewhy.run import Asker, Outcome, Run, Subject
@@ -112,8 +112,7 @@ def same_model(before: Explanation, model: object) -> Model:
         return before.black_box
     found = load_model(model)
     if hasattr(found, "checked"):  # compiled: held against its original on the same pictures as at first
-        subject = _subject(before, before.method)
-        found = settled(found, subject, trial(found, subject))
+        found = settled(found, _subject(before, before.method))
     if found.fingerprint != before.model.fingerprint:
         raise InvalidInput(
             f"model must be the one that answered before, {before.model.name} ({before.model.fingerprint}), "

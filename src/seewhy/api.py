@@ -253,9 +253,7 @@ def _explained(
     subject = Subject.of(asked.image, asked.view, method, asked.seed)
     method.draws(subject.masks)  # a design that cannot be drawn, or read, says so before the model is asked
     next(method.rows(subject.masks, asked.seed))
-    findings: tuple[str, ...] = ()
-    if asked.preflight:
-        model, findings = vetted(model, subject, asked.batch_size)
+    model, findings = vetted(model, subject, asked.batch_size, check=asked.preflight)
     asker = Asker(model, subject, asked.batch_size)
     scores = asker.untouched()
     kind: ScoreKind = model.kind or recognize_kind(scores)

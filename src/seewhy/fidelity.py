@@ -33,21 +33,26 @@ def corrected(samples: Samples, quick: Floats, exact: Floats | None) -> Floats:
     """
     if exact is None or np.isnan(exact).all():
         return quick
-    asked = np.flatnonzero(~np.isnan(exact))
+    whole = samples.whole  # of these the exact score is known, and stands for no other row
+    share = np.flatnonzero(~np.isnan(exact))
+    asked = share[~whole[share]]
+    if not len(asked):
+        return quick
     difference = exact[asked] - quick[asked]
     linear, freedom = _linear_part(samples, asked, difference)
-    n, m = len(quick), len(asked)
+    linear[whole] = 0
+    n, m = len(quick) - np.count_nonzero(whole), len(asked)
     found = quick + linear
     # A fit leaves residuals that are too small, by draws / (draws - freedom) in variance, and its coefficients vary by
     # as much more than so many rows in balance would let them. A row and its complement are one draw.
-    draws = m / 2 if _in_pairs(samples, asked) else m
+    draws = m / 2 if _in_pairs(samples, share) else m
     found[asked] += n / m * draws / max(draws - freedom, 1.0) * (difference - linear[asked])
     return np.asarray(found)
 
 
-def _in_pairs(samples: Samples, asked: NDArray[np.intp]) -> bool:
+def _in_pairs(samples: Samples, share: NDArray[np.intp]) -> bool:
     """Say whether rows come as a coalition and its complement."""
-    rows = samples.block(asked[: len(asked) // 2 * 2]).coalitions
+    rows = samples.block(share[: len(share) // 2 * 2]).coalitions
     return bool(np.all(rows[0::2] != rows[1::2]))
 
 

@@ -26,6 +26,7 @@ from seewhy.model_facts import ModelFacts
 from seewhy.protocols import MaskMaker, Method
 from seewhy.record import fingerprint
 from seewhy.result_header import Header
+from seewhy.run import evaluations
 from seewhy.samples import Answers, Samples, packed, to_be_exact
 from seewhy.scene import Block, Scene, cut, join
 from seewhy.stopping import Amount, Draws, Stop
@@ -63,6 +64,8 @@ def _explanation(header: Header, arrays: result_file.Arrays) -> Explanation:
         raise FileError(f"the settings give {masks.d} segments or cells, but {header.d} were switched")
     samples = _samples(header, arrays, method, masks)
     masks(samples.block(slice(0, 1)))  # refuses samples of another kind of method
+    if header.n_evaluations != evaluations(samples):
+        raise FileError(f"these samples take {evaluations(samples)} evaluations, not {header.n_evaluations}")
     segments = masks.record(samples)
     if (None if segments is None else fingerprint(segments)) != (header.segments and header.segments.sha256):
         raise FileError("the segments are not those that were switched")

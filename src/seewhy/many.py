@@ -43,7 +43,7 @@ def explain_many(
     images
         Photos, each as for :func:`explain`; read as they are needed.
     model
-        As for :func:`explain`; one for all of them. It is asked by one thread.
+        As for :func:`explain`; one for all of them. One thread sends it all rows.
     at_once
         Photos in work at a time.
     errors
@@ -99,7 +99,10 @@ def _in_order(
 ) -> Iterator[Explanation | Exception]:
     begun: deque[Future[Explanation]] = deque()
     done = 0
-    with Together() as together, ThreadPoolExecutor(work.at_once, thread_name_prefix="seewhy-photo") as workers:
+    with (
+        Together(work.settings.get("batch_size")) as together,
+        ThreadPoolExecutor(work.at_once, thread_name_prefix="seewhy-photo") as workers,
+    ):
         model = together.share(work.black_box)
         try:
             while True:
@@ -113,7 +116,7 @@ def _in_order(
                 done += 1
                 if progress is not None:
                     progress(done)
-                if isinstance(found, Exception) and not keep_errors:
+                if isinstance(found, BaseException) and not (keep_errors and isinstance(found, Exception)):
                     raise found
                 if found is not None:
                     yield found

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Any, Literal, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from seewhy._types import Batch, Pixels, ScoreKind, Scores
 from seewhy.errors import ModelError
+from seewhy.models import FunctionModel
 from seewhy.protocols import Model
 from seewhy.run import Asker, Subject
 from seewhy.samples import comparable, recognize_kind
+from seewhy.together import SharedModel
 
 PICTURES = 4
 """Pictures the checks start from: the photo, two masked copies, and its negative, which is far from all of them."""
@@ -92,27 +94,28 @@ _known: WeakKeyDictionary[object, dict[object, tuple[Finding, ...]]] = WeakKeyDi
 """Findings by model, and for a function by what is said about it."""
 
 
-def vetted(model: Model, subject: Subject, batch_size: int | None = None) -> tuple[Model, tuple[str, ...]]:
+def vetted(
+    model: Model, subject: Subject, batch_size: int | None = None, *, check: bool = True
+) -> tuple[Model, tuple[str, ...]]:
     """Return the model to ask about a photo, and what a reader of the result must know of it.
 
-    A compiled model is held against the original on this very photo, and the original taken if they differ. Models that
-    this project tests by itself are taken as they are.
+    A compiled model is held against the original on this very photo, always, and the original taken if they differ.
+    ``check``: whether the model itself is checked; those that this project tests by itself are taken as they are.
     """
-    if getattr(model, "tested", False):
-        return model, ()
-    pictures = trial(model, subject)
-    chosen = settled(model, subject, pictures)
-    findings = preflight(chosen, pictures, subject.scene.pixels, batch_size)
-    notes = tuple(f"{model.name}: {one.text}" for one in findings if one.level == "warning")
+    chosen = settled(model, subject)
+    notes: tuple[str, ...] = ()
     if getattr(model, "exact", None) is not None and not _may_be_corrected(subject):
-        notes = (*notes, f"{model.name} is run in f32: of this design no share of the rows stands for all of them")
-    return chosen, notes
+        notes = (f"{model.name} is run in f32: of this design no share of the rows stands for all of them",)
+    if not check or getattr(chosen, "tested", False):
+        return chosen, notes
+    findings = preflight(chosen, trial(chosen, subject), subject.scene.pixels, batch_size)
+    return chosen, (*notes, *(f"{model.name}: {one.text}" for one in findings if one.level == "warning"))
 
 
 def inspect(model: Model, subject: Subject, batch_size: int | None = None) -> Report:
     """Check a model on one photo and say all that is known of it."""
+    model = settled(model, subject)
     pictures = trial(model, subject)
-    model = settled(model, subject, pictures)
     scores = Asker(model, subject, batch_size).untouched()
     kind = model.kind or recognize_kind(scores)
     findings = preflight(model, pictures, subject.scene.pixels, batch_size)
@@ -137,14 +140,14 @@ def trial(model: Model, subject: Subject) -> Batch:
     return np.concatenate([Asker(model, subject).pictures(PICTURES - 1), negative[None]])
 
 
-def settled(model: Model, subject: Subject, pictures: Batch) -> Model:
-    """Return what is to be asked about these pictures: the model, or the original of one that was compiled.
+def settled(model: Model, subject: Subject) -> Model:
+    """Return what is to be asked about a photo: the model, or the original of one that was compiled.
 
-    The original where their answers to these pictures differ by too much; that of a model of lower precision also where
-    the design does not let a share of the rows correct the rest.
+    The original where their answers to the photo and pictures made of it differ by too much; that of a model of lower
+    precision also where the design does not let a share of the rows correct the rest.
     """
     checked = getattr(model, "checked", None)
-    chosen = model if checked is None else cast("Model", checked(pictures))
+    chosen = model if checked is None else cast("Model", checked(trial(model, subject)))
     exact = getattr(chosen, "exact", None)
     return chosen if exact is None or _may_be_corrected(subject) else cast("Model", exact)
 
@@ -172,8 +175,8 @@ def preflight(model: Model, pictures: Batch, pixels: Pixels, batch_size: int | N
     ModelError
         It answers with other than one row of finite numbers a picture, or fails on several pictures at once.
     """
-    asked = getattr(model, "function", model)
-    said = (model.kind, pictures.shape[1:], batch_size == 1)
+    asked = _what_answers(model)
+    said = (model.fingerprint, model.kind, pictures.shape[1:], batch_size == 1)
     try:
         known = _known.setdefault(asked, {})
     except TypeError:  # what cannot be referred to weakly is checked each time
@@ -183,8 +186,16 @@ def preflight(model: Model, pictures: Batch, pixels: Pixels, batch_size: int | N
     return known[said]
 
 
+def _what_answers(model: Any) -> object:
+    """Return what lives as long as the model: wrappers and copies are made anew for each photo."""
+    inner = model.model if isinstance(model, SharedModel) else model
+    if isinstance(inner, FunctionModel):
+        return inner.function if type(inner) is FunctionModel else inner
+    return getattr(inner, "runtime", inner)
+
+
 def _ask(model: Model, pictures: Batch, pixels: Pixels, batch_size: int | None) -> _Asked:
-    size = batch_size or len(pictures)
+    size = min(batch_size or model.batch_size or len(pictures), len(pictures))
     alone = _answers(model, pictures[:1], size)
     try:
         together = _answers(model, pictures, size)
@@ -220,7 +231,9 @@ def _answers(model: Model, pictures: Batch, size: int) -> Scores:
 
 
 def _findings(asked: _Asked) -> Iterator[Finding]:
-    one, all_, again = (comparable(scores, asked.kind) for scores in (asked.alone, asked.together, asked.again))
+    known = (asked.alone, asked.together, asked.again)
+    scale = max(float(np.abs(scores).max()) for scores in known) or 1.0
+    one, all_, again = (comparable(scores, asked.kind, scale) for scores in known)
     apart = float(np.abs(one[0] - all_[0]).max())
     yield _judged(
         "independent of the batch",

@@ -22,7 +22,7 @@ from seewhy.images import Image
 from seewhy.intervals import Spread
 from seewhy.progress import Report
 from seewhy.protocols import MaskMaker, Method, Model
-from seewhy.samples import Answers, Recorder, Samples, to_be_exact
+from seewhy.samples import SHARE, Answers, Recorder, Samples, to_be_exact
 from seewhy.scene import Block, Scene, cut, join
 from seewhy.stopping import Looks, Stop, StopReason
 from seewhy.targets import Target
@@ -125,7 +125,7 @@ class Run:
         method, masks = subject.method, subject.masks
         self.subject, self.targets, self.known = subject, targets, known
         draws = method.draws(masks)
-        self.looks = Looks(method.amount, draws)
+        self.looks = Looks(method.amount, draws, SHARE if exact else 0.0)
         self._readable = draws.readable()
         self._untouched = untouched
         self._source = _Rows(method.rows(masks, subject.seed))
@@ -197,7 +197,7 @@ class Run:
         samples = self._recorder.samples()
         self._take_known(samples)
         first = first_equal(samples)
-        open_rows = np.flatnonzero((first == np.arange(len(samples))) & ~_whole(samples))
+        open_rows = np.flatnonzero((first == np.arange(len(samples))) & ~samples.whole)
         open_rows = open_rows[open_rows >= self._done]
         total = max(len(samples), self.looks.forecast or 0)
         reason = _Reasons(cancel, self.subject.method.amount.max_seconds, self._started, self._readable)
@@ -231,7 +231,8 @@ class Run:
         known = self.known.answers.take(slice(0, n))
         samples.answers.put(slice(0, n), known)
         if samples.answers.exact is not None and known.exact is not None:
-            samples.answers.exact.put(slice(0, n), known.exact)
+            places = np.flatnonzero(known.exact.known)  # what was found since must stay
+            samples.answers.exact.put(places, known.exact.take(places))
         self._done = max(self._done, n)
 
     def _answer_exactly(self, asker: Asker, classes: int, cancel: Cancel | None) -> StopReason | None:
@@ -240,9 +241,10 @@ class Run:
         exact = samples.answers.exact
         if exact is None:
             return None
-        wanted = np.flatnonzero(to_be_exact(self._done) & ~exact.known)
-        whole = _whole(samples.rows(wanted))
-        rows, sent = wanted[~whole], 0
+        share = np.flatnonzero(to_be_exact(self._done))
+        whole = samples.rows(share).whole
+        first = share[first_equal(samples.rows(share))]
+        rows, sent = share[~whole & (first == share) & ~exact.take(share).known], 0
         why: StopReason | None = None
         scored = asker(_pieces(samples, rows), classes, 0, lambda: cancel is not None and cancel())
         try:
@@ -253,9 +255,12 @@ class Run:
                     sent += len(places)
         except KeyboardInterrupt:
             why = "interrupted"
-        end = rows[sent] if sent < len(rows) else self._done
-        ours = wanted[whole & (wanted < end)]
+        # Up to the first that is still open: a file holds the first rows of the share.
+        open_ = share >= (rows[sent] if sent < len(rows) else self._done)
+        ours = share[whole & ~open_]
         exact.put(ours, self._untouched.take(np.zeros_like(ours)))
+        again = ~whole & ~open_ & (first < share)
+        exact.put(share[again], exact.take(first[again]))
         return why or ("cancelled" if sent < len(rows) else None)
 
     def _settle(self, samples: Samples, first: NDArray[np.intp], rest: NDArray[np.intp]) -> None:
@@ -264,16 +269,21 @@ class Run:
         places = np.arange(self._done, end)
         again = places[first[places] < places]
         samples.answers.put(again, samples.answers.take(first[again]))
-        whole = places[_whole(samples.rows(places))]
+        whole = places[samples.rows(places).whole]
         samples.answers.put(whole, self._untouched.take(np.zeros_like(whole)))
         self._done = end
 
 
 def evaluations(samples: Samples) -> int:
     """Return how many different pictures samples needed, the untouched one included."""
-    rows, whole = np.arange(len(samples)), _whole(samples)
-    exact = 0 if samples.answers.exact is None else int(np.sum(samples.answers.exact.known & ~whole))
-    return 1 + int(np.sum((first_equal(samples) == rows) & ~whole)) + exact
+    exact = samples.answers.exact
+    known = None if exact is None else samples.rows(np.flatnonzero(exact.known))
+    return 1 + _different(samples) + (0 if known is None else _different(known))
+
+
+def _different(samples: Samples) -> int:
+    """Return how many different pictures rows ask for, beside the untouched one."""
+    return int(np.sum((first_equal(samples) == np.arange(len(samples))) & ~samples.whole)) if len(samples) else 0
 
 
 def first_equal(samples: Samples) -> NDArray[np.intp]:
@@ -285,12 +295,6 @@ def first_equal(samples: Samples) -> NDArray[np.intp]:
     keys = asked.view(np.dtype((np.void, asked.shape[1]))).ravel()
     _, first, group = np.unique(keys, return_index=True, return_inverse=True)
     return np.asarray(first[group.ravel()], dtype=np.intp)
-
-
-def _whole(samples: Samples) -> NDArray[np.bool_]:
-    """Return (n,): True where a row keeps every segment and so asks for the untouched picture."""
-    full = np.packbits(np.ones(samples.d, dtype=bool))
-    return np.asarray((samples.bits == full).all(axis=1))
 
 
 def _pieces(samples: Samples, rows: NDArray[np.intp], size: int = 4096) -> Iterator[Block]:

@@ -23,6 +23,7 @@ LOG_ODDS_LIMIT = 12.0
 _ROWS = 1024
 _EVERY = 8
 """Pairs of rows of which the exact model is asked for one, where a model of lower precision answers the rest."""
+SHARE = 1 / _EVERY
 _LARGEST = 10
 """Kept classes, the strongest on the untouched picture, from whose largest logit totals are measured."""
 _ROUNDING = 1e-6
@@ -159,6 +160,12 @@ class Samples:
     def scores(self) -> NDArray[np.float32]:
         """(n, len(classes)), as the model gave them."""
         return self.answers.scores
+
+    @property
+    def whole(self) -> NDArray[np.bool_]:
+        """(n,): True where a row keeps everything and so asks for the untouched picture."""
+        full = np.packbits(np.ones(self.d, dtype=bool))
+        return np.asarray((self.bits == full).all(axis=1))
 
     def blocks(self, size: int = _ROWS) -> Iterator[tuple[slice, Block]]:
         """Yield the rows in pieces, each with its place."""
@@ -348,11 +355,11 @@ def log_total(scores: Scores) -> Floats:
     return np.asarray(logsumexp(scores.astype(np.float64), axis=1))
 
 
-def comparable(scores: Scores, kind: ScoreKind) -> Floats:
-    """Return scores (B, K) of any kind on a scale on which differences can be judged: 0..1 for classes."""
+def comparable(scores: Scores, kind: ScoreKind, scale: float = 1.0) -> Floats:
+    """Return scores (B, K) as differences can be judged: 0..1 for classes, plain scores over ``scale``."""
     from scipy.special import softmax
 
     values = scores.astype(np.float64)
     if kind == "logit":
         return np.asarray(softmax(values, axis=1))
-    return values if kind == "probability" else values / max(1.0, float(np.abs(values).max()))
+    return values if kind == "probability" else values / scale

@@ -190,6 +190,8 @@ class Looks:
 
     amount: Amount
     draws: Draws
+    twice: float = 0.0
+    """Share of the rows that two models are asked for."""
     count: int = 0
     tests: int = 0
     """Looks that could have ended the run."""
@@ -249,7 +251,8 @@ class Looks:
     @property
     def _most(self) -> int:
         """Most samples: the untouched picture is one evaluation more, and pairs stay whole."""
-        return (self.amount.max_evaluations - 1) // 2 * 2
+        rounded = 2 if self.twice else 0  # the share is rounded up to a pair
+        return int((self.amount.max_evaluations - 1 - rounded) / (1 + self.twice)) // 2 * 2
 
     def _whole(self, n: int) -> int:
         """Round up to whole blocks, as far as the settings and the design allow."""

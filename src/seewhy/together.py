@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
@@ -17,6 +18,7 @@ from typing import Any, Self
 import numpy as np
 
 from seewhy._types import Batch, Scores
+from seewhy.errors import ModelError
 from seewhy.protocols import Model
 
 _BATCH = 16
@@ -32,10 +34,14 @@ class _Item:
 
 
 class Together:
-    """Models that several threads may ask; a context that ends with them."""
+    """Models that several threads may ask; a context that ends with them.
 
-    def __init__(self) -> None:
+    ``batch_size``: most pictures that are sent at once; None: what suits a model.
+    """
+
+    def __init__(self, batch_size: int | None = None) -> None:
         self._lock = Lock()
+        self._most = batch_size
         self._shared: dict[int, SharedModel] = {}
 
     def __enter__(self) -> Self:
@@ -51,7 +57,7 @@ class Together:
             network = getattr(model, "runtime", model)
             first = self._shared.get(id(network))
             if first is None:
-                first = self._shared[id(network)] = SharedModel(self, model, _Server(model))
+                first = self._shared[id(network)] = SharedModel(self, model, _Server(model, self._most))
             return first if first.model is model else SharedModel(self, model, first.server)
 
 
@@ -66,6 +72,8 @@ class SharedModel:
         self._together = together
 
     def __getattr__(self, name: str) -> Any:
+        if name == "model" or name.startswith("__"):  # asked for before there is anything, by copy and pickle
+            raise AttributeError(name)
         found = getattr(self.model, name)
         if name == "checked":  # a compiled model answers with itself or its original, to be shared as well
             return lambda pictures: self._together.share(found(pictures))
@@ -96,10 +104,10 @@ class SharedModel:
 class _Server:
     """Asks one model for everybody."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, most: int | None) -> None:
         self.closed = False
         self._model = model
-        self._best = model.batch_size or _BATCH
+        self._most = most or model.batch_size or _BATCH
         self._copies = not model.in_flight  # such a model may keep what it was given
         self._items: SimpleQueue[_Item | None] = SimpleQueue()
         self._thread = Thread(target=self._serve, name="seewhy-model", daemon=True)
@@ -118,45 +126,53 @@ class _Server:
         self._thread.join()
 
     def _serve(self) -> None:
-        while (item := self._items.get()) is not None:
-            if not self._answer_from(item):
-                return
+        try:
+            while (item := self._items.get()) is not None:
+                if not self._answer_from(item):
+                    return
+        finally:
+            self.closed = True
 
     def _answer_from(self, first: _Item) -> bool:
         """Answer an item and whatever else comes in meanwhile; return False at the end of all."""
-        merged = _Merged(self._items, first, self._best)
-        try:
+        merged = _Merged(self._items, first, self._most)
+        with suppress(BaseException):  # whose fault it is shows when they are asked one by one
             for scores in self._model.stream(merged):
                 _hand_out(merged.held.popleft(), scores)
-        except Exception:  # noqa: BLE001  # whose fault it is shows when they are asked one by one
-            for item in [item for items in merged.held for item in items]:
-                self._answer_alone(item)
+        for item in merged.left():
+            self._answer_alone(item)
         return not merged.ended
 
     def _answer_alone(self, item: _Item) -> None:
         try:
-            (scores,) = self._model.stream([item.batch])
-            item.answer.set_result(scores)
-        except Exception as error:  # noqa: BLE001  # it belongs to the run that asked
+            found = list(self._model.stream([item.batch]))
+            if len(found) != 1:
+                raise ModelError(f"the model must give one answer for every batch, gave {len(found)}")  # noqa: TRY301
+            item.answer.set_result(found[0])
+        except BaseException as error:  # noqa: BLE001  # it belongs to the run that asked
             item.answer.set_exception(error)
 
 
 class _Merged:
     """Iterates over batches made of the items that wait, until none does."""
 
-    def __init__(self, items: SimpleQueue[_Item | None], first: _Item, best: int) -> None:
+    def __init__(self, items: SimpleQueue[_Item | None], first: _Item, most: int) -> None:
         self.held: deque[list[_Item]] = deque()
         self.ended = False
         self._items = items
         self._next: _Item | None = first
-        self._best = best
+        self._most = most
+
+    def left(self) -> list[_Item]:
+        """Return what was taken and not answered."""
+        return [item for items in self.held for item in items] + ([] if self._next is None else [self._next])
 
     def __iter__(self) -> Iterator[Batch]:
         while self._next is not None:
             together, self._next = [self._next], None
             size = len(together[0].batch)
             while (item := self._take()) is not None:
-                if size >= self._best or item.batch.shape[1:] != together[0].batch.shape[1:]:
+                if size + len(item.batch) > self._most or item.batch.shape[1:] != together[0].batch.shape[1:]:
                     self._next = item
                     break
                 together.append(item)

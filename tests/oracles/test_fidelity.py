@@ -104,9 +104,9 @@ def test_the_correction_adds_up_to_the_difference():
     """Over any rows it adds n / m times what is left of the difference, and the fitted part everywhere."""
     n = 400
     rng = np.random.default_rng(0)
-    bits = np.packbits(rng.random((n, 5)) < 0.5, axis=1)
+    bits = np.packbits(rng.random((n, 30)) < 0.5, axis=1)
     room = Answers.room(n, "score", (0,))
-    samples = Samples(5, bits, None, np.zeros(n, np.uint16), room.take(slice(0, 1)), room)  # several segmentations
+    samples = Samples(30, bits, None, np.zeros(n, np.uint16), room.take(slice(0, 1)), room)  # several segmentations
     cheap, right = rng.normal(size=n), rng.normal(size=n)
     known = np.where(to_be_exact(n), right, np.nan)
     m = int(to_be_exact(n).sum())
@@ -213,3 +213,58 @@ def test_every_other_design_is_corrected(design):
     bias = np.mean([one.values() - other for one, other in zip(alone, right, strict=False)], axis=0)
     bias -= bias.mean() * (design == "drop-fraction")
     assert np.linalg.norm(apart.mean(axis=0)) < 0.3 * np.linalg.norm(bias)
+
+
+def test_the_exact_model_is_asked_for_nothing_twice_and_within_the_limit():
+    few = LIME.replace(segmentation=seewhy.Grid(rows=2, columns=2))
+    sent = []
+
+    def counted(batch):
+        sent.extend(one.tobytes() for one in batch)
+        return exact(batch)
+
+    got = run(two_models(original=counted), 0, n=1000, method=few)
+    assert len(sent) == len(set(sent)) <= 17
+    assert got.n_evaluations <= 16 + 16
+
+    limited = LIME.replace(n_samples=None, tolerance=0.001, max_evaluations=400)
+    assert 300 < seewhy.explain(PHOTO, model=two_models(), method=limited).n_evaluations <= 400
+
+
+def test_what_the_exact_model_answered_is_not_asked_again_when_a_run_goes_on():
+    sent = []
+
+    def counted(batch):
+        sent.extend(one.tobytes() for one in batch)
+        return exact(batch)
+
+    method = LIME.replace(n_samples=None, tolerance=0.02, max_evaluations=3000)
+    got = run(two_models(), 0, n=200)
+    more = got.continue_(model=two_models(original=counted), n_samples=None, tolerance=0.03, max_evaluations=3000)
+    assert len(sent) == len(set(sent)) == more.samples.n_exact - got.samples.n_exact
+    assert method.tolerance < 0.03
+
+
+@pytest.mark.parametrize("design", ["bernoulli", "drop-fraction"])
+def test_the_untouched_picture_stands_for_itself_alone(design):
+    """It is always in the share, and its answer is exact: weighted like the others it would tilt every value."""
+
+    def tilted(batch):
+        return exact(batch) + 0.5 + 0.02 * kept(batch)[:, 0]
+
+    method = LIME.replace(design=design)
+    apart = [
+        run(two_models(tilted), seed, n=1000, method=method).values()
+        - run(two_models().exact, seed, n=1000, method=method).values()
+        for seed in range(3)
+    ]
+    if design == "drop-fraction":  # the level common to all values is not determined
+        apart = [one - one.mean() for one in apart]
+    assert np.abs(apart).max() < 1e-3
+
+
+def test_without_a_preflight_designs_are_still_refused_a_correction():
+    small = LIME.replace(segmentation=seewhy.Grid(rows=2, columns=4), design="leave-one-out")
+    got = seewhy.explain(PHOTO, model=two_models(), method=small, preflight=False)
+    plain = seewhy.explain(PHOTO, model=two_models().exact, method=small)
+    np.testing.assert_array_equal(got.values(), plain.values())

@@ -159,3 +159,9 @@ def test_int8_is_corrected_by_the_exact_model_and_kept(folder, monkeypatch, capf
     assert np.linalg.norm(got.values() - exact.values()) < 2 * got.error * np.linalg.norm(exact.values())
     quick = got.samples.scores[~got.samples.answers.exact.known][:, 0]
     assert not np.allclose(quick, exact.samples.scores[~got.samples.answers.exact.known][:, 0], atol=1e-3)
+
+
+def test_a_limit_that_is_no_number_is_named(folder, monkeypatch):
+    monkeypatch.setenv("SEEWHY_CACHE_MB", "2GB")
+    with pytest.raises(seewhy.InvalidInput, match="SEEWHY_CACHE_MB must be a number of megabytes, got '2GB'"):
+        converted("a", network)

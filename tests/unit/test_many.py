@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -50,12 +51,15 @@ def test_a_model_is_asked_by_one_thread_and_batches_of_photos_are_merged():
     def model(batch):
         threads.add(threading.current_thread().name)
         sizes.append(len(batch))
+        time.sleep(0.002)
         return score(batch)
 
-    found = list(seewhy.explain_many(PHOTOS, model=model, method=LIME, at_once=3, batch_size=4))
+    shared = seewhy.FunctionModel(model, batch_size=16)
+    found = list(seewhy.explain_many(PHOTOS, model=shared, method=LIME, at_once=3))
     assert len(threads) == 1
     assert sum(sizes) == sum(one.n_evaluations for one in found)
-    assert max(sizes) > 4
+    alone = sum(1 + -(-(one.n_evaluations - 1) // 16) for one in found)
+    assert len(sizes) < alone
 
 
 def test_one_bad_photo_does_not_cost_the_others():
@@ -151,3 +155,56 @@ def test_ctrl_c_leaves_partial_explanations():
     out, _ = run.communicate(timeout=60)
     assert run.returncode == 0
     assert "partial 2 True" in out
+
+
+@pytest.mark.parametrize("error", [RuntimeError, SystemExit])
+def test_a_model_that_fails_in_the_middle_fails_for_everybody_and_nothing_hangs(error):
+    calls = []
+
+    def model(batch):
+        calls.append(1)
+        if len(calls) > 12:
+            raise error("out of order")
+        return score(batch)
+
+    stream = seewhy.explain_many(PHOTOS[:3], model=model, method=LIME, errors="return", batch_size=4)
+    if error is SystemExit:
+        with pytest.raises(SystemExit):
+            list(stream)
+    else:
+        assert any(isinstance(one, error) for one in stream)
+
+
+def test_a_stream_that_ends_early_is_an_error_and_nothing_hangs():
+    class Short(seewhy.FunctionModel):
+        def stream(self, batches):
+            for i, scores in enumerate(super().stream(batches)):
+                if i == 3:
+                    return
+                yield scores
+
+    found = list(seewhy.explain_many(PHOTOS[:3], model=Short(score), method=LIME, errors="return", batch_size=4))
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("most", [1, 3, 7])
+def test_no_more_pictures_are_sent_at_once_than_was_said(most):
+    sizes = []
+
+    def model(batch):
+        sizes.append(len(batch))
+        return score(batch)
+
+    list(seewhy.explain_many(PHOTOS, model=model, method=LIME, at_once=4, batch_size=most))
+    assert max(sizes) <= most
+
+
+def test_what_is_left_can_be_copied_and_gone_on_with():
+    import copy
+
+    (got,) = seewhy.explain_many(PHOTOS[:1], model=score, method=LIME)
+    assert copy.copy(got.black_box).name == "score"
+    more = got.continue_(n_samples=90)
+    np.testing.assert_array_equal(
+        more.values(), seewhy.explain(PHOTOS[0], model=score, method=LIME.replace(n_samples=90)).values()
+    )

@@ -170,3 +170,25 @@ def test_every_pair_of_findings_has_another_name():
     names = [one.check for one in seewhy.check(honest, PHOTO).findings]
 
     assert all(one != other for one, other in itertools.combinations(names, 2))
+
+
+def test_plain_scores_of_any_size_are_judged_by_their_own_scale():
+    for factor in (1e-4, 1.0, 100.0):
+        found = seewhy.check(lambda batch, factor=factor: factor * batch.mean(axis=(1, 2, 3)), PHOTO)
+        assert found.fine, factor
+        wrong = seewhy.check(lambda batch, f=factor: f * (batch.mean(axis=(1, 2, 3)) + 0.1 * len(batch)), PHOTO)
+        assert "independent of the batch" in warned(wrong), factor
+
+
+def test_two_models_around_one_function_are_checked_each():
+    class Louder(seewhy.FunctionModel):
+        def stream(self, batches):
+            for scores in super().stream(batches):
+                yield 40 * scores
+
+    assert seewhy.check(seewhy.FunctionModel(honest, kind="probability"), PHOTO).fine
+    assert "kind of scores" in warned(seewhy.check(Louder(honest, kind="probability"), PHOTO))
+
+
+def test_a_model_of_single_pictures_may_say_so_itself():
+    assert seewhy.check(seewhy.load_model(one_by_one, batch_size=1), PHOTO).fine

@@ -271,3 +271,95 @@ def test_answers_that_hold_the_numbers_are_opened():
         (found,) = runtime.stream([np.ones((2, 3, SIZE, SIZE), np.float32)])
         expected = found if expected is None else expected
         np.testing.assert_array_equal(found, expected)
+
+
+def test_a_last_layer_that_is_not_used_is_not_believed():
+    net = small()
+    net.unused = torch.nn.Softmax(dim=1)
+
+    class Holds(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.unused = small(), torch.nn.Softmax(dim=1)
+
+        def forward(self, pictures):
+            return self.inner(pictures)
+
+    assert last_layer(Holds()) == "softmax"
+    model = seewhy.load_model(Holds(), preprocessing=RAW)
+    assert model.head.name == "logits"
+    assert any("head=" in note for note in model.notes)
+
+
+def test_what_a_module_keeps_can_be_trained_on():
+    class Keeps(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.kept = small(), None
+
+        def forward(self, pictures):
+            self.kept = pictures if self.kept is None else self.kept
+            return self.inner(pictures)
+
+    net = Keeps()
+    seewhy.explain(PHOTO, model=seewhy.load_model(net, preprocessing=RAW, runtime="native"), method=GRID)
+    net.train()
+    net.inner(net.kept).sum().backward()
+
+
+def test_the_fingerprint_sees_numbers_that_stand_beside_weights():
+    class Scaled(torch.nn.Module):
+        def __init__(self, factor):
+            super().__init__()
+            self.inner, self.factor = small(), factor
+
+        def forward(self, pictures):
+            return self.factor * self.inner(pictures)
+
+    assert digest(Scaled(1.0)) != digest(Scaled(-5.0))
+    assert digest(Scaled(1.0)) == digest(Scaled(1.0))
+
+
+def test_a_regression_that_is_compiled_wrongly_is_found_out_at_any_scale():
+    for factor in (1e-3, 1.0, 1e3):
+        net = small(outputs=1)
+        net[6].weight.data *= factor
+        net[6].bias.data *= factor
+        model = seewhy.load_model(net, preprocessing=RAW, head="regression")
+        net[6] = torch.nn.Linear(8, 1)
+        net[6].weight.data *= 2 * factor
+        got = seewhy.explain(PHOTO, model=model, method=GRID)
+        assert any("the limit is 0.001" in note for note in got.warnings), factor
+
+
+def test_without_a_preflight_a_compiled_model_is_held_against_the_original_all_the_same():
+    net = small()
+    model = seewhy.load_model(net, preprocessing=RAW)
+    net[6] = torch.nn.Linear(8, 3)
+    got = seewhy.explain(PHOTO, model=model, method=GRID, preflight=False)
+    assert any("the limit is 0.001" in note for note in got.warnings)
+
+
+def test_the_most_pictures_at_once_are_kept_to():
+    sizes = []
+
+    class Counts(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = small()
+
+        def forward(self, pictures):
+            sizes.append(len(pictures))
+            return self.inner(pictures)
+
+    model = seewhy.load_model(Counts(), preprocessing=RAW, runtime="native", batch_size=2)
+    seewhy.explain(PHOTO, model=model, method=GRID)
+    assert max(sizes) == 2
+    assert seewhy.load_model(small(), preprocessing=RAW, batch_size=3).batch_size == 3
+
+
+def test_labels_that_are_none_are_refused():
+    with pytest.raises(
+        InvalidInput, match=r"ModelOptions.labels must be imagenet, a text file, or a list of names, got 5"
+    ):
+        seewhy.load_model(small(), preprocessing=RAW, labels=5)

@@ -34,6 +34,7 @@ from seewhy.stopping import WholeBlocks
 from seewhy.surrogate import (
     LeastSquares,
     LinearFit,
+    Regressor,
     Ridge,
     Rows,
     Selection,
@@ -212,6 +213,11 @@ class Lime(MethodSettings):
             yield (
                 f"{n} samples for {d} segments: fewer than a linear model needs ({d + 1}); "
                 f"values are not reliable, ask for more samples or fewer segments"
+            )
+        if samples.answers.exact is not None and isinstance(self.surrogate, Regressor):
+            yield (
+                "scores of lower precision are corrected for surrogates that are linear in them; "
+                "if this regressor is not, use precision='f32'"
             )
         constant = int(np.sum(_never_replaced(samples)))
         if constant:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from seewhy._types import Batch
-from seewhy.errors import InvalidInput, ModelError
+from seewhy.errors import InvalidInput, MissingExtra, ModelError
 from seewhy.models.conversions import converted
 from seewhy.models.heads import LastLayer
-from seewhy.models.network import NetworkModel, Runtime, checked_labels, probe
+from seewhy.models.network import NetworkModel, Runtime, checked_labels, in_batches, probe
 from seewhy.models.openvino_runtime import Network, with_fixed_size
 from seewhy.models.options import ModelOptions, Precision
 from seewhy.models.preprocessing import Preprocessing
@@ -69,11 +69,16 @@ def assemble(found: Found, options: ModelOptions) -> NetworkModel:
         return original
     try:
         model = _openvino_model(found)
-        exact = Compiled(original, Network(model), "f32")
+        network = Network(model)
+        network.batch_size = options.batch_size or network.batch_size
+        exact = Compiled(original, network, "f32")
         if options.precision == "f32":
             return exact
         quick = in_precision(model, options.precision, found.preprocessing, exact.fingerprint)
+        quick.batch_size = options.batch_size or quick.batch_size
         return Compiled(exact, quick, options.precision)
+    except (InvalidInput, MissingExtra):
+        raise
     except Exception as error:
         if wanted:
             raise ModelError(f"OpenVINO cannot run {found.name}: {one_line(error)}") from error
@@ -127,11 +132,12 @@ class Compiled(NetworkModel):
         other = original.run_by.partition(",")[0] or "its own framework"
         instead = f"{self.name} is run by {other}, since OpenVINO"
         try:
-            own = np.concatenate(list(self.stream([pictures])))
+            own = in_batches(self, pictures)
         except Exception as error:  # noqa: BLE001  # whatever it raises, the original can still be asked
             return original.noted(f"{instead} failed: {one_line(error)}")
-        exact = np.concatenate(list(original.stream([pictures.copy()])))
-        off = float(np.abs(comparable(own, self.kind) - comparable(exact, self.kind)).max())
+        exact = in_batches(original, pictures)
+        scale = float(np.abs(exact).max()) or 1.0
+        off = float(np.abs(comparable(own, self.kind, scale) - comparable(exact, self.kind, scale)).max())
         what = "a share of the largest score" if self.kind == "score" else "a probability"
         said = f"up to {off:.2g} off in {what} on {len(pictures)} pictures"
         limit = LIMITS[self.precision]

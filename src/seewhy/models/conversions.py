@@ -11,11 +11,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
+from seewhy.errors import InvalidInput
 from seewhy.models.openvino_runtime import import_openvino
 
 _FOLDER, _LIMIT = "SEEWHY_CACHE", "SEEWHY_CACHE_MB"
@@ -41,14 +43,25 @@ def converted(key: str, make: Callable[[], Any]) -> Any:
     folder = _folder()
     if folder is None:
         return make()
+    limit = _limit()
     openvino = import_openvino()
     entry = folder / hashlib.sha256(f"{key} {openvino.__version__}".encode()).hexdigest()
     if _is_whole(entry):
-        os.utime(entry)
+        with suppress(OSError):  # read-only: then nothing is removed either
+            os.utime(entry)
         return openvino.Core().read_model(entry / _NETWORK)
     model = make()
-    _keep(model, entry)
+    _keep(model, entry, limit)
     return model
+
+
+def _limit() -> float:
+    """Return the most bytes to keep."""
+    given = os.environ.get(_LIMIT) or str(_USUAL_LIMIT)
+    try:
+        return float(given) * 1e6
+    except ValueError:
+        raise InvalidInput(f"{_LIMIT} must be a number of megabytes, got {given!r}") from None
 
 
 def _folder() -> Path | None:
@@ -56,7 +69,7 @@ def _folder() -> Path | None:
     return None if place == "off" else Path(place)
 
 
-def _keep(model: Any, entry: Path) -> None:
+def _keep(model: Any, entry: Path, limit: float) -> None:
     """Write an entry beside its place, then move it there; of two processes that do, the first wins."""
     try:
         entry.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -67,8 +80,8 @@ def _keep(model: Any, entry: Path) -> None:
             (new / _SEAL).write_text(_seal(new))
             shutil.rmtree(entry, ignore_errors=True)  # damaged, or there would be no need for another
             new.rename(entry)
-        _make_room(entry)
-    except OSError:  # full, read-only, or another process was quicker: the model in hand is as good
+        _make_room(entry, limit)
+    except Exception:  # noqa: BLE001  # full, read-only, another was quicker: the model in hand is as good
         return
 
 
@@ -87,9 +100,8 @@ def _seal(entry: Path) -> str:
     return found.hexdigest()
 
 
-def _make_room(newest: Path) -> None:
+def _make_room(newest: Path, limit: float) -> None:
     """Remove the entries that were not used for longest, until the rest fits; the newest stays."""
-    limit = float(os.environ.get(_LIMIT) or _USUAL_LIMIT) * 1e6
     entries = [one for one in newest.parent.iterdir() if one.is_dir() and not one.name.startswith("new-")]
     entries.sort(key=lambda one: (one != newest, -one.stat().st_mtime))
     used = 0

@@ -60,6 +60,9 @@ HEADS: dict[str, Head] = {
 }
 """Heads by name."""
 
+_ROUGHLY = 0.2
+"""How far probabilities in few bits may be from adding up to 1."""
+
 LastLayer = Literal["softmax", "sigmoid", "linear", "unknown"]
 """What a network ends with, as far as its framework tells."""
 
@@ -74,13 +77,16 @@ def as_head(name: object) -> Head:
 def recognize_head(raw: Scores, last: LastLayer) -> tuple[Head, str | None]:
     """Return the head that the last layer and some answers (B, N) speak for, and what was assumed, if anything.
 
-    A final softmax or sigmoid says it all. Answers that add up to 1 are probabilities. What is left is a guess, and
-    said: several numbers are taken as logits, a single one as a plain number.
+    A final sigmoid says it all if the answers lie in 0..1, a final softmax if they add up to about 1: such a layer may
+    be there and not be used. Answers that add up to 1 are probabilities anyway. What is left is a guess, and said:
+    several numbers are taken as logits, a single one as a plain number.
     """
     alone = raw.shape[1] == 1
-    if last == "sigmoid":
+    inside = bool(raw.min() >= 0 and raw.max() <= 1)
+    if last == "sigmoid" and inside:
         return HEADS["sigmoid" if alone else "multi-label"], None
-    if last == "softmax" or recognize_kind(raw) == "probability":
+    rounded = last == "softmax" and inside and bool(np.all(np.abs(raw.sum(axis=1) - 1) < _ROUGHLY))
+    if rounded or recognize_kind(raw) == "probability":
         return HEADS["softmax"], None
     found = HEADS["regression" if alone else "logits"]
     return found, f"its outputs were taken as {found.meaning}; if they are not, say so with head=..."

@@ -133,6 +133,13 @@ class NetworkModel:
                 yield self.head.scores(raw)
 
 
+def in_batches(model: Runtime, pictures: Batch) -> Scores:
+    """Return the answers to prepared pictures, sent as many at once as the model may be sent."""
+    size = model.batch_size or len(pictures)
+    pieces = [pictures[i : i + size].copy() for i in range(0, len(pictures), size)]
+    return np.concatenate(list(model.stream(pieces)))
+
+
 def probe(runtime: Runtime, preprocessing: Preprocessing, name: str) -> Scores:
     """Return what a network answers to two plain pictures, mid-gray and noise: its outputs are seen before any photo.
 
@@ -146,16 +153,18 @@ def probe(runtime: Runtime, preprocessing: Preprocessing, name: str) -> Scores:
     noise = np.random.default_rng(0).random(shape, dtype=np.float32)
     pictures = np.stack([preprocessing.prepare(np.full(shape, 0.5, np.float32)), preprocessing.prepare(noise)])
     try:
-        found = list(runtime.stream([pictures]))
+        size = min(runtime.batch_size or len(pictures), len(pictures))
+        found = list(runtime.stream([pictures[i : i + size].copy() for i in range(0, len(pictures), size)]))
     except Exception as error:
         raise ModelError(
             f"{name} must take pictures {pictures.shape[1:]} ({preprocessing.layout[1:]}); it failed on two of them: "
             f"{' '.join(str(error).split())[:300]}; give input_size or preprocessing"
         ) from error
-    if len(found) != 1 or found[0].ndim != 2 or len(found[0]) != 2 or found[0].shape[1] == 0:
-        shapes = [np.shape(one) for one in found]
+    shapes = [np.shape(one) for one in found]
+    whole = sum(shape[0] for shape in shapes if len(shape) == 2 and shape[1] > 0) == len(pictures)
+    if not whole or len({shape[1:] for shape in shapes}) != 1:
         raise ModelError(f"{name} must give one row of numbers a picture, gave {shapes} for two pictures")
-    return found[0]
+    return np.concatenate(found)
 
 
 def checked_labels(labels: Sequence[str] | None, classes: int, name: str) -> tuple[str, ...] | None:

@@ -47,6 +47,15 @@ class ModelOptions(Settings):
             as_preprocessing(given)
         return given
 
+    @field_validator("labels")
+    @classmethod
+    def _named(cls, given: object) -> object:
+        names = isinstance(given, list | tuple) and all(isinstance(name, str) for name in given)
+        if given is not None and not names and not isinstance(given, str | Path):
+            msg = "must be imagenet, a text file, or a list of names"
+            raise ValueError(msg)
+        return given
+
     @field_validator("input_size")
     @classmethod
     def _sized(cls, given: object) -> object:

@@ -49,7 +49,8 @@ class TorchRuntime:
     def stream(self, batches: Iterable[Batch]) -> Iterator[Scores]:
         """Yield the numbers (B, N), float32, for each batch (B, C, H, W), in order."""
         for batch in batches:
-            with self._alone, self._torch.inference_mode(), in_eval_mode(self._module):
+            # Not inference mode: what a module keeps of it could not be trained on afterwards.
+            with self._alone, self._torch.no_grad(), in_eval_mode(self._module):
                 pictures = self._torch.from_numpy(batch).to(self.device, self._type)
                 answer = numbers(self._module(pictures))
                 scores = answer.float().cpu().numpy().reshape(len(batch), -1)
@@ -163,11 +164,18 @@ def digest(module: Any) -> str:
             found.update(inspect.getsource(kind).encode())
         except (OSError, TypeError):  # typed in at a prompt, or compiled
             found.update(kind.__qualname__.encode())
-    for name, weight in module.state_dict().items():
+    found.update(repr([(name, _plain(part)) for name, part in module.named_modules()]).encode())
+    for name, weight in [*module.state_dict().items(), *module.named_buffers()]:
         values = weight.detach().cpu().contiguous()
         found.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
         found.update(values.flatten().view(need("torch", "torch").uint8).numpy())
     return found.hexdigest()
+
+
+def _plain(part: Any) -> dict[str, Any]:
+    """Return what stands in a module beside weights and other modules, as far as it has a text that stays."""
+    kinds = (int, float, str, tuple, list)
+    return {k: v for k, v in sorted(vars(part).items()) if isinstance(v, kinds) and k != "training" and k[0] != "_"}
 
 
 def last_layer(module: Any) -> LastLayer:
