@@ -76,6 +76,7 @@ class Network:
         }
         self._tensor = openvino.Tensor
         self._compiled = openvino.Core().compile_model(model, "CPU", settings)
+        self._idle: list[Any] = []
         self._together, *picture = tuple(self._compiled.input(0).shape)
         self._picture = tuple(picture)
         self._type = np.dtype(self._compiled.input(0).element_type.to_dtype())
@@ -94,18 +95,17 @@ class Network:
         InvalidInput
             A batch does not hold pictures of the network's shape.
         """
-        idle: list[Any] = []
         held: deque[_Asked] = deque()
         source = iter(batches)
         try:
             while True:
                 while len(held) < self.in_flight and (batch := next(source, None)) is not None:
                     held.append(_Asked(len(batch)))  # held before it starts, so that no error can lose it
-                    self._start(held[-1], self._checked(batch), idle)
+                    self._start(held[-1], self._checked(batch))
                 if not held:
                     return
                 scores = self._finish(held[0])
-                idle += held.popleft().requests
+                self._idle += held.popleft().requests
                 yield scores
         finally:
             for asked in held:
@@ -119,18 +119,25 @@ class Network:
             batch = np.rint(batch).clip(ends.min, ends.max)
         return np.require(batch, self._type, ["C", "W"])
 
-    def _start(self, asked: _Asked, batch: Batch, idle: list[Any]) -> None:
+    def _start(self, asked: _Asked, batch: Batch) -> None:
         """Start as many requests as ``batch`` needs, without copying it; a short last one is padded with 0."""
         for start in range(0, len(batch), self._together):
             part = batch[start : start + self._together]
             if len(part) < self._together:
                 rest = np.zeros((self._together - len(part), *self._picture), self._type)
                 part = np.concatenate([part, rest])
-            request = idle.pop() if idle else self._compiled.create_infer_request()
+            request = self._request()
             asked.requests.append(request)
             asked.parts.append(part)
             request.set_input_tensor(self._tensor(part, shared_memory=True))
             request.start_async()
+
+    def _request(self) -> Any:
+        """Return a request that nobody waits for; making one takes as long as a few pictures."""
+        try:
+            return self._idle.pop()  # two threads cannot pop the same
+        except IndexError:
+            return self._compiled.create_infer_request()
 
     def _finish(self, asked: _Asked) -> Scores:
         asked.wait()

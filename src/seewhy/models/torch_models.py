@@ -173,9 +173,12 @@ def digest(module: Any) -> str:
 
 
 def _plain(part: Any) -> dict[str, Any]:
-    """Return what stands in a module beside weights and other modules, as far as it has a text that stays."""
-    kinds = (int, float, str, tuple, list)
-    return {k: v for k, v in sorted(vars(part).items()) if isinstance(v, kinds) and k != "training" and k[0] != "_"}
+    """Return the numbers that stand in a module beside weights and other modules; texts may be paths."""
+
+    def is_plain(value: object) -> bool:
+        return all(map(is_plain, value)) if isinstance(value, tuple | list) else isinstance(value, int | float)
+
+    return {k: v for k, v in sorted(vars(part).items()) if is_plain(v) and k != "training" and k[0] != "_"}
 
 
 def last_layer(module: Any) -> LastLayer:
