@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import seewhy
+from measure import sequence
 from seewhy._types import Coalitions, Floats, Pixels, Segments, Unit
 from seewhy.designs import FoldoverHadamard
 from seewhy.engine import Clock, Composer, collect
@@ -69,9 +70,7 @@ def read_photos(folder: Path, model: Model, frames: int) -> list[Photo]:
     """Return up to ``frames`` frames a sequence, far apart, and all other photos."""
     sequences: dict[str, list[dict[str, str]]] = {}
     for entry in json.loads((folder / "annotations.json").read_text()):
-        path = Path(entry["file"])
-        group = path.stem.rpartition("_")[0] if path.parent.name == "davis_masks" else path.stem
-        sequences.setdefault(group, []).append(entry)
+        sequences.setdefault(sequence(entry["file"]), []).append(entry)
     chosen = [
         (group, entries[i])
         for group, entries in sequences.items()

@@ -25,11 +25,19 @@ def photos(limit: int) -> list[Path]:
         return SHIPPED
     found = []
     if limit:
-        entries = [entry for entry in json.loads(annotations.read_text()) if entry["mask"]]
-        entries.sort(key=lambda entry: entry["file"])
-        step = max(1, len(entries) // limit)
-        found = [SHARED / entry["file"] for entry in entries[::step][:limit]]
+        sequences: dict[str, list[str]] = {}
+        for entry in json.loads(annotations.read_text()):
+            if entry["mask"]:
+                sequences.setdefault(sequence(entry["file"]), []).append(entry["file"])
+        ranked = [(turn, file) for files in sequences.values() for turn, file in enumerate(sorted(files))]
+        found = [SHARED / file for _, file in sorted(ranked)[:limit]]
     return SHIPPED + found
+
+
+def sequence(file: str) -> str:
+    """Return what the frames of one sequence have in common; a photo that is none stands for itself."""
+    path = Path(file)
+    return path.stem.rpartition("_")[0] if path.parent.name == "davis_masks" else path.stem
 
 
 def pieces(samples: Samples, n: int) -> Iterator[Samples]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,28 @@ def test_processes_at_once_leave_one_whole_entry(folder):
         assert pool.map(_convert, [folder] * 6) == [4000.0] * 6
     assert len(entries(folder)) == 1
     assert answer(converted("a", never), 2000) == 4000
+
+
+def test_an_entry_that_another_process_made_in_the_meantime_stays(folder):
+    def make():
+        converted("a", network)
+        (entry,) = folder.iterdir()
+        (entry / "mark").touch()
+        return network()
+
+    assert answer(converted("a", make)) == 6
+    (entry,) = folder.iterdir()
+    assert (entry / "mark").exists()
+
+
+def test_an_entry_that_goes_while_it_is_read_is_made_again(folder, monkeypatch):
+    converted("a", network)
+    (entry,) = folder.iterdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(conversions.os, "utime", shutil.rmtree)
+        assert answer(converted("a", network)) == 6
+    assert entry.exists()
+    assert answer(converted("a", never)) == 6
 
 
 def test_a_wrong_entry_is_found_out_on_the_photo(folder):

@@ -399,7 +399,7 @@ def test_the_wait_that_is_asked_for_is_kept(form):
         start = time.monotonic()
         ask(model)
 
-    assert 0.8 < time.monotonic() - start < 5
+    assert 0.8 < time.monotonic() - start < 15
 
 
 def test_silence_is_tried_again_and_then_an_error(monkeypatch):
@@ -477,7 +477,7 @@ def threads():
 
 
 def wait_until(holds):
-    end = time.monotonic() + 3
+    end = time.monotonic() + 30
     while not holds() and time.monotonic() < end:
         time.sleep(0.01)
     assert holds()
@@ -514,7 +514,7 @@ def test_nothing_is_left_behind(ending):
                 list(stream)
 
         assert threads() == []
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 15
         server.let_go.set()  # a server that hangs does not notice that nobody listens
         wait_until(lambda: server.open == 0)
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -45,21 +45,44 @@ def test_each_photo_gets_what_it_would_get_alone(method, at_once, tmp_path):
         assert saved(got, tmp_path / "a") == saved(alone, tmp_path / "b")
 
 
-def test_a_model_is_asked_by_one_thread_and_batches_of_photos_are_merged():
+def test_a_model_is_asked_by_one_thread():
     threads, sizes = set(), []
 
     def model(batch):
         threads.add(threading.current_thread().name)
         sizes.append(len(batch))
-        time.sleep(0.002)
         return score(batch)
 
     shared = seewhy.FunctionModel(model, batch_size=16)
     found = list(seewhy.explain_many(PHOTOS, model=shared, method=LIME, at_once=3))
     assert len(threads) == 1
     assert sum(sizes) == sum(one.n_evaluations for one in found)
-    alone = sum(1 + -(-(one.n_evaluations - 1) // 16) for one in found)
-    assert len(sizes) < alone
+
+
+def test_batches_that_wait_are_merged():
+    waiting, sizes = threading.Semaphore(0), []
+
+    def model(batch):
+        if not sizes:  # busy until every run has asked
+            for _ in range(3):
+                assert waiting.acquire(timeout=60)
+        sizes.append(len(batch))
+        return score(batch)
+
+    def batches(of):
+        yield of
+        waiting.release()
+        yield of[::-1]
+
+    batch = np.random.default_rng(0).random((8, 16, 16, 3), dtype=np.float32)
+    with Together(batch_size=16) as together, ThreadPoolExecutor(3) as runs:
+        shared = together.share(seewhy.FunctionModel(model))
+        found = list(runs.map(lambda i: list(shared.stream(batches(batch * i))), (0.2, 0.5, 1)))
+    for i, (first, second) in zip((0.2, 0.5, 1), found, strict=True):
+        np.testing.assert_array_equal(first, score(batch * i))
+        np.testing.assert_array_equal(second, score(batch * i)[::-1])
+    assert sum(sizes) == 48
+    assert max(sizes) == 16
 
 
 def test_one_bad_photo_does_not_cost_the_others():

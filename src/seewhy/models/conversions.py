@@ -49,7 +49,8 @@ def converted(key: str, make: Callable[[], Any]) -> Any:
     if _is_whole(entry):
         with suppress(OSError):  # read-only: then nothing is removed either
             os.utime(entry)
-        return openvino.Core().read_model(entry / _NETWORK)
+        with suppress(RuntimeError):  # another process made room of it just now
+            return openvino.Core().read_model(entry / _NETWORK)
     model = make()
     _keep(model, entry, limit)
     return model
@@ -78,10 +79,11 @@ def _keep(model: Any, entry: Path, limit: float) -> None:
             new.mkdir()
             import_openvino().serialize(model, str(new / _NETWORK), str(new / _WEIGHTS))
             (new / _SEAL).write_text(_seal(new))
-            shutil.rmtree(entry, ignore_errors=True)  # damaged, or there would be no need for another
-            new.rename(entry)
+            if not _is_whole(entry):  # else another was quicker, and may be reading it by now
+                shutil.rmtree(entry, ignore_errors=True)
+                new.rename(entry)
         _make_room(entry, limit)
-    except Exception:  # noqa: BLE001  # full, read-only, another was quicker: the model in hand is as good
+    except Exception:  # noqa: BLE001  # full, read-only: the model in hand is as good
         return
 
 
