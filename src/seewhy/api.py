@@ -273,6 +273,7 @@ def _explained(
             Explanation.of(subject, facts, samples, chosen, Stop("interrupted", 0)).save(checkpoint)
 
     found = run.collect(asker, scores.shape[1], report, cancel, save)
+    facts = facts.remarked(model)
     return Explanation.of(
         subject, facts, found.samples, chosen, found.stop, seconds_model=asker.clock.model, black_box=model
     )

@@ -15,6 +15,7 @@ from time import perf_counter
 import numpy as np
 
 from seewhy._types import Batch, Masks, Scores
+from seewhy.canvas import Canvas, Masked
 from seewhy.errors import ModelError
 from seewhy.protocols import MaskMaker, Model
 from seewhy.scene import Block, Scene, cut, join
@@ -44,6 +45,7 @@ class Composer:
     keep_batches: int
     """Batches that must stay untouched while the model works on them; 0 hands every batch over for good."""
     _buffers: deque[Batch] = field(default_factory=deque)
+    _canvas: Canvas | None = None
 
     def __post_init__(self) -> None:
         self._fill = self.model.prepare(self.scene.fill)
@@ -58,6 +60,14 @@ class Composer:
     def untouched(self) -> Batch:
         """Return the prepared picture itself as a batch of one."""
         return self._picture[None].copy()
+
+    def batch(self, masks: MaskMaker, block: Block) -> Batch | Masked:
+        """Return the pictures of rows, or the rows themselves for a model that composes."""
+        if not getattr(self.model, "composes", False):
+            return self(masks(block))
+        if self._canvas is None or self._canvas.masks is not masks:
+            self._canvas = Canvas(self._picture, self._fill, masks)
+        return Masked(((self._canvas, block),))
 
     def __call__(self, masks: Masks) -> Batch:
         """Return ``fill + mask * (picture - fill)`` for masks (B, H, W)."""
@@ -116,7 +126,7 @@ def collect(
     masks: MaskMaker,
     blocks: Iterable[Block],
     *,
-    batch_size: int,
+    batch_size: int | None = None,
     classes: int,
     clock: Clock,
     cancel: Cancel | None = None,
@@ -124,7 +134,8 @@ def collect(
 ) -> Generator[tuple[Block, Scores], None, None]:
     """Score the rows of ``blocks`` and yield them with their scores (B, K), in order, holding few batches.
 
-    ``classes`` is the K of the untouched picture; ``first`` the number of the first row, for messages.
+    ``batch_size``: pictures a batch; None: what suits the model. ``classes`` is the K of the untouched picture;
+    ``first`` the number of the first row, for messages.
 
     Raises
     ------
@@ -135,14 +146,14 @@ def collect(
     done, answered = first, 0
     asked: deque[Block] = deque()
 
-    def compose() -> Iterator[Batch]:
-        for block in _rebatch(blocks, batch_size):
-            batch = composer(masks(block))
+    def compose() -> Iterator[Batch | Masked]:
+        for block in _rebatch(blocks, lambda: best_batch_size(model, composer.picture_bytes, batch_size)):
+            batch = composer.batch(masks, block)
             asked.append(block)
             yield batch
 
     waiting = _Ahead(compose())
-    scores = model.stream(waiting)
+    scores = model.stream(waiting)  # type: ignore[arg-type]  # rows come to those that compose
     try:
         while not (cancel is not None and cancel()):
             start, starved = perf_counter(), waiting.seconds
@@ -171,16 +182,16 @@ def collect(
 class _Ahead:
     """Iterates over ``items`` with the next one made in a second thread; counts the seconds waited for it."""
 
-    def __init__(self, items: Iterator[Batch]) -> None:
+    def __init__(self, items: Iterator[Batch | Masked]) -> None:
         self.seconds, self.taken, self.exhausted = 0.0, 0, False
         self._items = items
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="seewhy-compose")
         self._next = self._thread.submit(next, items, None)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Batch | Masked]:
         return self
 
-    def __next__(self) -> Batch:
+    def __next__(self) -> Batch | Masked:
         start = perf_counter()
         item = self._next.result()
         self.seconds += perf_counter() - start
@@ -195,14 +206,14 @@ class _Ahead:
         self._thread.shutdown(wait=True, cancel_futures=True)
 
 
-def _rebatch(blocks: Iterable[Block], size: int) -> Iterator[Block]:
-    """Cut and join blocks into batches of ``size`` rows; the last may be smaller."""
+def _rebatch(blocks: Iterable[Block], best_size: Callable[[], int]) -> Iterator[Block]:
+    """Cut and join blocks into batches of ``best_size()`` rows, asked anew for each; the last may be smaller."""
     held: list[Block] = []
     rows = 0
     for block in blocks:
         held.append(block)
         rows += len(block.coalitions)
-        while rows >= size:
+        while rows >= (size := best_size()):
             joined = join(held)
             yield cut(joined, slice(0, size))
             held, rows = [cut(joined, slice(size, None))], rows - size

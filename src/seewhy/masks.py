@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from seewhy._types import Floats, Masks, Segments
+from seewhy._types import Floats, Masks, Segments, Shifts
 from seewhy.samples import Samples
 from seewhy.scene import Block
 
@@ -23,14 +23,14 @@ class SegmentMasks:
 
     def __init__(self, segments: Segments) -> None:
         self._flat = segments.ravel()
-        self._segments = segments
+        self.segments = segments
         self._shape = segments.shape
         self.d = int(self._flat.max()) + 1
 
     def record(self, samples: Samples) -> Segments:
         """Return the segments (H, W)."""
         del samples
-        return self._segments
+        return self.segments
 
     def __call__(self, block: Block) -> Masks:
         """Return masks (B, H, W) of 0 and 1."""
@@ -61,6 +61,14 @@ class EnsembleMasks:
         """Return the segments of one block."""
         return int(self.part(index).max()) + 1
 
+    @staticmethod
+    def parts_of(block: Block) -> NDArray[np.intp]:
+        """Return (B,): which segmentation each row switches."""
+        if block.parts is None:
+            msg = "ensemble masks need the part of every row"
+            raise ValueError(msg)
+        return block.parts
+
     def record(self, samples: Samples) -> Segments | None:
         """Return the segmentations that samples switch, (B, H, W)."""
         last = 0 if samples.parts is None else int(samples.parts[-1])
@@ -68,12 +76,10 @@ class EnsembleMasks:
 
     def __call__(self, block: Block) -> Masks:
         """Return masks (B, H, W) of 0 and 1."""
-        if block.parts is None:
-            msg = "ensemble masks need the part of every row"
-            raise ValueError(msg)
+        parts = self.parts_of(block)
         masks = np.empty((len(block.coalitions), *self._shape), dtype=np.float32)
-        for index in np.unique(block.parts):
-            rows = np.flatnonzero(block.parts == index)
+        for index in np.unique(parts):
+            rows = np.flatnonzero(parts == index)
             kept = block.coalitions[rows].astype(np.float32)
             masks[rows] = kept.take(self.part(int(index)).ravel(), axis=1).reshape(-1, *self._shape)
         return masks
@@ -94,24 +100,34 @@ class GridMasks:
         self.cell = (-(-height // grid), -(-width // grid))
         self.d = grid * grid
 
+    @staticmethod
+    def shifts_of(block: Block) -> Shifts:
+        """Return (B, 2): how far down and right the grid of each row is moved."""
+        if block.shifts is None:
+            msg = "grid masks need a shift for every row"
+            raise ValueError(msg)
+        return block.shifts
+
     def record(self, samples: Samples) -> None:
         """Return None: a grid has no segments."""
         del samples
 
     @cached_property
-    def _down(self) -> Masks:
+    def down(self) -> Masks:
+        """(cell, grid, H): for every shift, how much each row of cells weighs in each row of pixels."""
         return _windows(self.grid, self.cell[0], self.height)
 
     @cached_property
-    def _right(self) -> Masks:
+    def right(self) -> Masks:
+        """(cell, grid, W): the same for columns."""
         return _windows(self.grid, self.cell[1], self.width)
 
     def __call__(self, block: Block) -> Masks:
         """Return masks (B, H, W) between 0 and 1."""
-        shifts = _shifts(block)
+        shifts = self.shifts_of(block)
         cells = block.coalitions.reshape(-1, self.grid, self.grid).astype(np.float32)
-        across = np.matmul(cells, self._right[shifts[:, 1]])
-        down = self._down[shifts[:, 0]].transpose(0, 2, 1)
+        across = np.matmul(cells, self.right[shifts[:, 1]])
+        down = self.down[shifts[:, 0]].transpose(0, 2, 1)
         masks = np.empty((len(cells), self.height, self.width), dtype=np.float32)
         rows = max(1, _ONE_THREAD // (self.width * self.grid))
         for top in range(0, self.height, rows):
@@ -127,19 +143,19 @@ class GridMasks:
         down, right = self.cell
         cells = np.zeros((down, right, self.grid, self.grid))
         for block, weights in pieces:
-            shifts = _shifts(block)
+            shifts = self.shifts_of(block)
             kept = block.coalitions.reshape(-1, self.grid, self.grid)
             np.add.at(cells, (shifts[:, 0], shifts[:, 1]), weights[:, None, None] * kept)
-        rows = self._down.reshape(-1, self.height).astype(np.float64)
-        columns = self._right.reshape(-1, self.width).astype(np.float64)
+        rows = self.down.reshape(-1, self.height).astype(np.float64)
+        columns = self.right.reshape(-1, self.width).astype(np.float64)
         table = cells.transpose(0, 2, 1, 3).reshape(len(rows), len(columns))
         return np.asarray(rows.T @ (table @ columns))
 
     def pooled(self, block: Block, parts: int) -> Floats:
         """Return every mask averaged over ``parts`` x ``parts`` rectangles, (B, parts * parts), without building it."""
-        shifts = _shifts(block)
-        down = np.matmul(self._down, _pooling(self.height, parts).T)
-        right = np.matmul(self._right, _pooling(self.width, parts).T)
+        shifts = self.shifts_of(block)
+        down = np.matmul(self.down, _pooling(self.height, parts).T)
+        right = np.matmul(self.right, _pooling(self.width, parts).T)
         cells = block.coalitions.reshape(-1, self.grid, self.grid)
         across = np.matmul(cells, right[shifts[:, 1]])
         pooled = np.matmul(down[shifts[:, 0]].transpose(0, 2, 1), across)
@@ -152,8 +168,8 @@ class GridMasks:
         Cov(M(l), M(l')) = keep (1 - keep) K(l_y, l'_y) K(l_x, l'_x), with K the mean over shifts of the products of
         upsampling weights.
         """
-        left = _kernel(self._down) @ _pooling(self.height, parts).T
-        right = _kernel(self._right) @ _pooling(self.width, parts).T
+        left = _kernel(self.down) @ _pooling(self.height, parts).T
+        right = _kernel(self.right) @ _pooling(self.width, parts).T
         return np.asarray(keep * (1 - keep) * left @ coefficients.reshape(parts, parts) @ right.T)
 
 
@@ -166,13 +182,6 @@ def pool(heatmap: Floats, parts: int) -> Floats:
     """Return a map (H, W) averaged over ``parts`` x ``parts`` rectangles, (parts * parts,)."""
     height, width = heatmap.shape
     return np.asarray(_pooling(height, parts) @ heatmap @ _pooling(width, parts).T).ravel()
-
-
-def _shifts(block: Block) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
-    if block.shifts is None:
-        msg = "grid masks need a shift for every row"
-        raise ValueError(msg)
-    return block.shifts
 
 
 def _windows(grid: int, cell: int, length: int) -> Masks:

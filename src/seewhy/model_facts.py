@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seewhy._types import ScoreKind
 from seewhy.protocols import Model
@@ -32,6 +32,10 @@ class ModelFacts:
         assumed = () if model.kind is not None else (_assumed(model.name, kind),)
         notes = (*assumed, *getattr(model, "notes", ()), *findings)
         return cls(model.name, model.fingerprint, kind, classes, labels, notes, getattr(model, "run_by", ""))
+
+    def remarked(self, model: Model) -> ModelFacts:
+        """Return the same with what happened while the model ran."""
+        return replace(self, notes=(*self.notes, *getattr(model, "remarks", ())))
 
 
 def _assumed(name: str, kind: ScoreKind) -> str:

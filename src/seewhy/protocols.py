@@ -25,6 +25,9 @@ class Model(Protocol):
 
     Preprocessing acts on each pixel alone and is linear between two pictures, so that mixing two prepared
     pictures is the same as preparing their mixture. Resizing and cropping belong to :meth:`view`.
+
+    A model that has a true attribute ``composes`` is streamed :class:`seewhy.canvas.Masked` beside arrays: rows, of
+    which it composes the pictures itself.
     """
 
     @property
@@ -53,7 +56,7 @@ class Model(Protocol):
 
     @property
     def batch_size(self) -> int | None:
-        """Pictures a batch at best; None: no preference."""
+        """Pictures the next batch should have at best; None: no preference."""
 
     @property
     def in_flight(self) -> int:

@@ -62,7 +62,6 @@ class Asker:
 
     def __post_init__(self) -> None:
         self._composer = Composer(self.model, self.subject.scene, keep_batches=self.model.in_flight)
-        self._size = best_batch_size(self.model, self._composer.picture_bytes, self.batch_size)
         original = getattr(self.model, "exact", None)
         self.exact = None if original is None else Asker(original, self.subject, self.batch_size, self.clock)
         """Asks the original of a model of lower precision."""
@@ -83,7 +82,8 @@ class Asker:
         """Return the scores (B, K) of the picture seen through any masks (B, H, W)."""
         if self.exact is not None:
             return self.exact.score(masks)
-        return score_masks(self.model, self._composer, masks, self._size, self.clock)
+        size = best_batch_size(self.model, self._composer.picture_bytes, self.batch_size)
+        return score_masks(self.model, self._composer, masks, size, self.clock)
 
     def __call__(
         self, blocks: Iterator[Block], classes: int, first: int, cancel: Cancel
@@ -94,7 +94,7 @@ class Asker:
             self._composer,
             self.subject.masks,
             blocks,
-            batch_size=self._size,
+            batch_size=self.batch_size,
             classes=classes,
             clock=self.clock,
             cancel=cancel,

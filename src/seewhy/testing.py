@@ -13,8 +13,11 @@ from typing import get_args
 import numpy as np
 
 from seewhy._types import Batch, Pixels, ScoreKind, Scores
+from seewhy.canvas import Canvas, Masked, merged
 from seewhy.images import Image
+from seewhy.masks import GridMasks
 from seewhy.protocols import Model
+from seewhy.scene import Block
 
 _PHOTOS = ((48, 64), (64, 48), (50, 50))
 _PICTURES = 5
@@ -43,6 +46,8 @@ def check_model(model: Model, *, tolerance: float = 1e-5) -> None:
     _check_prepare(model, pictures[0], pictures[1])
     prepared = np.stack([model.prepare(picture) for picture in pictures])
     _check_stream(model, prepared, tolerance)
+    if getattr(model, "composes", False):
+        _check_composes(model, prepared, tolerance)
     _check_ends(model, prepared)
 
 
@@ -95,6 +100,21 @@ def _check_stream(model: Model, prepared: Batch, tolerance: float) -> None:
     _must(off <= tolerance, f"answers must come in the order of the pictures, they are {off:.2g} off")
     off = float(np.abs(_overwritten(model, prepared) - alone).max()) / scale
     _must(off <= tolerance, f"in_flight={model.in_flight} must be the batches that are still read, {off:.2g} off")
+
+
+def _check_composes(model: Model, prepared: Batch, tolerance: float) -> None:
+    """Rows, also those of two photos in one batch, are answered as their composed pictures are."""
+    height, width = prepared.shape[2:] if model.layout == "NCHW" else prepared.shape[1:3]
+    bits = np.random.default_rng(0).random((3, 4)) < 0.5
+    maker = GridMasks(height, width, 2)
+    block = Block(bits, np.zeros((3, 2), np.int32))
+    rows = [Masked(((Canvas(prepared[i], prepared[i + 1], maker), block),)) for i in (0, 1)]
+    masks = np.expand_dims(maker(block), 1 if model.layout == "NCHW" else 3)
+    alone = np.concatenate([prepared[i + 1] + masks * (prepared[i] - prepared[i + 1]) for i in (0, 1)])
+    wanted = _answers(model, [alone])
+    found = next(iter(model.stream([merged(rows)])))  # type: ignore[list-item]  # it composes
+    off = float(np.abs(found - wanted).max()) / max(float(np.abs(wanted).max()), 1e-6)
+    _must(off <= tolerance, f"rows must be answered as their pictures are, they are {off:.2g} off")
 
 
 def _check_ends(model: Model, prepared: Batch) -> None:

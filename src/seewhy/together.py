@@ -7,7 +7,7 @@ model that is not made for several threads still sees only one.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,9 +15,8 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, Self
 
-import numpy as np
-
 from seewhy._types import Batch, Scores
+from seewhy.canvas import Masked, merged
 from seewhy.errors import ModelError
 from seewhy.protocols import Model
 
@@ -29,7 +28,8 @@ _BATCH = 16
 class _Item:
     """A batch of one run, and where its answer goes."""
 
-    batch: Batch
+    batch: Any
+    """An array, or :class:`seewhy.canvas.Masked` for a model that composes."""
     answer: Future[Scores] = field(default_factory=Future)
 
 
@@ -107,7 +107,7 @@ class _Server:
     def __init__(self, model: Model, most: int | None) -> None:
         self.closed = False
         self._model = model
-        self._most = most or model.batch_size or _BATCH
+        self._given = most
         self._copies = not model.in_flight  # such a model may keep what it was given
         self._items: SimpleQueue[_Item | None] = SimpleQueue()
         self._thread = Thread(target=self._serve, name="seewhy-model", daemon=True)
@@ -135,13 +135,13 @@ class _Server:
 
     def _answer_from(self, first: _Item) -> bool:
         """Answer an item and whatever else comes in meanwhile; return False at the end of all."""
-        merged = _Merged(self._items, first, self._most)
+        joined = _Merged(self._items, first, lambda: self._given or self._model.batch_size or _BATCH)
         with suppress(BaseException):  # whose fault it is shows when they are asked one by one
-            for scores in self._model.stream(merged):
-                _hand_out(merged.held.popleft(), scores)
-        for item in merged.left():
+            for scores in self._model.stream(joined):
+                _hand_out(joined.held.popleft(), scores)
+        for item in joined.left():
             self._answer_alone(item)
-        return not merged.ended
+        return not joined.ended
 
     def _answer_alone(self, item: _Item) -> None:
         try:
@@ -156,7 +156,7 @@ class _Server:
 class _Merged:
     """Iterates over batches made of the items that wait, until none does."""
 
-    def __init__(self, items: SimpleQueue[_Item | None], first: _Item, most: int) -> None:
+    def __init__(self, items: SimpleQueue[_Item | None], first: _Item, most: Callable[[], int]) -> None:
         self.held: deque[list[_Item]] = deque()
         self.ended = False
         self._items = items
@@ -167,18 +167,18 @@ class _Merged:
         """Return what was taken and not answered."""
         return [item for items in self.held for item in items] + ([] if self._next is None else [self._next])
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Any]:
         while self._next is not None:
             together, self._next = [self._next], None
-            size = len(together[0].batch)
+            size, most = len(together[0].batch), self._most()
             while (item := self._take()) is not None:
-                if size + len(item.batch) > self._most or item.batch.shape[1:] != together[0].batch.shape[1:]:
+                if size + len(item.batch) > most or _kind(item.batch) != _kind(together[0].batch):
                     self._next = item
                     break
                 together.append(item)
                 size += len(item.batch)
             self.held.append(together)
-            yield together[0].batch if len(together) == 1 else np.concatenate([item.batch for item in together])
+            yield merged([item.batch for item in together])
 
     def _take(self) -> _Item | None:
         if self.ended:
@@ -189,6 +189,11 @@ class _Merged:
             return None
         self.ended = item is None
         return item
+
+
+def _kind(batch: Batch | Masked) -> tuple[object, ...]:
+    """Return what batches that stand in one have in common."""
+    return type(batch), batch.shape[1:]
 
 
 def _hand_out(items: list[_Item], scores: Scores) -> None:

@@ -8,7 +8,8 @@ import pytest
 import seewhy
 from seewhy.errors import InvalidInput, ModelError
 from seewhy.models import heads
-from seewhy.models.torch_models import TorchRuntime, digest, in_eval_mode, last_layer
+from seewhy.models.torch_models import digest, last_layer
+from seewhy.models.torch_runtime import TorchRuntime, in_eval_mode
 from seewhy.testing import check_model
 
 torch = pytest.importorskip("torch", reason="the extra torch is not installed")

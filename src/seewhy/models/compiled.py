@@ -1,4 +1,4 @@
-"""A framework's network run by OpenVINO instead, and held against the original before it is trusted."""
+"""A network run by OpenVINO or in lower precision instead, and held against the original before it is trusted."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ LIMITS: dict[Precision, float] = {"f32": 1e-3, "bf16": 0.05, "int8": 0.1}
 """How far a probability may be from the original's on any picture of the check; beyond it the original is used."""
 
 
+AUTOCAST = "torch-autocast"
+"""Who runs a torch module in lower precision where it is."""
+
+
 @dataclass(frozen=True)
 class Found:
     """What an adapter found out about a model, before its user's wishes."""
@@ -37,6 +41,8 @@ class Found:
     labels: tuple[str, ...] | None = None
     convert: Callable[[], Any] | None = None
     """Makes an ``openvino.Model`` of it; None where there can be none."""
+    in_bf16: Runtime | None = None
+    """The same network in its own framework, in bfloat16; None where that is OpenVINO's to do."""
     notes: tuple[str, ...] = field(default=())
 
 
@@ -62,6 +68,8 @@ def assemble(found: Found, options: ModelOptions) -> NetworkModel:
         labels=labels,
         notes=(*found.notes, *notes),
     )
+    if options.precision == "bf16" and options.runtime != "openvino" and found.in_bf16 is not None:
+        return Compiled(original, found.in_bf16, "bf16", by=AUTOCAST)
     wanted = options.runtime == "openvino" or options.precision != "f32"
     if options.runtime == "native" and wanted:
         raise InvalidInput(f"precision={options.precision} is a setting of OpenVINO, but runtime is native")
@@ -104,20 +112,21 @@ def _openvino_model(found: Found) -> Any:
 
 
 class Compiled(NetworkModel):
-    """A network run by OpenVINO, with the original at hand."""
+    """A network run by something else than its own framework in float32, with the original at hand."""
 
-    def __init__(self, original: NetworkModel, network: Network, precision: Precision) -> None:
+    def __init__(self, original: NetworkModel, network: Runtime, precision: Precision, *, by: str = "OpenVINO") -> None:
         super().__init__(
             network,
             original.preprocessing,
             original.head,
             name=original.name,
-            fingerprint=f"{original.identity} openvino-{precision}",
+            fingerprint=f"{original.identity} {by.lower()}-{precision}",
             labels=original.labels,
             notes=original.notes,
         )
         self.original = original
         self.precision = precision
+        self._by = by
         self.exact = None if precision == "f32" else original
         """What values and intervals are for, asked for a share of the rows; None: this one is close enough."""
 
@@ -130,7 +139,7 @@ class Compiled(NetworkModel):
         if isinstance(original, Compiled):
             original = original.checked(pictures)
         other = original.run_by.partition(",")[0] or "its own framework"
-        instead = f"{self.name} is run by {other}, since OpenVINO"
+        instead = f"{self.name} is run by {other}, since {self._by}"
         try:
             own = in_batches(self, pictures)
         except Exception as error:  # noqa: BLE001  # whatever it raises, the original can still be asked
@@ -147,7 +156,7 @@ class Compiled(NetworkModel):
         found.original = original
         found.exact = None if self.exact is None else original
         found.notes = original.notes
-        found.run_by = f"OpenVINO {self.precision}, {said}"
+        found.run_by = f"{self._by} {self.precision}, {said}"
         return found
 
 

@@ -253,7 +253,7 @@ def _in_any(model: Any) -> Callable[[Any], Any]:
 
 
 def _in_torch(model: Any) -> Callable[[Any], Any]:
-    from seewhy.models.torch_models import in_eval_mode
+    from seewhy.models.torch_runtime import in_eval_mode
 
     torch = need("torch", "torch")
 

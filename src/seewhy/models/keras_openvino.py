@@ -46,7 +46,7 @@ def converter(model: Any, takes: Takes, preprocessing: Preprocessing) -> Callabl
 
 def _from_torch(model: Any, shape: tuple[int, ...], takes: Takes) -> Any:
     """Trace a model's torch layers for batches of this shape."""
-    from seewhy.models.torch_models import in_eval_mode
+    from seewhy.models.torch_runtime import in_eval_mode
 
     torch = need("torch", "torch")
     example = torch.zeros(shape, dtype=getattr(torch, takes.type.name))

@@ -103,6 +103,16 @@ class NetworkModel:
         """Batches the runtime may hold at once."""
         return self.runtime.in_flight
 
+    @property
+    def composes(self) -> bool:
+        """Whether it takes rows, :class:`seewhy.canvas.Masked`, and composes their pictures itself."""
+        return bool(getattr(self.runtime, "composes", False))
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What happened while it ran, for the reader of a result."""
+        return tuple(f"{self.name}: {text}" for text in getattr(self.runtime, "remarks", ()))
+
     def noted(self, *notes: str) -> Self:
         """Return the same model with more for the reader of its results to know."""
         same = copy.copy(self)

@@ -21,7 +21,8 @@ from seewhy.models.heads import LastLayer
 from seewhy.models.network import NetworkModel
 from seewhy.models.openvino_runtime import import_openvino
 from seewhy.models.options import ModelOptions
-from seewhy.models.torch_models import module_model, numbers
+from seewhy.models.torch_models import module_model
+from seewhy.models.torch_runtime import numbers
 
 _ENDS: dict[str, LastLayer] = {"Softmax": "softmax", "Sigmoid": "sigmoid", "Linear": "linear"}
 _FORMULA = re.compile(r"([A-Z][A-Za-z]*|'[a-z]+\d+'|[a-z]+=(True|False)|-?\d+(\.\d+)?|[(), ])*")

@@ -5,14 +5,9 @@ from __future__ import annotations
 import hashlib
 import inspect
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from threading import Lock
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from seewhy._types import Batch, Scores
 from seewhy.errors import InvalidInput, ModelError
 from seewhy.models.compiled import Found, assemble
 from seewhy.models.extras import need
@@ -22,61 +17,7 @@ from seewhy.models.openvino_runtime import import_openvino
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import PREPROCESSINGS, Preprocessing
 from seewhy.models.timm_config import from_timm_config
-
-
-class TorchRuntime:
-    """Runs a module on its own device, in its own number type, in eval mode, without gradients.
-
-    Parameters
-    ----------
-    module
-        Takes (B, C, H, W); gives (B, N), or something that holds it as ``logits`` or as its first part.
-    batch_size
-        Pictures a batch at best; None: no preference.
-    """
-
-    in_flight = 1
-
-    def __init__(self, module: Any, batch_size: int | None = None) -> None:
-        self._torch = need("torch", "torch")
-        self._module = module
-        self._alone = Lock()  # of two threads, one would set the mode under the other's feet
-        weight = next(_weights(module), None)
-        self.device = self._torch.device("cpu") if weight is None else weight.device
-        self._type = self._torch.float32 if weight is None else weight.dtype
-        self.batch_size = batch_size or (None if self.device.type == "cpu" else 64)
-
-    def stream(self, batches: Iterable[Batch]) -> Iterator[Scores]:
-        """Yield the numbers (B, N), float32, for each batch (B, C, H, W), in order."""
-        for batch in batches:
-            # Not inference mode: what a module keeps of it could not be trained on afterwards.
-            with self._alone, self._torch.no_grad(), in_eval_mode(self._module):
-                pictures = self._torch.from_numpy(batch).to(self.device, self._type)
-                answer = numbers(self._module(pictures))
-                scores = answer.float().cpu().numpy().reshape(len(batch), -1)
-            yield np.array(scores, np.float32)
-
-
-def numbers(answer: Any) -> Any:
-    """Return the tensor of an answer: itself, its ``logits``, or its first part."""
-    if hasattr(answer, "logits"):
-        return answer.logits
-    if isinstance(answer, dict):
-        return answer["logits"] if "logits" in answer else next(iter(answer.values()))
-    return answer[0] if isinstance(answer, tuple | list) else answer
-
-
-@contextmanager
-def in_eval_mode(module: Any) -> Iterator[None]:
-    """Put a module into eval mode for a while; every part that was training trains again afterwards."""
-    training = [part for part in module.modules() if part.training] if hasattr(module, "modules") else []
-    for part in training:
-        part.training = False
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True
+from seewhy.models.torch_runtime import TorchRuntime, in_eval_mode, numbers
 
 
 def adapt_torch(found: object, options: ModelOptions) -> NetworkModel | None:
@@ -119,7 +60,13 @@ def module_model(  # what differs between the places that torch modules come fro
     if options.device != "auto":
         module = module.to(chosen_device(options.device))
     runtime = TorchRuntime(module, options.batch_size)
-    convert = None if runtime.device.type != "cpu" else convert or converter(module, preprocessing)
+    on_gpu = runtime.device.type != "cpu"
+    if on_gpu and (options.runtime == "openvino" or options.precision == "int8"):
+        asked = "runtime=openvino" if options.runtime == "openvino" else "precision=int8"
+        raise InvalidInput(
+            f"{asked} is for processors, but {name} is on {runtime.device}; say device=cpu to run it there"
+        )
+    in_bf16 = TorchRuntime(module, options.batch_size, autocast=True) if on_gpu else None
     return assemble(
         Found(
             name=name,
@@ -128,7 +75,8 @@ def module_model(  # what differs between the places that torch modules come fro
             preprocessing=preprocessing,
             last=last or last_layer(module),
             labels=labels,
-            convert=convert,
+            convert=None if on_gpu else convert or converter(module, preprocessing),
+            in_bf16=in_bf16,
             notes=notes,
         ),
         options,
@@ -225,14 +173,6 @@ class _Plain:
                 return numbers(self.inner(pictures))
 
         return Plain()
-
-
-def _weights(module: Any) -> Iterator[Any]:
-    """Yield what holds floating-point numbers in a module."""
-    torch = need("torch", "torch")
-    for weight in [*module.parameters(), *module.buffers()]:
-        if torch.is_floating_point(weight):
-            yield weight
 
 
 def _known(module: Any) -> tuple[Preprocessing | None, tuple[str, ...] | None, tuple[str, ...]]:

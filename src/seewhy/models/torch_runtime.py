@@ -1,0 +1,213 @@
+"""Runs a PyTorch module: on a processor batch by batch, on a GPU without waiting for it more often than needed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from threading import Lock
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from seewhy._types import Batch, Scores
+from seewhy.canvas import Masked
+from seewhy.errors import ModelError
+from seewhy.models.batch_sizes import BatchSizes
+from seewhy.models.extras import need
+from seewhy.models.torch_canvas import TorchComposer
+
+
+class TorchRuntime:
+    """Runs a module on its own device, in its own number type, in eval mode, without gradients.
+
+    On a GPU rows come as bits and are composed there, in the same stream as the module; the next batch is on its way
+    before the last one's scores are waited for. The size of a batch is doubled until pictures per second stall, and
+    halved where memory runs out.
+
+    Parameters
+    ----------
+    module
+        Takes (B, C, H, W); gives (B, N), or something that holds it as ``logits`` or as its first part.
+    batch_size
+        Pictures a batch; None: no preference on a processor, found while it works on a GPU.
+    autocast
+        Whether it runs under torch's autocast to bfloat16.
+    composes
+        Whether it takes rows; None: on a GPU.
+    channels_last
+        Whether its pictures have channels beside each other in memory; None: where tensor cores take part.
+    """
+
+    def __init__(
+        self,
+        module: Any,
+        batch_size: int | None = None,
+        *,
+        autocast: bool = False,
+        composes: bool | None = None,
+        channels_last: bool | None = None,
+    ) -> None:
+        self._torch = torch = need("torch", "torch")
+        self._module = module
+        self._alone = Lock()  # of two threads, one would set the mode under the other's feet
+        weight = next(weights(module), None)
+        self.device = torch.device("cpu") if weight is None else weight.device
+        self._type = torch.float32 if weight is None else weight.dtype
+        self._autocast = autocast
+        self.composes = self.device.type != "cpu" if composes is None else composes
+        self._sizes = BatchSizes(batch_size) if self.composes else None
+        self._batch_size = batch_size
+        if channels_last is None:
+            quick = autocast or self._type in {torch.bfloat16, torch.float16} or torch.backends.cudnn.allow_tf32
+            channels_last = self.device.type == "cuda" and quick
+        self._compose = TorchComposer(self.device, channels_last)
+        self.remarks: tuple[str, ...] = ()
+        """What happened while it ran, for the reader of a result."""
+
+    @property
+    def batch_size(self) -> int | None:
+        """Pictures the next batch should have; None: no preference."""
+        return self._batch_size if self._sizes is None else self._sizes.now
+
+    @property
+    def in_flight(self) -> int:
+        """Batches in work at once: a GPU is told what comes next before it is asked what came out."""
+        return 2 if self.composes else 1
+
+    def stream(self, batches: Iterable[Batch | Masked]) -> Iterator[Scores]:
+        """Yield the numbers (B, N), float32, for each batch (B, C, H, W), in order.
+
+        Raises
+        ------
+        ModelError
+            The memory of the GPU does not hold a single picture's run.
+        """
+        asked: deque[list[_Asked]] = deque()
+        for batch in batches:
+            asked.append(self._ask(batch))
+            if len(asked) == self.in_flight:
+                yield self._answer(asked.popleft())
+        while asked:
+            yield self._answer(asked.popleft())
+
+    def _ask(self, batch: Batch | Masked) -> list[_Asked]:
+        """Start a batch; in halves, and those in halves, where memory runs out."""
+        failed = None
+        try:
+            return [self._start(batch)]
+        except RuntimeError as error:
+            if not _is_out_of_memory(error, self._torch):
+                raise
+            failed = str(error)
+        # Out here, because the traceback of an exception holds all that filled the memory.
+        if self.device.type == "cuda":
+            self._torch.cuda.empty_cache()
+        half = len(batch) // 2
+        if not half:
+            raise ModelError(f"the memory of {self.device} does not hold one picture's run: {failed:.200}")
+        if self._sizes is not None:
+            self._sizes.too_many(len(batch))
+        self.remarks = (f"batches of {len(batch)} pictures were halved: the memory of {self.device} was full",)
+        return self._ask(batch[:half]) + self._ask(batch[half:])
+
+    def _start(self, batch: Batch | Masked) -> _Asked:
+        clock = _DeviceClock(self.device, self._torch) if self.device.type == "cuda" else _WallClock()
+        autocast = self._torch.autocast(self.device.type, self._torch.bfloat16) if self._autocast else nullcontext()
+        # Not inference mode: what a module keeps of it could not be trained on afterwards.
+        with self._alone, self._torch.no_grad(), in_eval_mode(self._module):
+            pictures = self._compose(batch) if isinstance(batch, Masked) else self._compose.sent(batch)
+            with autocast:
+                answer = numbers(self._module(pictures.to(self._type)))
+            answer = answer.detach().float().reshape(len(batch), -1)
+            on_gpu = self.device.type == "cuda"
+            found = self._torch.empty(answer.shape, pin_memory=on_gpu)
+            found.copy_(answer, non_blocking=on_gpu)
+        return _Asked(len(batch), found, clock.stopped())
+
+    def _answer(self, parts: list[_Asked]) -> Scores:
+        """Wait for a batch, and learn from how long it took."""
+        scores = []
+        for part in parts:
+            seconds = part.seconds()
+            if self._sizes is not None:
+                self._sizes.took(part.rows, seconds)
+            scores.append(part.scores.numpy().copy())
+        return np.concatenate(scores) if len(scores) > 1 else scores[0]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Scores on their way."""
+
+    rows: int
+    scores: Any
+    seconds: Callable[[], float]
+    """Waits until they are there; how long the device worked on them."""
+
+
+class _DeviceClock:
+    """Measures a batch on a GPU, which goes on by itself."""
+
+    def __init__(self, device: Any, torch: Any) -> None:
+        self._begin, self._end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        self._stream = torch.cuda.current_stream(device)
+        self._begin.record(self._stream)
+
+    def stopped(self) -> Callable[[], float]:
+        """Stop it; return what waits until then and says the seconds."""
+        self._end.record(self._stream)
+
+        def seconds() -> float:
+            self._end.synchronize()
+            return float(self._begin.elapsed_time(self._end)) / 1000
+
+        return seconds
+
+
+class _WallClock:
+    """The same where the scores are there when the call returns."""
+
+    def __init__(self) -> None:
+        self._begin = perf_counter()
+
+    def stopped(self) -> Callable[[], float]:
+        """Stop it; return what says the seconds."""
+        seconds = perf_counter() - self._begin
+        return lambda: seconds
+
+
+def _is_out_of_memory(error: RuntimeError, torch: Any) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error).lower()
+
+
+def numbers(answer: Any) -> Any:
+    """Return the tensor of an answer: itself, its ``logits``, or its first part."""
+    if hasattr(answer, "logits"):
+        return answer.logits
+    if isinstance(answer, dict):
+        return answer["logits"] if "logits" in answer else next(iter(answer.values()))
+    return answer[0] if isinstance(answer, tuple | list) else answer
+
+
+@contextmanager
+def in_eval_mode(module: Any) -> Iterator[None]:
+    """Put a module into eval mode for a while; every part that was training trains again afterwards."""
+    training = [part for part in module.modules() if part.training] if hasattr(module, "modules") else []
+    for part in training:
+        part.training = False
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
+
+
+def weights(module: Any) -> Iterator[Any]:
+    """Yield what holds floating-point numbers in a module."""
+    torch = need("torch", "torch")
+    for weight in [*module.parameters(), *module.buffers()]:
+        if torch.is_floating_point(weight):
+            yield weight
