@@ -180,6 +180,21 @@ def test_only_rows_are_sent(monkeypatch):
     assert found.n_evaluations > 60
 
 
+def test_a_module_that_cannot_take_channels_beside_each_other_gets_them_apart():
+    class Old(Net):
+        def forward(self, pictures):
+            pictures.view(len(pictures), -1)
+            return super().forward(pictures)
+
+    net = Old()
+    model = on_device(net, channels_last=True)
+    planted.check_same(model)
+    assert net.last.is_contiguous()
+    net = Net()
+    planted.check_same(on_device(net, channels_last=True))
+    assert net.last.is_contiguous(memory_format=torch.channels_last)
+
+
 # --- sizes and memory -----------------------------------------------------------------------------------------------
 
 
@@ -324,5 +339,7 @@ def test_what_is_for_processors_is_refused_on_a_gpu(options, said, monkeypatch):
             self.device = torch.device("cuda")
 
     monkeypatch.setattr(torch_models, "TorchRuntime", OnGpu)
-    with pytest.raises(InvalidInput, match=f"{said} is for processors, but Net is on cuda; say device=cpu to run it there"):
+    with pytest.raises(
+        InvalidInput, match=f"{said} is for processors, but Net is on cuda; say device=cpu to run it there"
+    ):
         seewhy.load_model(Net(), head="logits", **planted.OPTIONS, **options)

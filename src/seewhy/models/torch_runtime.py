@@ -38,7 +38,8 @@ class TorchRuntime:
     composes
         Whether it takes rows; None: on a GPU.
     channels_last
-        Whether its pictures have channels beside each other in memory; None: where tensor cores take part.
+        Whether its pictures have channels beside each other in memory, unless the module cannot take them so; None:
+        where tensor cores take part.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class TorchRuntime:
             quick = autocast or self._type in {torch.bfloat16, torch.float16} or torch.backends.cudnn.allow_tf32
             channels_last = self.device.type == "cuda" and quick
         self._compose = TorchComposer(self.device, channels_last)
+        self._tried = not channels_last
         self.remarks: tuple[str, ...] = ()
         """What happened while it ran, for the reader of a result."""
 
@@ -97,11 +99,18 @@ class TorchRuntime:
         """Start a batch; in halves, and those in halves, where memory runs out."""
         failed = None
         try:
-            return [self._start(batch)]
+            found = [self._start(batch)]
         except RuntimeError as error:
             if not _is_out_of_memory(error, self._torch):
-                raise
+                if self._tried:
+                    raise
+                # Many a module flattens by .view, which wants channels apart.
+                self._compose, self._tried = TorchComposer(self.device), True
+                return self._ask(batch)
             failed = str(error)
+        else:
+            self._tried = True
+            return found
         # Out here, because the traceback of an exception holds all that filled the memory.
         if self.device.type == "cuda":
             self._torch.cuda.empty_cache()
