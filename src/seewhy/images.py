@@ -85,7 +85,7 @@ class Image:
         return np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else np.ascontiguousarray(shown)
 
     def with_channels(self, n: int) -> Image:
-        """Return the image with ``n`` channels; only gray can change, to three equal channels.
+        """Return the image with ``n`` channels; gray becomes three equal ones, color the gray of ITU-R BT.601.
 
         Raises
         ------
@@ -94,6 +94,12 @@ class Image:
         """
         if self.channels == n:
             return self
+        if (self.channels, n) == (3, 1):
+            gray = self.pixels @ np.array([[0.299], [0.587], [0.114]])
+            whole = np.issubdtype(self.pixels.dtype, np.integer)
+            said = (*self.warnings, "color turned to gray")
+            pixels = _frozen((np.rint(gray) if whole else gray).astype(self.pixels.dtype))
+            return replace(self, pixels=pixels, warnings=said, encoded=None)
         if (self.channels, n) != (1, 3):
             raise ImageError(f"{self.name} must have {n} channels for this model, got {self.channels}")
         said = (*self.warnings, "gray repeated to 3 channels")

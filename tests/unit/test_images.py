@@ -177,13 +177,21 @@ def test_what_is_shown_has_three_channels_of_8_bits() -> None:
     np.testing.assert_array_equal(load_image(PHOTO[..., [0, 1, 2, 0, 0]]).rgb8(), PHOTO)
 
 
-def test_only_gray_changes_its_channels() -> None:
+def test_gray_and_color_change_into_each_other_alone() -> None:
     gray, rgb = load_image(PHOTO[..., 0]), load_image(PHOTO)
     assert rgb.with_channels(3) is rgb
     wide = gray.with_channels(3)
     np.testing.assert_array_equal(wide.pixels, PHOTO[..., [0, 0, 0]])
     assert wide.warnings == ("gray repeated to 3 channels",)
-    for image, n in ((rgb, 1), (rgb, 4), (gray, 5)):
+    narrow = rgb.with_channels(1)
+    as_pillow = np.asarray(Pillow.fromarray(PHOTO).convert("L"), np.int16)
+    assert narrow.pixels.shape == (*PHOTO.shape[:2], 1)
+    assert narrow.pixels.dtype == np.uint8
+    assert np.abs(narrow.pixels[..., 0] - as_pillow).max() <= 1  # Pillow counts in 16 bits
+    assert narrow.warnings == ("color turned to gray",)
+    floats = load_image(PHOTO / np.float32(255)).with_channels(1)
+    np.testing.assert_allclose(floats.floats()[..., 0], as_pillow / 255, atol=0.004)
+    for image, n in ((rgb, 2), (rgb, 4), (gray, 5)):
         with pytest.raises(ImageError, match=f"must have {n} channels for this model, got {image.channels}"):
             image.with_channels(n)
 
