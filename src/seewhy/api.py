@@ -138,7 +138,7 @@ def segment(
 
     Parameters are those of :func:`explain`; ``segmentation`` is a name, settings, or None for the default.
     """
-    photo, _, view = _opened(image, model, background)
+    photo, _, view = opened(image, model, background)
     chosen = Lime(segmentation=segmentation if segmentation is not None else Slic()).segmentation
     return view.segments_to_photo(segment_view(chosen, photo, view, view.apply(photo), whole_number("seed", seed, 0)))
 
@@ -171,7 +171,7 @@ def check(model: object = None, image: object = None, *, seed: int = 0, batch_si
     ModelError
         It does not answer with one row of finite scores a picture. Its own exceptions keep their type.
     """
-    photo, black_box, view = _opened(_shipped_photo() if image is None else image, model, "white")
+    photo, black_box, view = opened(_shipped_photo() if image is None else image, model, "white")
     subject = Subject.of(photo, view, Lime(), whole_number("seed", seed, 0))
     return inspect(black_box, subject, batch_size)
 
@@ -182,7 +182,7 @@ def _shipped_photo() -> object:
     return data.chelsea()
 
 
-def _opened(image: object, model: object, background: Background) -> tuple[Image, Model, View]:
+def opened(image: object, model: object, background: Background) -> tuple[Image, Model, View]:
     """Return the photo with the channels that the model takes, the model, and how the one becomes the other's input."""
     photo = load_image(image, background=background)
     black_box = load_model(model)
@@ -237,7 +237,7 @@ class _Asked:
         size = None if batch_size is None else whole_number("batch_size", batch_size, 1)
         if keep_scores not in ("top10", "all"):  # what cannot be hashed may be handed in too
             raise InvalidInput(f"keep_scores must be 'top10' or 'all', got {shown(keep_scores)}")
-        photo, black_box, view = _opened(image, model, background)
+        photo, black_box, view = opened(image, model, background)
         return cls(photo, black_box, chosen, view, checked, size, keep_scores == "all", preflight)
 
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy._types import Floats, Heatmap
+from seewhy._types import Floats, Heatmap, Segments
 from seewhy.intervals import Spread
 
 
@@ -91,3 +91,10 @@ class MapAttribution:
 
 
 Attribution: TypeAlias = SegmentAttribution | MapAttribution
+
+
+def on_view(found: Attribution, segments: Segments | None) -> Heatmap:
+    """Return what each pixel of the view changes, (h, w); ``segments`` (h, w) where values are of segments."""
+    if isinstance(found, MapAttribution):
+        return np.asarray(found.heatmap - np.float32(found.level))
+    return found.values.astype(np.float32)[segments]

@@ -4,15 +4,17 @@ Streams of different purposes or blocks are independent and do not depend on the
 drawn, so a run gives the same samples whatever the batch size, and wherever it was stopped and resumed.
 """
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 
-_PURPOSES = {"design": 0, "segmentation": 1, "fill": 2, "shift": 3, "interval": 4}
+Purpose: TypeAlias = Literal["design", "segmentation", "fill", "shift", "interval", "subsets", "bootstrap", "baseline"]
+
+_PURPOSES: dict[Purpose, int] = {
+    "design": 0, "segmentation": 1, "fill": 2, "shift": 3, "interval": 4, "subsets": 5, "bootstrap": 6, "baseline": 7
+}  # fmt: skip
 
 
-def generator(
-    seed: int, purpose: Literal["design", "segmentation", "fill", "shift", "interval"], block: int = 0
-) -> np.random.Generator:
+def generator(seed: int, purpose: Purpose, block: int = 0) -> np.random.Generator:
     """Return the generator of block ``block`` of a purpose."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_PURPOSES[purpose], block)))

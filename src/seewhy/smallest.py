@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy.attribution import MapAttribution
+from seewhy.attribution import on_view
 from seewhy.errors import InvalidInput
 from seewhy.protocols import Model
 from seewhy.run import Asker, Subject
@@ -47,7 +47,7 @@ def smallest_region(explanation: Explanation, model: Model, target: int) -> Smal
     subject = Subject.of(
         explanation.image, explanation.view, explanation.method, explanation.seed, explanation.scene_segments
     )
-    strength = _on_view(explanation, target)
+    strength = on_view(explanation.attributions[target], explanation.scene_segments)
     shares = np.arange(1, _STEPS + 1) / _STEPS
     masks = np.stack([strength >= np.quantile(strength, 1 - share) for share in shares])
     asker = Asker(model, subject)
@@ -59,14 +59,6 @@ def smallest_region(explanation: Explanation, model: Model, target: int) -> Smal
     region = explanation.view.map_to_photo(masks[step].astype(np.float32)) > 0.5
     share = float(masks[step].mean())
     return SmallestRegion(region, share, float(found[step]), tuple(shares.tolist()), tuple(found.tolist()))
-
-
-def _on_view(explanation: Explanation, target: int) -> NDArray[np.floating]:
-    """Return the heat map (h, w) on the picture that the model sees."""
-    found = explanation.attributions[target]
-    if isinstance(found, MapAttribution):
-        return found.heatmap
-    return found.values[explanation.scene_segments]
 
 
 def _above(scores: NDArray[np.float32], index: int) -> NDArray[np.intp]:

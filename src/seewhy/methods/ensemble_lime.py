@@ -170,11 +170,11 @@ class EnsembleLime(MethodSettings):
         Columns of a block are balanced and orthogonal, so least squares is twice the mean of score times sign.
         """
         masks, parts = self.masks(scene), _parts(samples)
-        for index in range(int(parts[-1]) + 1):
+        for number, index in enumerate(np.unique(parts).tolist()):  # a part of a run need not begin with the first
             rows = np.flatnonzero(parts == index)
             d = masks.size(index)
             if len(rows) < FoldoverHadamard().block_rows(d):
-                if index:
+                if number:
                     return
                 raise InvalidInput(
                     f"EnsembleLime.n_samples must be at least {FoldoverHadamard().block_rows(d)}, the first block of "

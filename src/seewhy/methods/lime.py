@@ -161,7 +161,7 @@ class Lime(MethodSettings):
             fitted = _shapley(samples, scores, design)
             found = SegmentAttribution(fitted.values, fitted.base, None)
             return found if fitted.spread is None else found.with_spread(fitted.spread, None)
-        rows = _Rows(samples, scores, self._weights(samples, scene))
+        rows = _Rows(samples, scores, self.weights(samples, scene))
         linear = self._fit(rows.pieces())
         found = SegmentAttribution(linear.coef, linear.intercept, linear.r2, linear.sums.effective)
         spread = self._spread(linear, rows, design)
@@ -176,13 +176,13 @@ class Lime(MethodSettings):
         design = self._design(self.masks(scene))
         if isinstance(self.kernel, Shapley):
             return _shapley(samples, scores, design).spread
-        rows = _Rows(samples, scores, self._weights(samples, scene))
+        rows = _Rows(samples, scores, self.weights(samples, scene))
         return self._spread(self._fit(rows.pieces()), rows, design)
 
     def _fit(self, rows: Rows) -> LinearFit:
         return fit(self.surrogate, rows, how=self.feature_selection, num_features=self.num_features)
 
-    def _weights(self, samples: Samples, scene: Scene) -> Floats:
+    def weights(self, samples: Samples, scene: Scene) -> Floats:
         """Return the weight of each row (n,)."""
         kernel = self.kernel
         if isinstance(kernel, Shapley):

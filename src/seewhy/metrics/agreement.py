@@ -1,0 +1,49 @@
+"""Do LIME and RISE say the same?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seewhy.api import explain
+from seewhy.methods import Lime, Rise
+from seewhy.metrics.facts import Facts, Measure, Metric, NotMeasured
+from seewhy.metrics.question import Candidate, Question
+
+_SAMPLES = 512
+
+
+def _agreement(question: Question, candidate: Candidate) -> Measure:
+    """The rank correlation with the map of the other method, which is asked once for a question."""
+    from scipy.stats import spearmanr
+
+    own = candidate.explanation
+    method = Lime(n_samples=_SAMPLES) if own is not None and isinstance(own.method, Rise) else Rise(n_samples=_SAMPLES)
+
+    def ask() -> Candidate:
+        found = explain(
+            question.image, model=question.model, method=method, targets=question.target, seed=question.seed,
+            progress=False, preflight=False,
+        )  # fmt: skip
+        question.calls += found.n_evaluations
+        return Candidate.of(found)
+
+    other: Candidate = question.remember(("agreement", method.name), ask)
+    one, two = candidate.on_view.ravel(), other.on_view.ravel()
+    if np.ptp(one) == 0 or np.ptp(two) == 0:
+        raise NotMeasured("a map is flat")
+    return Measure(float(spearmanr(one, two).statistic))
+
+
+AGREEMENT = Metric(
+    Facts(
+        "agreement",
+        "rank correlation of LIME and RISE",
+        "higher",
+        "-1..1",
+        "Krishna et al. (2022), arXiv:2202.01602, rank correlation",
+        f"{_SAMPLES}, shared by all maps of a question",
+        "model",
+        "two methods can be wrong together; their fills differ by default",
+    ),
+    _agreement,
+)

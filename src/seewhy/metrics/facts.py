@@ -1,0 +1,76 @@
+"""What is known of a metric before it is measured, and what it measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from seewhy.metrics.question import Candidate, Question
+
+Needs = Literal["truth", "model", "samples", "map"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A metric in words."""
+
+    name: str
+    title: str
+    better: Literal["higher", "lower", ""]
+    """Empty: it describes, and is not a grade."""
+    unit: str
+    source: str
+    calls: str
+    """Model calls, in words; "0" where there are none."""
+    needs: Needs
+    """Truth and model are asked of the question; samples of the explanation; a map is all that is left."""
+    misleads: str
+    """When not to trust it."""
+    version: int = 1
+    """Raised when its value changes for the same map."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a metric found."""
+
+    value: float
+    low: float | None = None
+    """Lower end of its 95 % interval; None: there is none, or it is open."""
+    high: float | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """The same for each fill, or whatever else it is made of."""
+    curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Score by share of the picture, 0 to 1 in equal steps, where it is the area under one."""
+
+
+class NotMeasured(Exception):  # it is an answer, not a fault
+    """The metric does not apply here; its text says why."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric: what is known of it, and how it is measured."""
+
+    facts: Facts
+    measured: Callable[[Question, Candidate], Measure]
+
+    def measure(self, question: Question, candidate: Candidate) -> Measure:
+        """Return what it finds.
+
+        Raises
+        ------
+        NotMeasured
+            It does not apply: there is no truth, there are no samples, ...
+        """
+        if self.facts.needs == "truth" and question.truth is None:
+            raise NotMeasured("there is no truth for this photo")
+        if self.facts.needs == "samples" and candidate.explanation is None:
+            raise NotMeasured("a map without samples cannot tell")
+        return self.measured(question, candidate)
+
+    def __reduce__(self) -> Any:
+        from seewhy.metrics import METRICS
+
+        return METRICS.__getitem__, (self.facts.name,)

@@ -1,0 +1,85 @@
+"""Does the surrogate predict rows that it has not seen?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seewhy._types import Floats, Scores
+from seewhy.attribution import SegmentAttribution
+from seewhy.explanation import Explanation
+from seewhy.kernels import Shapley
+from seewhy.methods import Lime
+from seewhy.metrics.facts import Facts, Measure, Metric, NotMeasured
+from seewhy.metrics.question import Candidate, Question
+from seewhy.randomness import generator
+from seewhy.run import Asker, Subject
+from seewhy.samples import Answers, Recorder, Samples
+from seewhy.scene import Block, cut, join
+
+_ROWS = 128
+_RESAMPLES = 1000
+
+
+def _held_out(question: Question, candidate: Candidate) -> Measure:
+    """1 - weighted residual over weighted variance, on rows of the same design and another seed."""
+    explanation = candidate.explanation
+    method = None if explanation is None else explanation.method
+    if explanation is None or not isinstance(method, Lime) or isinstance(method.kernel, Shapley):
+        raise NotMeasured("only LIME's surrogate predicts the score of a coalition")
+    found = explanation.attributions[candidate.place]
+    assert isinstance(found, SegmentAttribution)
+    subject = Subject.of(question.image, question.view, method, explanation.seed, explanation.scene_segments)
+    block = _fresh(method, subject)
+    asker = Asker(question.model, subject)
+    samples = _scored(block, asker.score(subject.masks(block)), explanation)
+    question.calls += len(samples)
+    wanted = explanation.targets[candidate.place].scores(samples.answers)
+    if np.ptp(wanted) == 0:
+        raise NotMeasured("the score never changes")
+    weights = method.weights(samples, subject.scene)
+    predicted = found.intercept + block.coalitions @ found.values
+    pairs = np.arange(len(wanted) // 2 * 2).reshape(-1, 2)
+    rng = generator(question.seed, "bootstrap", 1)
+    again = [
+        r2(*(part[pairs[drawn].ravel()] for part in (wanted, predicted, weights)))
+        for drawn in rng.integers(len(pairs), size=(_RESAMPLES, len(pairs)))
+    ]
+    low, high = np.quantile(again, (0.025, 0.975))
+    return Measure(r2(wanted, predicted, weights), float(low), float(high))
+
+
+def r2(wanted: Floats, predicted: Floats, weights: Floats) -> float:
+    """Return the weighted R² of predictions (n,) that were made without looking."""
+    around = wanted - np.average(wanted, weights=weights)
+    return float(1 - (weights @ (wanted - predicted) ** 2) / float(weights @ around**2))
+
+
+def _fresh(method: Lime, subject: Subject) -> Block:
+    """Return rows that the surrogate was not fitted to."""
+    source = method.rows(subject.masks, subject.seed + 1)
+    drawn = [next(source)]
+    while sum(len(block.coalitions) for block in drawn) < _ROWS and (more := next(source, None)) is not None:
+        drawn.append(more)
+    return cut(join(drawn), slice(0, _ROWS))
+
+
+def _scored(block: Block, scores: Scores, explanation: Explanation) -> Samples:
+    recorder = Recorder(explanation.samples.d, explanation.samples.untouched)
+    recorder.ask(block)
+    recorder.answer(slice(None), Answers.of(scores, explanation.samples.kind, explanation.samples.classes))
+    return recorder.samples()
+
+
+HELD_OUT = Metric(
+    Facts(
+        "r2",
+        "R² of the surrogate on rows it has not seen",
+        "higher",
+        "up to 1",
+        "Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938, equation 1, as a share of the variance",
+        str(_ROWS),
+        "samples",
+        "low where regions act together, however many samples there are; it says nothing about other fills",
+    ),
+    _held_out,
+)

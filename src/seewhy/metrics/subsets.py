@@ -1,0 +1,130 @@
+"""Faithfulness on random subsets: does the map add up to what the score loses?
+
+Cells of a grid are replaced, each subset once; the sum of the map over them is held against the drop of the score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from seewhy._types import Floats
+from seewhy.fills import Blur
+from seewhy.metrics.facts import Facts, Measure, Metric, NotMeasured
+from seewhy.metrics.question import Candidate, Question
+from seewhy.randomness import generator
+
+_GRID = 9
+_SHARES = (0.1, 0.3, 0.5, 0.7)
+_SUBSETS = 50
+_RESAMPLES = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class _Drops:
+    """Random subsets and what they cost."""
+
+    removed: Floats
+    """(shares, subsets, cells): 1 where a cell was replaced."""
+    drops: Floats
+    """(shares, subsets): whole picture less what is left."""
+
+
+def _asked(question: Question) -> _Drops:
+    def ask() -> _Drops:
+        rng = generator(question.seed, "subsets", 0)
+        cells = _GRID * _GRID
+        order = np.argsort(rng.random((len(_SHARES), _SUBSETS, cells)), axis=2)
+        removed = order < np.round(np.asarray(_SHARES) * cells)[:, None, None]
+        kept = ~removed.reshape(-1, cells)
+        scores = np.concatenate(
+            [question.scores(kept[i : i + 64][:, _cells(question)], Blur()) for i in range(0, len(kept), 64)]
+        )
+        return _Drops(removed.astype(np.float64), question.whole - scores.reshape(removed.shape[:2]))
+
+    found: _Drops = question.remember("subsets", ask)
+    return found
+
+
+def _cells(question: Question) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
+    """Return (h, w): the cell of each pixel."""
+    height, width = question.view.apply(question.image).shape[:2]
+    rows, columns = (np.arange(n) * _GRID // n for n in (height, width))
+    return np.asarray(rows[:, None] * _GRID + columns)
+
+
+def _sums(question: Question, candidate: Candidate) -> tuple[Floats, Floats]:
+    """Return (shares, subsets): the map's sum over each subset, and the drop of the score."""
+    asked, cells = _asked(question), _cells(question)
+    per_cell = np.bincount(cells.ravel(), candidate.density.ravel(), _GRID * _GRID)
+    sums = asked.removed @ per_cell
+    if np.ptp(sums) == 0 or np.ptp(asked.drops) == 0:
+        raise NotMeasured("the map, or the score, never changes")
+    return sums, asked.drops
+
+
+def _correlation(sums: Floats, drops: Floats) -> float:
+    """Return the mean over shares of the correlation over subsets; a share where nothing varies counts 0."""
+    sums = sums - sums.mean(axis=1, keepdims=True)
+    drops = drops - drops.mean(axis=1, keepdims=True)
+    scale = np.sqrt((sums**2).sum(axis=1) * (drops**2).sum(axis=1))
+    products = (sums * drops).sum(axis=1)
+    return float(np.mean(np.divide(products, scale, out=np.zeros_like(scale), where=scale > 0)))
+
+
+def _residual(sums: Floats, drops: Floats) -> float:
+    """Return how much of the drops is left by the best multiple of the sums."""
+    factor = (sums * drops).sum() / (sums**2).sum()
+    return float(((drops - factor * sums) ** 2).sum() / (drops**2).sum())
+
+
+def _with_interval(question: Question, candidate: Candidate, read: Callable[[Floats, Floats], float]) -> Measure:
+    """Return a measure with the 95 % interval of a bootstrap over subsets."""
+    sums, drops = _sums(question, candidate)
+    rng = generator(question.seed, "bootstrap", 0)
+    again = []
+    for _ in range(_RESAMPLES):
+        drawn = rng.integers(_SUBSETS, size=_SUBSETS)
+        if np.ptp(sums[:, drawn]) > 0 and np.ptp(drops[:, drawn]) > 0:
+            again.append(read(sums[:, drawn], drops[:, drawn]))
+    low, high = np.quantile(again, (0.025, 0.975))
+    return Measure(float(read(sums, drops)), float(low), float(high))
+
+
+def _sensitivity_n(question: Question, candidate: Candidate) -> Measure:
+    return _with_interval(question, candidate, _correlation)
+
+
+def _infidelity(question: Question, candidate: Candidate) -> Measure:
+    return _with_interval(question, candidate, _residual)
+
+
+_CALLS = f"{len(_SHARES) * _SUBSETS}, shared by sensitivity-n and infidelity, and by all maps of a question"
+SENSITIVITY_N = Metric(
+    Facts(
+        "sensitivity-n",
+        "correlation of sums of the map with drops of the score",
+        "higher",
+        "-1..1",
+        "Ancona et al. (2018), arXiv:1711.06104, section 3.1, on 10, 30, 50 and 70 % of 9 x 9 cells over blur",
+        _CALLS,
+        "model",
+        "50 subsets a share leave an interval of about 0.1; what cells do together cannot add up",
+    ),
+    _sensitivity_n,
+)
+INFIDELITY = Metric(
+    Facts(
+        "infidelity",
+        "part of the drops that the map does not explain",
+        "lower",
+        "0..1 at the best scale of the map",
+        "Yeh et al. (2019), arXiv:1901.09392, definition 2.1, with their optimal scaling, over the drops' squares",
+        _CALLS,
+        "model",
+        "where every subset of a size costs alike, a flat map does well: hold it against the baselines",
+    ),
+    _infidelity,
+)

@@ -1,0 +1,178 @@
+"""Trust: what the samples themselves say about the map, at no model call."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from seewhy.attribution import Attribution, SegmentAttribution, on_view
+from seewhy.explanation import Explanation
+from seewhy.metrics.facts import Facts, Measure, Metric, NotMeasured
+from seewhy.metrics.question import Candidate, Question
+
+_BOUND = 0.05
+
+
+def _of(candidate: Candidate) -> tuple[Explanation, Attribution]:
+    if candidate.explanation is None:
+        raise NotMeasured("a map without samples cannot tell")
+    return candidate.explanation, candidate.explanation.attributions[candidate.place]
+
+
+def _error(question: Question, candidate: Candidate) -> Measure:
+    del question
+    _, found = _of(candidate)
+    if found.error is None or not math.isfinite(found.error):
+        raise NotMeasured("the samples do not tell, or hold more noise than signal")
+    bound = None if found.spread is None else found.spread.bound(_BOUND)
+    return Measure(found.error, high=bound if bound is not None and math.isfinite(bound) else None)
+
+
+def _split_half(question: Question, candidate: Candidate) -> Measure:
+    """The correlation of the maps of the first and the second half."""
+    del question
+    explanation, _ = _of(candidate)
+    samples, method, scene = explanation.samples, explanation.method, explanation.scene
+    half = len(samples) // 4 * 2  # pairs stay together
+    if samples.parts is not None:  # and so do the rows of a segmentation
+        half = int(np.searchsorted(samples.parts, samples.parts[half]))
+    pieces = [samples.rows(place) for place in (slice(0, half), slice(half, None))]
+    if min(map(len, pieces)) < samples.d + 2 and samples.parts is None:
+        raise NotMeasured(f"{len(samples)} samples are too few to be halved")
+    target = explanation.targets[candidate.place]
+    maps = [method.estimate(piece, scene, target.read(piece)) for piece in pieces]
+    one, other = (on_view(found, explanation.scene_segments).ravel() for found in maps)
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        raise NotMeasured("a half of the samples says nothing")
+    return Measure(float(np.corrcoef(one, other)[0, 1]))
+
+
+def _stability(name: str) -> Callable[[Question, Candidate], Measure]:
+    def measured(question: Question, candidate: Candidate) -> Measure:
+        del question
+        _, found = _of(candidate)
+        alike = found.stability if isinstance(found, SegmentAttribution) else None
+        value = None if alike is None else getattr(alike, name)
+        if value is None:
+            raise NotMeasured("it needs segments, and samples enough for two parts")
+        return Measure(float(value))
+
+    return measured
+
+
+def _class_swap(question: Question, candidate: Candidate) -> Measure:
+    """The rank correlation of the map with that of the strongest other class, from the same samples."""
+    from scipy.stats import spearmanr
+
+    del question
+    explanation, found = _of(candidate)
+    target = explanation.targets[candidate.place]
+    other = next((one.index for one in explanation.predictions if one.index != target.index), None)
+    if other is None:
+        raise NotMeasured("there is no other class")
+    swapped = explanation.refit(targets=[other]).attributions[0]
+    one, two = (on_view(one, explanation.scene_segments).ravel() for one in (found, swapped))
+    if np.ptp(one) == 0 or np.ptp(two) == 0:
+        raise NotMeasured("a map is flat")
+    return Measure(float(spearmanr(one, two).statistic))
+
+
+def _complexity(question: Question, candidate: Candidate) -> Measure:
+    """The share of the picture that a flat map as uneven as this one would cover: exp(entropy) over pixels."""
+    del question
+    strength = np.abs(candidate.on_view.astype(np.float64)).ravel()
+    if not strength.any():
+        raise NotMeasured("the map is empty")
+    parts = {}
+    if candidate.explanation is not None:
+        found = candidate.explanation.attributions[candidate.place]
+        if isinstance(found, SegmentAttribution):
+            parts["segments"] = _effective(np.abs(found.values))
+    return Measure(_effective(strength) / strength.size, parts=parts)
+
+
+def _effective(strength: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+    share = strength[strength > 0] / strength.sum()
+    return float(np.exp(-(share * np.log(share)).sum()))
+
+
+ERROR = Metric(
+    Facts(
+        "error",
+        "estimated relative error",
+        "lower",
+        "share of the answer's length",
+        "sandwich and jackknife: see docs/methods",
+        "0",
+        "samples",
+        "it is the error of sampling; a wrong fill or segmentation is as wrong with many samples",
+    ),
+    _error,
+)
+SPLIT_HALF = Metric(
+    Facts(
+        "split-half",
+        "correlation of two halves of the samples",
+        "higher",
+        "-1..1",
+        "Spearman (1910), doi:10.1111/j.2044-8295.1910.tb00206.x",
+        "0",
+        "samples",
+        "of half the samples: the whole answer is better; a map that is the same for every photo is stable too",
+    ),
+    _split_half,
+)
+VSI = Metric(
+    Facts(
+        "vsi",
+        "variables stability index",
+        "higher",
+        "0..1",
+        "Visani et al. (2022), doi:10.1080/01605682.2020.1865846",
+        "0",
+        "samples",
+        "of parts of the run, which are shorter than the run",
+    ),
+    _stability("vsi"),
+)
+CSI = Metric(
+    Facts(
+        "csi",
+        "coefficients stability index",
+        "higher",
+        "0..1",
+        "Visani et al. (2022), doi:10.1080/01605682.2020.1865846",
+        "0",
+        "samples",
+        "wide intervals overlap easily",
+    ),
+    _stability("csi"),
+)
+CLASS_SWAP = Metric(
+    Facts(
+        "class-swap",
+        "rank correlation with the map of the strongest other class",
+        "lower",
+        "-1..1",
+        "Adebayo et al. (2018), arXiv:1810.03292, with the class in place of the weights",
+        "0",
+        "samples",
+        "classes that look alike have maps that are alike, and rightly so",
+    ),
+    _class_swap,
+)
+COMPLEXITY = Metric(
+    Facts(
+        "complexity",
+        "effective share of the picture",
+        "",
+        "0..1; parts: effective number of segments",
+        "Bhatt, Weller and Moura (2020), arXiv:2005.00631, section 4.3, as exp of the entropy",
+        "0",
+        "map",
+        "neither small nor large is right",
+    ),
+    _complexity,
+)
