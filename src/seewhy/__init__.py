@@ -22,7 +22,7 @@ from seewhy.images import Image, load_image
 from seewhy.kernels import Cosine, ImageCosine, InverseL2, Shapley, Uniform
 from seewhy.loading import load
 from seewhy.many import explain_many
-from seewhy.methods import METHODS, EnsembleLime, Lime, Rise
+from seewhy.methods import METHODS, Auto, EnsembleLime, Lime, Rise
 from seewhy.models import MODELS, FunctionModel, load_model
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import Preprocessing
@@ -35,6 +35,7 @@ __all__ = [
     "METHODS",
     "MODELS",
     "PRESETS",
+    "Auto",
     "BayesianRidge",
     "Blur",
     "Cancelled",

@@ -16,7 +16,7 @@ from seewhy.errors import FileError, InvalidInput
 from seewhy.explanation import Explanation
 from seewhy.geometry import View
 from seewhy.images import Background, Image, load_image
-from seewhy.methods import METHODS, EnsembleLime, Lime, Rise
+from seewhy.methods import METHODS, Auto, EnsembleLime, Lime, Rise
 from seewhy.model_facts import ModelFacts
 from seewhy.models import load_model
 from seewhy.preflight import Report, inspect, vetted
@@ -31,6 +31,8 @@ from seewhy.stopping import Stop
 from seewhy.targets import Target, Targets, classes_of, resolve_targets
 
 AnyMethod: TypeAlias = Lime | Rise | EnsembleLime
+MethodSetting: TypeAlias = AnyMethod | Auto
+"""What can be asked for; ``Auto`` becomes another one for each photo."""
 
 _KEPT = 10
 """Classes whose scores are kept beside the targets."""
@@ -40,7 +42,7 @@ def explain(  # noqa: PLR0913  # the front door
     image: object,
     *,
     model: object = None,
-    method: AnyMethod | str | dict[str, Any] = "lime",
+    method: MethodSetting | str | dict[str, Any] = "lime",
     targets: Targets = "top1",
     seed: int = 0,
     batch_size: int | None = None,
@@ -61,8 +63,9 @@ def explain(  # noqa: PLR0913  # the front door
         None for the embedded EfficientNet-Lite0, a name, or any callable that takes (B, H, W, C) float32 in 0..1
         and returns (B, K); see :func:`load_model`.
     method
-        ``"lime"``, ``"rise"``, ``"ensemble-lime"``; :class:`Lime`, :class:`Rise`, :class:`EnsembleLime`; or their
-        settings as a dict with a ``name``.
+        ``"lime"``, ``"rise"``, ``"ensemble-lime"``, or ``"auto"``, which finds the settings for this photo and says
+        why; :class:`Lime`, :class:`Rise`, :class:`EnsembleLime`, :class:`Auto`; or their settings as a dict with a
+        ``name``.
     targets
         ``"top1"``, ``"topN"``, class indices, class names, contrasts such as ``"tabby vs Egyptian cat"`` (why this
         and not that: the difference of their log-odds), or several of them; all share the same model calls.
@@ -191,18 +194,26 @@ def opened(image: object, model: object, background: Background) -> tuple[Image,
     return photo, black_box, black_box.view(photo.height, photo.width)
 
 
-def as_method(method: object) -> AnyMethod:
+def as_method(method: object) -> MethodSetting:
     """Return method settings for a name, a dict with a ``name``, or settings."""
-    if isinstance(method, Lime | Rise | EnsembleLime):
+    if isinstance(method, Lime | Rise | EnsembleLime | Auto):
         return method
     try:
-        found = by_name(AnyMethod)(method)
+        found = by_name(MethodSetting)(method)
     except ValueError as error:
         if isinstance(error, InvalidInput):
             raise
         raise InvalidInput(f"method {error}, got {method!r}") from None
-    if not isinstance(found, Lime | Rise | EnsembleLime):
+    if not isinstance(found, Lime | Rise | EnsembleLime | Auto):
         raise InvalidInput(f"method must be one of {', '.join(METHODS)}, or their settings, got {method!r}")
+    return found
+
+
+def as_concrete(method: object) -> AnyMethod:
+    """Return settings of a method that reads samples, as a result holds them: not ``auto``."""
+    found = as_method(method)
+    if isinstance(found, Auto):
+        raise InvalidInput("method must be the one that auto chose, got 'auto'")
     return found
 
 
@@ -212,7 +223,7 @@ class _Asked:
 
     image: Image
     model: Model
-    method: AnyMethod
+    method: MethodSetting
     view: View
     seed: int
     batch_size: int | None
@@ -249,7 +260,8 @@ def _explained(
     checkpoint: str | os.PathLike[str] | None,
 ) -> Explanation:
     """Ask the untouched picture first, then the samples, and read the explanation out of them."""
-    method, model = asked.method, asked.model
+    auto, model = asked.method if isinstance(asked.method, Auto) else None, asked.model
+    method: AnyMethod = asked.method.usual if isinstance(asked.method, Auto) else asked.method
     subject = Subject.of(asked.image, asked.view, method, asked.seed)
     method.draws(subject.masks)  # a design that cannot be drawn, or read, says so before the model is asked
     next(method.rows(subject.masks, asked.seed))
@@ -259,6 +271,11 @@ def _explained(
     kind: ScoreKind = model.kind or recognize_kind(scores)
     # A unit that the model does not allow, and a class that it does not have, are refused before any work.
     wanted = resolve_targets(targets, scores[0].astype(np.float64), model.labels)
+    if auto is not None:
+        method, reasons = auto.choose(asked.image, asked.view, model, asked.seed, classes_of(wanted)[0], scores)
+        findings = (*findings, *reasons)
+        subject = Subject.of(asked.image, asked.view, method, asked.seed)
+        asker = Asker(model, subject, asked.batch_size)
     ranked = [int(i) for i in np.argsort(-scores[0], kind="stable")]
     strongest = ranked if asked.everything else ranked[:_KEPT]
     # In order of rank, so that the same file comes out whichever of them are explained.

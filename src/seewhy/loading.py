@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from seewhy import result_file
 from seewhy._types import Floats, JsonObject, Segments
-from seewhy.api import AnyMethod, as_method
+from seewhy.api import AnyMethod, as_concrete
 from seewhy.attribution import Attribution, SegmentAttribution, Stability
 from seewhy.errors import FileError, InvalidInput, SeewhyError
 from seewhy.explanation import Explanation
@@ -200,10 +200,10 @@ class RecordedMethod:
 
 def _method(settings: JsonObject) -> Method:
     try:
-        return as_method(settings)
+        return as_concrete(settings)
     except InvalidInput:
         lost = tuple(key for key, value in settings.items() if _is_lost(value))
-        stand_in = as_method({key: value for key, value in settings.items() if key not in lost})
+        stand_in = as_concrete({key: value for key, value in settings.items() if key not in lost})
         return RecordedMethod(settings, stand_in, lost)
 
 

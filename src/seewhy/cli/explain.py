@@ -17,13 +17,13 @@ from seewhy.cli.output import Writer, emit, stems_of
 from seewhy.display import Display
 from seewhy.errors import InvalidInput
 from seewhy.explanation import Explanation
-from seewhy.methods import METHODS
+from seewhy.methods import METHODS, Auto
 from seewhy.presets import PRESETS
 from seewhy.settings import read_toml
 from seewhy.smallest import SmallestRegion
 
 if TYPE_CHECKING:
-    from seewhy.api import AnyMethod
+    from seewhy.api import MethodSetting
     from seewhy.protocols import Model
 
 _METHOD_FLAGS = method_flags()
@@ -67,6 +67,7 @@ def shown_options(command: Any) -> Any:
 @click.command(cls=Sectioned, epilog="Exit codes: 0 done, 1 failure, 2 wrong usage or input, 130 interrupted.")
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
 @click.option("--method", "method_name", metavar="NAME", help=f"{' or '.join(METHODS)} (default lime).")
+@click.option("--auto", is_flag=True, help="Find the settings for each photo: the same as --method auto.")
 @click.option("--preset", metavar="NAME", help=f"A known way of working: {', '.join(PRESETS)}.")
 @click.option("--settings", "settings_file", metavar="FILE.toml", help="Settings, as a run before wrote them.")
 @click.option("--model", metavar="MODEL", help=f"{MODEL_HELP} (default efficientnet-lite0).")
@@ -181,7 +182,12 @@ def _found(explanation: Explanation | Exception) -> Explanation:
 
 
 def _explanations(
-    photos: tuple[str, ...], model: Model, method: AnyMethod, asked: JsonObject, given: dict[str, Any], writer: Writer
+    photos: tuple[str, ...],
+    model: Model,
+    method: MethodSetting,
+    asked: JsonObject,
+    given: dict[str, Any],
+    writer: Writer,
 ) -> Iterator[tuple[str, Explanation | Exception]]:
     """Yield each photo with its explanation, or with what went wrong; several photos share the model."""
     from seewhy.api import explain as explain_one
@@ -189,11 +195,12 @@ def _explanations(
     from seewhy.progress import reporting
 
     paths = {Path(photo): photo for photo in photos}
+    kind = method.becomes if isinstance(method, Auto) else method.name  # as the result will be called
     settings: dict[str, Any] = {key: given[key] for key in ("batch_size", "background", "keep_scores", "preflight")}
     settings |= {"model": model, "method": method, "targets": asked["targets"], "seed": asked["seed"]}
     progress = False if given["quiet"] else None
     if len(photos) == 1:
-        path = writer.result_path(photos[0], method.name)
+        path = writer.result_path(photos[0], kind)
         try:
             yield photos[0], explain_one(Path(photos[0]), progress=progress, checkpoint=path, **settings)
         except Exception as error:  # noqa: BLE001  # reported by the caller, as for many
@@ -203,7 +210,7 @@ def _explanations(
         found = explain_many(
             map(Path, photos),
             errors="return",
-            checkpoint=lambda photo: writer.result_path(paths[Path(str(photo))], method.name),
+            checkpoint=lambda photo: writer.result_path(paths[Path(str(photo))], kind),
             progress=lambda done: bar(done, len(photos)),
             **settings,
         )
@@ -217,6 +224,10 @@ def _smallest(explanation: Explanation) -> dict[int, SmallestRegion]:
 
 def settings_from(given: dict[str, Any]) -> JsonObject:
     """Merge preset or settings file with the flags, which win; return method, model, targets, seed, display."""
+    if given["auto"]:
+        if given["method_name"] not in {None, "auto"}:
+            raise InvalidInput(f"--auto and --method {given['method_name']} cannot be given together")
+        given = given | {"method_name": "auto"}
     asked, source = _start(given)
     base: JsonObject = asked["method"]
     name = given["method_name"] or base["name"]

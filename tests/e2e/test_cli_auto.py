@@ -1,0 +1,43 @@
+"""Settings found for a photo, on the command line."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import seewhy
+from support.cli import TINY, Call, strict
+
+FEW = ("--model", TINY, "--n-samples", "200")
+
+
+def test_what_was_chosen_stands_in_every_file(call: Call) -> None:
+    found = call("explain", "cat.png", "--auto", *FEW, "--json")
+
+    assert found.code == 0, found.err
+    said = strict(found.out)
+    assert said["method"] == "ensemble-lime"
+    assert any(text.startswith("auto: fill ") for text in said["warnings"])
+    assert list(seewhy.load("seewhy-out/cat.ensemble-lime.seewhy").warnings) == said["warnings"]
+    kept = tomllib.loads(Path("seewhy-out/cat.ensemble-lime.toml").read_text())
+    assert kept["method"]["name"] == "ensemble-lime"
+    assert kept["method"]["fill"] == said["settings"]["fill"]
+
+    again = call("explain", "cat.png", "--settings", "seewhy-out/cat.ensemble-lime.toml", "--out", "again", "--json")
+    assert strict(again.out)["targets"] == said["targets"]
+
+
+def test_auto_is_a_method(call: Call) -> None:
+    one = strict(call("explain", "cat.png", "--auto", *FEW, "--json").out)
+    other = strict(call("explain", "cat.png", "--method", "auto", *FEW, "--json").out)
+    assert one["warnings"] == other["warnings"]
+    assert one["targets"] == other["targets"]
+
+
+def test_what_auto_chooses_cannot_be_given(call: Call) -> None:
+    found = call("explain", "cat.png", "--auto", "--method", "lime", *FEW)
+    assert found.code == 2
+    assert "--auto and --method lime cannot be given together" in found.error
+    found = call("explain", "cat.png", "--auto", "--fill", "black", *FEW)
+    assert found.code == 2
+    assert "--fill is a setting of" in found.error

@@ -1,0 +1,155 @@
+"""Auto: what the pilot finds out, what it chooses, and that the rest is what the chosen settings give."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import seewhy
+from seewhy.errors import InvalidInput
+
+SIDE = 40
+RNG = np.random.default_rng(2)
+PHOTO = (RNG.random((SIDE, SIDE, 3)) * 255).astype(np.uint8)
+"""Noise: blur takes its texture away and leaves its brightness."""
+SMALL = seewhy.Auto(n_samples=300)
+
+
+def squashed(batch, x):
+    x = np.asarray(x, np.float64)
+    p = 1 / (1 + np.exp(-x))
+    return np.stack([p, 1 - p], axis=1).astype(np.float32)
+
+
+def texture(batch, part):
+    return np.abs(np.diff(batch[part], axis=2)).mean(axis=(1, 2, 3))
+
+
+LEFT = np.s_[:, 8:24, 4:20]
+RIGHT = np.s_[:, 16:32, 22:38]
+
+
+def of_texture(batch):
+    return squashed(batch, 60 * texture(batch, LEFT) - 8)
+
+
+def of_brightness(batch):
+    return squashed(batch, 14 * batch[LEFT].mean(axis=(1, 2, 3)) - 4)
+
+
+def of_nothing(batch):
+    return np.tile(np.float32([0.9, 0.1]), (len(batch), 1))
+
+
+def of_both(batch):
+    """Over blur the left half decides, over black the right one."""
+    return squashed(batch, 30 * texture(batch, LEFT) + 40 * batch[RIGHT].mean(axis=(1, 2, 3)) - 24)
+
+
+def auto(model, method=SMALL, **more):
+    return seewhy.explain(PHOTO, model=seewhy.FunctionModel(model, kind="probability"), method=method, **more)
+
+
+def said(found, words):
+    return any(words in text for text in found.warnings)
+
+
+def test_blur_is_taken_where_it_removes_the_class():
+    found = auto(of_texture)
+    assert found.method.name == "ensemble-lime"
+    assert found.method.fill == seewhy.Blur()
+    assert said(found, "auto: fill blur, which removes the class")
+    assert said(found, "auto: unit log-odds")
+    assert found.targets[0].unit == "log-odds"
+    assert not said(found, "depends on the fill")
+    region = found.region()
+    assert region[LEFT[1:]].mean() > 0.5
+    assert region[:, 24:].mean() < 0.2
+
+
+def test_a_fill_that_leaves_the_class_is_not_taken():
+    found = auto(of_brightness)
+    assert found.method.fill == seewhy.Color(value=(0, 0, 0))
+    assert said(found, "auto: fill black, which removes the class (")
+    assert said(found, "as blur and image-mean does not")
+
+
+def test_where_no_fill_removes_the_class_that_is_said():
+    found = auto(of_nothing)
+    assert found.method.fill == seewhy.Blur()
+    assert said(found, "though no fill removes the class: bare, it keeps 1e+02 % of its score")
+
+
+def test_an_explanation_that_depends_on_the_fill_says_so():
+    found = auto(of_both)
+    assert said(found, "the explanation depends on the fill: over blur and over black")
+
+
+def test_a_class_that_gains_by_hiding_is_named():
+    def less(batch):
+        return squashed(batch, 4 - 40 * texture(batch, LEFT) + 60 * texture(batch, RIGHT) - 4)
+
+    found = auto(less, targets=0)
+    assert said(found, "the class scores higher through half of the photo than on the whole") or said(found, "keeps")
+
+
+def test_the_rest_is_what_the_chosen_settings_give(tmp_path):
+    found = auto(of_texture, seed=3)
+    plain = seewhy.explain(
+        PHOTO, model=seewhy.FunctionModel(of_texture, kind="probability"), method=found.method, seed=3
+    )
+    np.testing.assert_array_equal(found.heatmap(), plain.heatmap())
+    assert [text for text in found.warnings if not text.startswith("auto:")] == list(plain.warnings)
+    again = seewhy.load(found.save(tmp_path / "a.seewhy"))
+    assert again.warnings == found.warnings
+    assert again.save(tmp_path / "b.seewhy").read_bytes() == (tmp_path / "a.seewhy").read_bytes()
+    assert auto(of_texture, seed=3).save(tmp_path / "c.seewhy").read_bytes() == (tmp_path / "a.seewhy").read_bytes()
+    assert again.refit(weighting="value").method.weighting == "value"
+
+
+def test_the_pilot_asks_as_many_pictures_as_it_says():
+    asked = []
+
+    def counted(batch):
+        asked.append(len(batch))
+        return of_texture(batch)
+
+    found = auto(counted, preflight=False)
+    pilot = next(text for text in found.warnings if "pilot" in text)
+    number = int(pilot.split("pilot of ")[1].split()[0])
+    assert number < 200
+    assert sum(asked) == found.n_evaluations + number
+
+
+def test_the_class_that_is_asked_for_decides():
+    found = auto(of_brightness, targets=1)
+    assert found.targets[0].index == 1
+    assert found.method.fill == seewhy.Blur()
+    assert said(found, "no fill removes the class")
+
+
+def test_plain_scores_have_no_log_odds():
+    def plain(batch):
+        return texture(batch, LEFT)[:, None] * 100
+
+    found = seewhy.explain(PHOTO, model=seewhy.FunctionModel(plain, kind="score"), method="auto")
+    assert found.targets[0].unit == "score"
+    assert said(found, "auto: unit score")
+
+
+def test_amounts_are_handed_on():
+    found = auto(of_texture, method=seewhy.Auto(tolerance=0.5, max_evaluations=260))
+    assert (found.method.tolerance, found.method.max_evaluations) == (0.5, 260)
+    with pytest.raises(InvalidInput, match="until needs segments"):
+        auto(of_texture, method=seewhy.Auto(until="top3"))
+
+
+def test_several_photos_have_settings_of_their_own():
+    black = np.zeros_like(PHOTO)
+    black[4:20, 8:24] = PHOTO[4:20, 8:24]
+    model = seewhy.FunctionModel(of_texture, kind="probability")
+    together = list(seewhy.explain_many([PHOTO, black], model=model, method=SMALL))
+    for photo, found in zip([PHOTO, black], together, strict=True):
+        alone = seewhy.explain(photo, model=model, method=SMALL)
+        np.testing.assert_array_equal(found.heatmap(), alone.heatmap())
+        assert found.warnings == alone.warnings
