@@ -37,7 +37,9 @@ class TorchComposer:
 
     def __call__(self, rows: Masked) -> Any:
         """Return ``fill + mask * (picture - fill)``, a float32 tensor (B, C, H, W)."""
-        pictures = self._torch.empty(rows.shape, device=self._device, memory_format=self._format)
+        pictures = self._torch.empty(
+            rows.shape, dtype=self._torch.float32, device=self._device, memory_format=self._format
+        )
         done = 0
         for canvas, block in rows.parts:
             if canvas not in self._known:
@@ -102,17 +104,16 @@ def _ensemble(masks: EnsembleMasks, device: Any) -> Callable[[Block], Any]:
 
 @masks_on.register
 def _grid(masks: GridMasks, device: Any) -> Callable[[Block], Any]:
-    torch = need("torch", "torch")
     down, right = (to_device(windows, device) for windows in (masks.down, masks.right))
 
     def make(block: Block) -> Any:
         shifts = to_device(masks.shifts_of(block).astype(np.int64), device)
         cells = _bits(block.coalitions, device).view(-1, masks.grid, masks.grid)
         # Sums of products, not a matrix product: of that, TF32 would keep three digits where its user allows it.
-        across = torch.zeros(len(cells), masks.grid, masks.width, device=device)
+        across = cells.new_zeros(len(cells), masks.grid, masks.width)
         for column in range(masks.grid):
             across.addcmul_(cells[:, :, column, None], right[shifts[:, 1], None, column])
-        found = torch.zeros(len(cells), masks.height, masks.width, device=device)
+        found = cells.new_zeros(len(cells), masks.height, masks.width)
         for row in range(masks.grid):
             found.addcmul_(down[shifts[:, 0], row, :, None], across[:, None, row])
         return found

@@ -132,7 +132,7 @@ class TorchRuntime:
                 answer = numbers(self._module(pictures.to(self._type)))
             answer = answer.detach().float().reshape(len(batch), -1)
             on_gpu = self.device.type == "cuda"
-            found = self._torch.empty(answer.shape, pin_memory=on_gpu)
+            found = self._torch.empty(answer.shape, dtype=answer.dtype, device="cpu", pin_memory=on_gpu)
             found.copy_(answer, non_blocking=on_gpu)
         return _Asked(len(batch), found, clock.stopped())
 
