@@ -138,18 +138,28 @@ class GridMasks:
         """Return the sum of weight times mask over all rows, (H, W), in float64, without building a mask.
 
         Masks with the same shift share their upsampling, so weights are added up per shift and cell first; that
-        takes about as much room as the map. Two matrix products then spread them over the pixels.
+        takes about as much room as the map. Two matrix products then spread them over the pixels, and only the shifts
+        that occur where they are few.
         """
         down, right = self.cell
-        cells = np.zeros((down, right, self.grid, self.grid))
+        cells, used = np.zeros((down, right, self.grid, self.grid)), np.zeros((down, right), dtype=bool)
         for block, weights in pieces:
             shifts = self.shifts_of(block)
             kept = block.coalitions.reshape(-1, self.grid, self.grid)
             np.add.at(cells, (shifts[:, 0], shifts[:, 1]), weights[:, None, None] * kept)
+            used[shifts[:, 0], shifts[:, 1]] = True
+        if np.count_nonzero(used) <= min(down, right):
+            return self._spread_out(cells[used], *np.nonzero(used))
         rows = self.down.reshape(-1, self.height).astype(np.float64)
         columns = self.right.reshape(-1, self.width).astype(np.float64)
         table = cells.transpose(0, 2, 1, 3).reshape(len(rows), len(columns))
         return np.asarray(rows.T @ (table @ columns))
+
+    def _spread_out(self, cells: Floats, down: NDArray[np.intp], right: NDArray[np.intp]) -> Floats:
+        """Return the sum (H, W) of cells (n, grid, grid) at some shifts."""
+        across = cells @ self.right[right].astype(np.float64)
+        rows = self.down[down].reshape(-1, self.height).astype(np.float64)
+        return np.asarray(rows.T @ across.reshape(-1, self.width))
 
     def pooled(self, block: Block, parts: int) -> Floats:
         """Return every mask averaged over ``parts`` x ``parts`` rectangles, (B, parts * parts), without building it."""

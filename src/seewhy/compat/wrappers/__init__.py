@@ -1,0 +1,1 @@
+"""The place where ``lime`` keeps its segmentations."""
