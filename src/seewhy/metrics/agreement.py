@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seewhy.api import explain
+from seewhy.errors import InvalidInput
 from seewhy.methods import Lime, Rise
 from seewhy.metrics.facts import Facts, Measure, Metric, NotMeasured
 from seewhy.metrics.question import Candidate, Question
@@ -20,10 +21,13 @@ def _agreement(question: Question, candidate: Candidate) -> Measure:
     method = Lime(n_samples=_SAMPLES) if own is not None and isinstance(own.method, Rise) else Rise(n_samples=_SAMPLES)
 
     def ask() -> Candidate:
-        found = explain(
-            question.image, model=question.model, method=method, targets=question.target, seed=question.seed,
-            progress=False, preflight=False,
-        )  # fmt: skip
+        try:
+            found = explain(
+                question.image, model=question.model, method=method, targets=question.target, seed=question.seed,
+                progress=False, preflight=False,
+            )  # fmt: skip
+        except InvalidInput as error:
+            raise NotMeasured(f"{method.name} does not apply here: {error}") from error
         question.calls += found.n_evaluations
         return Candidate.of(found)
 
@@ -41,7 +45,7 @@ AGREEMENT = Metric(
         "higher",
         "-1..1",
         "Krishna et al. (2022), arXiv:2202.01602, rank correlation",
-        f"{_SAMPLES}, shared by all maps of a question",
+        f"{_SAMPLES + 1}, shared by all maps of a question, and once more for those of RISE",
         "model",
         "two methods can be wrong together; their fills differ by default",
     ),

@@ -33,9 +33,10 @@ def _overlap(region: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
 
 
 def _iou(question: Question, candidate: Candidate) -> Measure:
-    if question.truth is None or not question.truth.mask.any():
-        raise NotMeasured("the truth is empty")
-    return Measure(_overlap(candidate.region, question.truth.mask))
+    truth, _ = _seen(question, candidate)
+    assert question.truth is not None
+    whole = _overlap(candidate.region, question.truth.mask)
+    return Measure(_overlap(candidate.region[question.view.seen()], truth), parts={"whole photo": whole})
 
 
 def _best_iou(question: Question, candidate: Candidate) -> Measure:

@@ -47,6 +47,8 @@ class Curves:
 
 def curves(question: Question, candidate: Candidate, fill: str) -> Curves:
     """Return the curves of a map over a fill, asked once."""
+    if np.ptp(candidate.on_view) == 0:
+        raise NotMeasured("the map is flat, and ranks nothing")
 
     def ask() -> Curves:
         rank = ranks(candidate.on_view)
@@ -113,7 +115,7 @@ SRG = Metric(
         "srg",
         "symmetric relevance gain",
         "higher",
-        "probability",
+        "probability, or the model's own score",
         "Blücher, Vielhaben and Strodthoff (2024), arXiv:2401.06654, equation 5",
         _CALLS,
         "model",

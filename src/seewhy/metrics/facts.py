@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from seewhy.errors import InvalidInput
 from seewhy.metrics.question import Candidate, Question
 
 Needs = Literal["truth", "model", "samples", "map"]
@@ -41,7 +42,7 @@ class Measure:
     high: float | None = None
     parts: Mapping[str, float] = field(default_factory=dict)
     """The same for each fill, or whatever else it is made of."""
-    curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict, repr=False)
     """Score by share of the picture, 0 to 1 in equal steps, where it is the area under one."""
 
 
@@ -63,7 +64,15 @@ class Metric:
         ------
         NotMeasured
             It does not apply: there is no truth, there are no samples, ...
+        InvalidInput
+            The map is of another class than the question.
         """
+        explained = None if candidate.explanation is None else candidate.explanation.targets[candidate.place]
+        if explained is not None and (explained.index, explained.versus) != (question.target, None):
+            raise InvalidInput(
+                f"{candidate.name} explains {explained.label} ({explained.index}), but the question is about class "
+                f"{question.target}; explain that class, without a contrast"
+            )
         if self.facts.needs == "truth" and question.truth is None:
             raise NotMeasured("there is no truth for this photo")
         if self.facts.needs == "samples" and candidate.explanation is None:
@@ -71,6 +80,11 @@ class Metric:
         return self.measured(question, candidate)
 
     def __reduce__(self) -> Any:
-        from seewhy.metrics import METRICS
+        return _by_name, (self.facts.name,)
 
-        return METRICS.__getitem__, (self.facts.name,)
+
+def _by_name(name: str) -> Metric:
+    """Return a metric of this process: one that travels to another is known there by its name."""
+    from seewhy.metrics import METRICS
+
+    return METRICS[name]

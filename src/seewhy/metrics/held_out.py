@@ -17,6 +17,8 @@ from seewhy.samples import Answers, Recorder, Samples
 from seewhy.scene import Block, cut, join
 
 _ROWS = 128
+_ENOUGH = 32
+"""Rows below which an R² says nothing."""
 _RESAMPLES = 1000
 
 
@@ -29,7 +31,7 @@ def _held_out(question: Question, candidate: Candidate) -> Measure:
     found = explanation.attributions[candidate.place]
     assert isinstance(found, SegmentAttribution)
     subject = Subject.of(question.image, question.view, method, explanation.seed, explanation.scene_segments)
-    block = _fresh(method, subject)
+    block = _fresh(method, subject, explanation.samples)
     asker = Asker(question.model, subject)
     samples = _scored(block, asker.score(subject.masks(block)), explanation)
     question.calls += len(samples)
@@ -54,13 +56,24 @@ def r2(wanted: Floats, predicted: Floats, weights: Floats) -> float:
     return float(1 - (weights @ (wanted - predicted) ** 2) / float(weights @ around**2))
 
 
-def _fresh(method: Lime, subject: Subject) -> Block:
-    """Return rows that the surrogate was not fitted to."""
+def _fresh(method: Lime, subject: Subject, samples: Samples) -> Block:
+    """Return rows that the surrogate was not fitted to.
+
+    Raises
+    ------
+    NotMeasured
+        Few segments, or a design that comes to its end, leave hardly any.
+    """
     source = method.rows(subject.masks, subject.seed + 1)
     drawn = [next(source)]
     while sum(len(block.coalitions) for block in drawn) < _ROWS and (more := next(source, None)) is not None:
         drawn.append(more)
-    return cut(join(drawn), slice(0, _ROWS))
+    found = cut(join(drawn), slice(0, _ROWS))
+    known = {row.tobytes() for row in samples.bits}
+    new = [row.tobytes() not in known for row in np.packbits(found.coalitions, axis=1)]
+    if sum(new) < _ENOUGH:
+        raise NotMeasured(f"of {len(new)} rows that the design gave, {len(new) - sum(new)} were asked before")
+    return Block(found.coalitions[new], None, None)
 
 
 def _scored(block: Block, scores: Scores, explanation: Explanation) -> Samples:
@@ -77,7 +90,7 @@ HELD_OUT = Metric(
         "higher",
         "up to 1",
         "Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938, equation 1, as a share of the variance",
-        str(_ROWS),
+        f"{_ROWS}, less those asked before",
         "samples",
         "low where regions act together, however many samples there are; it says nothing about other fills",
     ),

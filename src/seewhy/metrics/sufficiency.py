@@ -21,7 +21,7 @@ SUFFICIENCY = Metric(
         "sufficiency",
         "score of the shown region alone",
         "higher",
-        "probability",
+        "probability, or the model's own score",
         "Carter et al. (2019), arXiv:1810.03805, sufficient input subsets",
         "2",
         "model",

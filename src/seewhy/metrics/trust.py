@@ -11,6 +11,8 @@ from seewhy.attribution import Attribution, SegmentAttribution, on_view
 from seewhy.explanation import Explanation
 from seewhy.metrics.facts import Facts, Measure, Metric, NotMeasured
 from seewhy.metrics.question import Candidate, Question
+from seewhy.samples import Samples
+from seewhy.stopping import Draws
 
 _BOUND = 0.05
 
@@ -23,10 +25,14 @@ def _of(candidate: Candidate) -> tuple[Explanation, Attribution]:
 
 def _error(question: Question, candidate: Candidate) -> Measure:
     del question
-    _, found = _of(candidate)
+    explanation, found = _of(candidate)
     if found.error is None or not math.isfinite(found.error):
         raise NotMeasured("the samples do not tell, or hold more noise than signal")
-    bound = None if found.spread is None else found.spread.bound(_BOUND)
+    spread, samples = found.spread, explanation.samples
+    if spread is None:  # of a result from a file, which keeps the error but not where it comes from
+        scores = explanation.targets[candidate.place].read(samples)
+        spread = explanation.method.spread(samples, explanation.scene, scores)
+    bound = None if spread is None else spread.bound(_BOUND)
     return Measure(found.error, high=bound if bound is not None and math.isfinite(bound) else None)
 
 
@@ -35,18 +41,28 @@ def _split_half(question: Question, candidate: Candidate) -> Measure:
     del question
     explanation, _ = _of(candidate)
     samples, method, scene = explanation.samples, explanation.method, explanation.scene
-    half = len(samples) // 4 * 2  # pairs stay together
-    if samples.parts is not None:  # and so do the rows of a segmentation
-        half = int(np.searchsorted(samples.parts, samples.parts[half]))
+    half = _middle(samples, method.draws(method.masks(scene)))
     pieces = [samples.rows(place) for place in (slice(0, half), slice(half, None))]
-    if min(map(len, pieces)) < samples.d + 2 and samples.parts is None:
-        raise NotMeasured(f"{len(samples)} samples are too few to be halved")
     target = explanation.targets[candidate.place]
     maps = [method.estimate(piece, scene, target.read(piece)) for piece in pieces]
     one, other = (on_view(found, explanation.scene_segments).ravel() for found in maps)
     if np.ptp(one) == 0 or np.ptp(other) == 0:
         raise NotMeasured("a half of the samples says nothing")
     return Measure(float(np.corrcoef(one, other)[0, 1]))
+
+
+def _middle(samples: Samples, draws: Draws) -> int:
+    """Return where the second half begins: rows of a block balance each other, and stay together."""
+    n, block = len(samples), draws.boundary(1)
+    if samples.parts is None:
+        half = round(n / (2 * block)) * block
+        enough = min(half, n - half) >= draws.least() / 2
+    else:  # blocks differ in length; each half needs a whole one
+        half = draws.boundary(n // 2)
+        enough = draws.boundary(half + 1) <= n
+    if not enough:
+        raise NotMeasured(f"{n} samples are too few to be halved")
+    return half
 
 
 def _stability(name: str) -> Callable[[Question, Candidate], Measure]:
@@ -104,7 +120,7 @@ ERROR = Metric(
         "estimated relative error",
         "lower",
         "share of the answer's length",
-        "sandwich and jackknife: see docs/methods",
+        "sandwich and jackknife: see docs/how-sure.md",
         "0",
         "samples",
         "it is the error of sampling; a wrong fill or segmentation is as wrong with many samples",
@@ -146,7 +162,7 @@ CSI = Metric(
         "Visani et al. (2022), doi:10.1080/01605682.2020.1865846",
         "0",
         "samples",
-        "wide intervals overlap easily",
+        "intervals as wide as they should be nearly always overlap, however noisy the run, and wider ones more so",
     ),
     _stability("csi"),
 )
