@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 help:            ## list these commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
 
-demo: $(VENV)/.runtime   ## set up, then explain two real photos by LIME and by RISE
+demo: $(VENV)/.runtime   ## set up, then explain two real photos, one as it comes and one by RISE
 	$(BIN)/python examples/demo.py demo
 
 test: $(VENV)/.test      ## set up, then run the whole test suite, on all cores

@@ -1,4 +1,4 @@
-"""Explain two real photos, one by LIME and one by RISE, and say where the pictures are."""
+"""Explain two real photos, one as it comes and one by RISE, and say where the pictures are."""
 
 import sys
 from pathlib import Path
@@ -24,5 +24,5 @@ if __name__ == "__main__":
     run("explain", str(PHOTOS / "coffee.png"), "--out", folder)
     run("explain", str(PHOTOS / "chelsea.png"), "--method", "rise", "--examples", "6", "--out", folder)
     print("\nLook at these pictures:")
-    for name in ("coffee.lime.png", "chelsea.rise.png", "chelsea.rise.examples.png"):
+    for name in ("coffee.ensemble-lime.png", "chelsea.rise.png", "chelsea.rise.examples.png"):
         print(f"  {Path(folder) / name}")

@@ -16,6 +16,7 @@ from seewhy.errors import (
     ModelError,
     SeewhyError,
 )
+from seewhy.evaluate import evaluate
 from seewhy.explanation import Explanation
 from seewhy.fills import Blur, Color, ImageMean, Noise, Picture, SegmentMean
 from seewhy.images import Image, load_image
@@ -76,6 +77,7 @@ __all__ = [
     "Watershed",
     "__version__",
     "check",
+    "evaluate",
     "explain",
     "explain_many",
     "load",

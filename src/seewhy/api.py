@@ -42,7 +42,7 @@ def explain(  # noqa: PLR0913  # the front door
     image: object,
     *,
     model: object = None,
-    method: MethodSetting | str | dict[str, Any] = "lime",
+    method: MethodSetting | str | dict[str, Any] = "auto",
     targets: Targets = "top1",
     seed: int = 0,
     batch_size: int | None = None,
@@ -63,8 +63,8 @@ def explain(  # noqa: PLR0913  # the front door
         None for the embedded EfficientNet-Lite0, a name, or any callable that takes (B, H, W, C) float32 in 0..1
         and returns (B, K); see :func:`load_model`.
     method
-        ``"lime"``, ``"rise"``, ``"ensemble-lime"``, or ``"auto"``, which finds the settings for this photo and says
-        why; :class:`Lime`, :class:`Rise`, :class:`EnsembleLime`, :class:`Auto`; or their settings as a dict with a
+        ``"auto"``, which finds the settings for this photo and says why; ``"lime"``, ``"rise"``, ``"ensemble-lime"``;
+        :class:`Lime`, :class:`Rise`, :class:`EnsembleLime`, :class:`Auto`; or their settings as a dict with a
         ``name``.
     targets
         ``"top1"``, ``"topN"``, class indices, class names, contrasts such as ``"tabby vs Egyptian cat"`` (why this

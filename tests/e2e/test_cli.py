@@ -24,7 +24,7 @@ from support.cli import KEYS, SMALL, TARGET, TINY, Call, environment, process, s
 def test_a_run_of_the_embedded_model_prints_and_writes_what_is_promised(place: Path, modules: Path) -> None:
     shutil.copy(Path(data.__file__).parent / "chelsea.png", place / "chelsea.png")
 
-    found = process(modules, "explain", "chelsea.png", "--n-samples", "120", "--out", "new/folder")
+    found = process(modules, "explain", "chelsea.png", "--method", "lime", "--n-samples", "120", "--out", "new/folder")
 
     assert (found.code, found.err) == (0, "")
     assert "282    tiger cat" in found.out
@@ -51,7 +51,7 @@ def test_a_run_of_the_embedded_model_prints_and_writes_what_is_promised(place: P
     np.testing.assert_array_equal(mask == 255, explanation.region(5, sign="both"))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "auto"])
 def test_the_settings_file_gives_the_same_bytes_again(call: Call, place: Path, method: str) -> None:
     flags = ["--targets", "1", "--targets", "0", "--seed", "7", "--regions", "2", "--sign", "negative", "--hide-rest"]
     flags += ["--share", "0.3"]
@@ -273,7 +273,7 @@ def test_a_model_in_the_folder_one_stands_in_is_found(place: Path, modules: Path
     shown = "import sys; sys.path = [p for p in sys.path if p]; from seewhy.cli import main; main(sys.argv[1:])"
 
     done = subprocess.run(
-        [sys.executable, "-c", shown, "explain", "cat.png", "--model", "py:mine_only:f", "-q", "--n-samples", "60"],
+        [sys.executable, "-c", shown, "explain", "cat.png", "--model", "py:mine_only:f", "-q", "--n-samples", "200"],
         env=environment(modules),
         capture_output=True,
         check=False,

@@ -144,6 +144,23 @@ def test_amounts_are_handed_on():
         auto(of_texture, method=seewhy.Auto(until="top3"))
 
 
+@pytest.mark.parametrize(
+    ("method", "regions"),
+    [
+        (seewhy.Auto(n_samples=300), (15, 30)),
+        (seewhy.Auto(max_evaluations=200), (15, 30)),
+        (seewhy.Auto(n_samples=301), (12, 80)),
+        (seewhy.Auto(n_samples=5000, max_evaluations=300), (12, 80)),
+    ],
+)
+def test_few_samples_have_few_and_large_regions(method, regions):
+    assert method.usual.n_segments == regions
+    if method.n_samples is None or method.n_samples < 1000:
+        found = auto(of_texture, method=method)
+        assert found.method.n_segments == regions
+        assert said(found, f"of {regions[0]} to {regions[1]} regions")
+
+
 def test_several_photos_have_settings_of_their_own():
     black = np.zeros_like(PHOTO)
     black[4:20, 8:24] = PHOTO[4:20, 8:24]

@@ -127,9 +127,10 @@ def test_cancelling_leaves_partial_results_of_those_in_work():
 
     def cancel():
         asked.append(1)
-        return len(asked) > 12
+        return len(asked) > 40
 
-    found = list(seewhy.explain_many(PHOTOS, model=score, method=LIME, batch_size=10, cancel=cancel, errors="return"))
+    long = LIME.replace(n_samples=2000)
+    found = list(seewhy.explain_many(PHOTOS, model=score, method=long, batch_size=10, cancel=cancel, errors="return"))
     assert any(isinstance(one, seewhy.Explanation) for one in found)
     assert not all(one.complete for one in found if isinstance(one, seewhy.Explanation))
 

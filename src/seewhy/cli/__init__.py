@@ -26,10 +26,11 @@ def app(*, debug: bool) -> None:
 def _commands() -> None:
     from seewhy.cli.again import compare, refit, resume
     from seewhy.cli.check import check
+    from seewhy.cli.evaluate import evaluate
     from seewhy.cli.explain import explain
     from seewhy.cli.show import methods, models, segments
 
-    for command in (explain, refit, resume, compare, check, segments, models, methods):
+    for command in (explain, refit, resume, compare, check, evaluate, segments, models, methods):
         app.add_command(command)
 
 

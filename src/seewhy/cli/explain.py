@@ -229,7 +229,7 @@ def settings_from(given: dict[str, Any]) -> JsonObject:
             raise InvalidInput(f"--auto and --method {given['method_name']} cannot be given together")
         given = given | {"method_name": "auto"}
     asked, source = _start(given)
-    base: JsonObject = asked["method"]
+    base: JsonObject = asked["method"] or METHODS[_usual(given)]().to_dict()
     name = given["method_name"] or base["name"]
     _one_of("--method", name, METHODS)
     if name != base["name"]:
@@ -245,9 +245,17 @@ def settings_from(given: dict[str, Any]) -> JsonObject:
     return asked
 
 
+def _usual(given: dict[str, Any]) -> str:
+    """Return the method that is meant where none is named: auto, or the first that has the settings that were given."""
+    used = [flag for flag in _METHOD_FLAGS if given.get(flag.key) is not None]
+    if given.get("until") is not None:
+        return "lime"  # the strongest segments are told apart, and maps have none
+    return next((name for name in ("auto", *METHODS) if all(name in flag.owners for flag in used)), "lime")
+
+
 def _start(given: dict[str, Any]) -> tuple[JsonObject, str]:
     """Return what the flags start from, and what it was read from."""
-    asked: JsonObject = {"method": METHODS["lime"]().to_dict()}
+    asked: JsonObject = {"method": None}
     asked |= {"model": None, "targets": "top1", "seed": 0, "display": {}}
     if given["preset"] is not None and given["settings_file"] is not None:
         raise InvalidInput("--preset and --settings cannot be given together; give one of them, and flags for the rest")

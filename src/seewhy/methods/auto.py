@@ -33,6 +33,8 @@ from seewhy.targets import Target
 _FILLS = {"blur": Blur(), "image-mean": ImageMean(), "black": Color(value=(0, 0, 0))}
 """In order of preference: the first that does its work is taken."""
 _GRID = 5
+_FEW, _COARSE = 300, (15, 30)
+"""Samples up to which fewer and larger regions found objects better."""
 _LEAVES = 0.5
 """A bare fill that keeps this share of the class's score does not remove it."""
 _AGREE = 0.5
@@ -50,15 +52,16 @@ class Auto(Amount):
     name: Literal["auto"] = "auto"
     tolerance: Annotated[
         float, setting("estimated relative error at which a run stops by itself", ge=0.001, le=1, search=(0.1, 0.4))
-    ] = 0.20
+    ] = 0.30  # where more calls no longer made maps agree better, with masks or with the model
     max_evaluations: Annotated[
         int, setting("most pictures sent to the model by a run that stops by itself", ge=16, le=10_000_000)
-    ] = 2000
+    ] = 1000
 
     @property
     def usual(self) -> EnsembleLime:
         """The method as it is before anything is known of the photo."""
-        return EnsembleLime(**self.model_dump(exclude={"name"}))
+        few = (self.n_samples or self.max_evaluations) <= _FEW
+        return EnsembleLime(**self.model_dump(exclude={"name"}), **({"n_segments": _COARSE} if few else {}))
 
     def choose(
         self, image: Image, view: View, model: Model, seed: int, target: int, whole: Scores
@@ -72,8 +75,11 @@ class Auto(Amount):
         method = self.usual.replace(fill=_FILLS[name])
         asked = sum(one.asked for one in tried.values())
         unit = resolve_unit(model.kind or "probability", "auto", log_odds=True)
+        low, high = method.n_segments
         reasons = [
             f"auto: fill {name}, {why}",
+            f"auto: many segmentations, of {low} to {high} regions"
+            + (f", for {_FEW} samples or fewer" if method.n_segments == _COARSE else ""),
             f"auto: unit {unit}; through half of the photo the class keeps {tried[name].kept:.0%} of its score",
             f"auto: chosen by a pilot of {asked} pictures, beside those of the samples",
         ]

@@ -1,0 +1,145 @@
+"""Many photos, explained and graded: a folder in, a table out. What is done is stored at once, and never done again."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from seewhy.evaluate.asking import Grouping, contenders_of, metrics_of, models_of, photos_of
+from seewhy.evaluate.files import need_parquet, written
+from seewhy.evaluate.here import Report, missing, work_here
+from seewhy.evaluate.on_ray import work_on_ray
+from seewhy.evaluate.plan import Plan, Unit
+from seewhy.evaluate.result import Evaluation, rows_of
+from seewhy.evaluate.store import LEASE, Store
+from seewhy.metrics import BASELINES, Metric
+from seewhy.progress import Report as Progress
+from seewhy.progress import reporting
+from seewhy.settings import whole_number
+
+__all__ = ["Evaluation", "evaluate"]
+
+
+def evaluate(  # noqa: PLR0913  # the front door
+    photos: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    truth: str | os.PathLike[str] | None = None,
+    methods: Iterable[object] | Mapping[str, object] | str = ("auto",),
+    metrics: Iterable[str | Metric] | None = None,
+    model: object = None,
+    baselines: Iterable[str] = tuple(BASELINES),
+    groups: Grouping = "auto",
+    seed: int = 0,
+    batch_size: int | None = None,
+    out: str | os.PathLike[str] | None = None,
+    parquet: bool = False,
+    retry: bool = False,
+    progress: Progress | bool | None = None,
+    ray: str | None = None,
+    lease: float = LEASE,
+) -> Evaluation:
+    """Explain photos by several methods and settings, and grade what they say.
+
+    Parameters
+    ----------
+    photos
+        Files and folders; all pictures of a folder and the folders in it, but those that ``truth`` uses as masks.
+    truth
+        Where the objects are: a folder of PNG masks or of Pascal VOC XML, COCO JSON, a JSON list of photos, or a CSV of
+        boxes; see docs/evaluate.md. Where it knows a photo's class, that class is explained, else the model's own.
+    methods
+        Names or settings of methods, or a dict of them by labels of your own.
+    metrics
+        Names in :data:`seewhy.metrics.METRICS`, or metrics; None: ``iou``, ``ap``, ``pointing`` and ``srg``. What needs
+        truth is measured where there is some. Seconds and model calls are always there.
+    model
+        As for :func:`seewhy.explain`; a list means several.
+    baselines
+        Maps that know nothing of the model, graded beside the methods.
+    groups
+        Which photos are not independent, and count as one: ``auto`` those that the truth puts together, ``name`` those
+        of one name but for ``_`` and a number at its end, ``none`` nothing.
+    seed, batch_size
+        As for :func:`seewhy.explain`.
+    out
+        Folder of the run. What is done is stored there at once; the same call again does only what is missing, and
+        several processes may be at it together. None: nothing is kept.
+    parquet
+        Write the tables as Parquet too; needs ``seewhy[evaluate]``.
+    retry
+        Try what failed before once more.
+    progress
+        As for :func:`seewhy.explain`, in pieces of work: explanations and grades.
+    ray
+        Address of a Ray cluster to work on, or ``local`` for one on this machine; needs ``seewhy[ray]``. The results
+        are the same; models must be loadable there, so name them.
+    lease
+        Seconds after which the work of a process that was killed is taken over.
+
+    Returns
+    -------
+    Evaluation
+        One that is not complete, if it was interrupted (Ctrl-C).
+
+    Raises
+    ------
+    InvalidInput
+        Something handed in breaks a rule. What goes wrong with single photos is recorded instead.
+    FileError
+        Truth or run cannot be read or written.
+    """
+    checked = whole_number("seed", seed, 0)
+    size = None if batch_size is None else whole_number("batch_size", batch_size, 1)
+    contenders, asked = contenders_of(methods, baselines), metrics_of(metrics)
+    if parquet:
+        need_parquet()
+    sources = [photos] if isinstance(photos, str | os.PathLike) else photos
+    listed, notes = photos_of(sources, truth, groups)
+    plan = Plan(listed, models_of(model), contenders, asked, checked, size)
+    with tempfile.TemporaryDirectory(prefix="seewhy-") as nothing_kept:
+        folder = Path(nothing_kept if out is None else out)
+        with Store(folder, lease) as store:
+            found = _evaluated(plan, store, progress, notes, retry=retry, ray=ray)
+        if out is None:
+            return found
+        written(found, folder, parquet=parquet)
+        return Evaluation(found.plan, found.rows, found.complete, found.notes, folder)
+
+
+def _evaluated(
+    plan: Plan, store: Store, progress: Progress | bool | None, notes: list[str], *, retry: bool, ray: str | None
+) -> Evaluation:
+    """Do what is missing, and read all of it from the store."""
+    units = list(plan.units())
+    if retry:
+        store.forget_failed(unit.key for unit in units)
+    complete = True
+    with reporting(progress, "evaluate", unit="pieces") as report:
+        try:
+            told = _counted(units, store, report)
+            if ray is None:
+                work_here(plan, units, store, told)
+            else:
+                work_on_ray(plan, units, store, told, ray)
+        except KeyboardInterrupt:
+            complete = False
+    records = store.records(key for unit in units for key in unit.keys)
+    return Evaluation(plan, rows_of(units, records), complete, tuple(notes))
+
+
+def _counted(units: list[Unit], store: Store, report: Progress) -> Report:
+    """Return a function that adds up what is left of each unit, and reports it."""
+    left = {unit.key: missing(unit, store) for unit in units}
+    total = sum(len(unit.keys) for unit in units)
+
+    report(total - sum(left.values()), total)
+
+    def told(unit: Unit, pieces: int) -> None:
+        if pieces == left[unit.key]:
+            return
+        left[unit.key] = pieces
+        report(total - sum(left.values()), total)
+
+    return told

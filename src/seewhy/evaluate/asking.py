@@ -1,0 +1,190 @@
+"""From what was handed in to a plan: photos are found, contenders and metrics named, the truth read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+from seewhy.api import as_method
+from seewhy.errors import InvalidInput
+from seewhy.evaluate.plan import MEASURED_ALWAYS, Contender, NamedModel, Photo
+from seewhy.metrics import BASELINES, METRICS, Metric
+from seewhy.models import load_model
+from seewhy.settings import Settings, shown
+from seewhy.truth import Known, matched, read_truth
+from seewhy.truth.photo_list import sequence
+
+Grouping = Literal["auto", "name", "none"]
+"""Which photos belong together: those the truth says, those of one name but for the number at its end, none."""
+
+PHOTO_ENDINGS = frozenset(
+    ".avif .bmp .gif .heic .heif .jp2 .jpeg .jpg .pgm .png .ppm .tif .tiff .webp".split()  # noqa: SIM905  # shorter so
+)
+"""Files of a folder that are photos."""
+DEFAULT_METRICS = ("iou", "ap", "pointing", "srg")
+
+FilePath: TypeAlias = str | os.PathLike[str]
+
+
+def photos_of(sources: Iterable[FilePath], truth: FilePath | None, groups: str) -> tuple[tuple[Photo, ...], list[str]]:
+    """Return the photos of files and folders with what is known of them, and what people should hear of it.
+
+    Raises
+    ------
+    InvalidInput
+        There are none, or the truth fits none of them.
+    FileError
+        The truth cannot be read.
+    """
+    if groups not in get_args(Grouping):
+        raise InvalidInput(f"groups must be one of {', '.join(get_args(Grouping))}, got {shown(groups)}")
+    entries, masks = ([], ()) if truth is None else read_truth(truth)
+    paths = _found(sources, set(masks))
+    known, others = matched(entries, list(paths))
+    notes = []
+    if truth is not None:
+        if not known:
+            raise InvalidInput(f"truth {truth} must be about the photos; it names {others[0]}, and there is no such")
+        if others:
+            notes.append(f"{len(others)} entries of the truth are about none of these photos, such as {others[0]}")
+        bare = [name for name in paths if name not in known or known[name].marks is None]
+        if bare:
+            notes.append(f"the truth does not say where the object is in {len(bare)} photos, such as {bare[0]}")
+    found = tuple(
+        Photo(name, path, _digest(path), _group(name, known.get(name), groups), known.get(name))
+        for name, path in paths.items()
+    )
+    return found, notes
+
+
+def contenders_of(
+    methods: Iterable[object] | Mapping[str, object] | str, baselines: Iterable[str]
+) -> tuple[Contender, ...]:
+    """Return what is to be graded: methods by name or settings, under labels of their own, and baselines.
+
+    Raises
+    ------
+    InvalidInput
+        A name is not known, or the same thing is asked twice.
+    """
+    listed = [methods] if isinstance(methods, str | dict | Settings) and not _labels(methods) else methods
+    named = listed.items() if isinstance(listed, Mapping) else [(None, one) for one in _iterable("methods", listed)]
+    found = []
+    for label, one in named:
+        method = as_method(one)
+        found.append(Contender(method.name if label is None else str(label), method))
+    found = _numbered(found)
+    for name in _iterable("baselines", baselines):
+        found.append(Contender(_known("baselines", name, BASELINES)))
+    if not found:
+        raise InvalidInput("methods must name at least one, got none")
+    twice = [label for label, n in Counter(one.label for one in found).items() if n > 1]
+    if twice:
+        raise InvalidInput(f"methods must have labels of their own, got {twice[0]} twice")
+    return tuple(found)
+
+
+def metrics_of(metrics: Iterable[str | Metric] | None) -> dict[str, Metric]:
+    """Return metrics by name; ``seconds`` and ``calls`` are always there and may be named."""
+    found: dict[str, Metric] = {}
+    for one in _iterable("metrics", DEFAULT_METRICS if metrics is None else metrics):
+        if isinstance(one, Metric):
+            found[one.facts.name] = one
+        elif one not in MEASURED_ALWAYS:
+            name = _known("metrics", one, [*METRICS, *MEASURED_ALWAYS])
+            found[name] = METRICS[name]
+    return found
+
+
+def models_of(model: object) -> tuple[NamedModel, ...]:
+    """Return the models to ask; a list or tuple means several."""
+    sources = list(model) if isinstance(model, list | tuple) else [model]
+    if not sources:
+        raise InvalidInput("model must be at least one, got none")
+    found = [one if isinstance(one, NamedModel) else NamedModel("", load_model(one), one) for one in sources]
+    labels = _unlike([one.model.name for one in found])
+    return tuple(replace(one, label=label) for one, label in zip(found, labels, strict=True))
+
+
+def _found(sources: Iterable[FilePath], masks: set[Path]) -> dict[str, Path]:
+    """Return photos by their name: the path in the folder, or the file's name; in order, masks left out."""
+    paths: dict[str, Path] = {}
+    for source in _iterable("photos", [sources] if isinstance(sources, os.PathLike) else sources):
+        place = Path(source)
+        if place.is_dir():
+            inside = sorted(path for path in place.rglob("*") if _is_photo(path, place))
+            found = {path.relative_to(place).as_posix(): path for path in inside if path.resolve() not in masks}
+        elif place.exists():
+            found = {place.name: place}
+        else:
+            raise InvalidInput(f"photos must be files or folders that exist, got {place}")
+        for name, path in found.items():
+            if name in paths and paths[name].resolve() != path.resolve():
+                raise InvalidInput(f"photos must have names of their own, got {paths[name]} and {path}")
+            paths[name] = path
+    if not paths:
+        raise InvalidInput("photos must be at least one picture, got none")
+    return paths
+
+
+def _is_photo(path: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return path.suffix.lower() in PHOTO_ENDINGS and not hidden and path.is_file()
+
+
+def _digest(path: Path) -> str:
+    """Return the hash of a file, or of its path where it cannot be read: that is found out when it is its turn."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return f"unreadable:{path}"
+
+
+def _group(name: str, known: Known | None, groups: str) -> str:
+    if groups == "name":
+        return sequence(name)
+    if groups == "auto" and known is not None and known.group is not None:
+        return known.group
+    return name
+
+
+def _labels(methods: object) -> bool:
+    """Say whether a dict names contenders, and is not the settings of one method."""
+    return isinstance(methods, dict) and not isinstance(methods.get("name"), str)
+
+
+def _iterable(name: str, values: Any) -> Sequence[Any]:
+    if isinstance(values, str):
+        return [values]
+    try:
+        return list(values)
+    except TypeError:
+        raise InvalidInput(f"{name} must be one or several, got {shown(values)}") from None
+
+
+def _known(what: str, name: object, known: Iterable[str]) -> str:
+    names = list(known)
+    if not isinstance(name, str) or name not in names:
+        raise InvalidInput(f"{what} must be of {', '.join(names)}, got {shown(name)}")
+    return name
+
+
+def _numbered(found: list[Contender]) -> list[Contender]:
+    labels = _unlike([one.label for one in found])
+    return [Contender(label, one.method) for label, one in zip(labels, found, strict=True)]
+
+
+def _unlike(labels: list[str]) -> list[str]:
+    """Return the labels, those that are alike numbered from 1 on."""
+    count, at = Counter(labels), Counter[str]()
+    unlike = []
+    for label in labels:
+        at[label] += 1
+        unlike.append(label if count[label] == 1 else f"{label} {at[label]}")
+    return unlike

@@ -1,0 +1,137 @@
+"""What is asked: photos, models, what is to be graded, and by which metrics. Every piece of work has a name of its own.
+
+The name is the hash of everything that decides its outcome, so that what is done is never done again, and what has
+changed is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from seewhy._types import JsonObject
+from seewhy._version import __version__
+from seewhy.api import MethodSetting
+from seewhy.metrics import Metric
+from seewhy.protocols import Model
+from seewhy.truth import Known
+
+EXPLANATION = ""
+"""Stands where the name of a metric would, for the explanation itself."""
+_SQUARE = 300
+"""Side of a photo by which models with other inputs are told apart."""
+MEASURED_ALWAYS = ("seconds", "calls")
+"""What the explanation itself costs."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo and what is known of it."""
+
+    name: str
+    """Path from where photos were looked for, with ``/`` between folders."""
+    path: Path
+    digest: str
+    """Hash of the file."""
+    group: str
+    known: Known | None = None
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A method with its settings, or a baseline."""
+
+    label: str
+    method: MethodSetting | None = None
+    """None: the baseline of that name."""
+
+    @property
+    def asked(self) -> JsonObject:
+        """What decides its map, as plain values."""
+        return {"baseline": self.label} if self.method is None else self.method.to_dict()
+
+
+@dataclass(frozen=True, eq=False)
+class NamedModel:
+    """A model under the name it has in the tables, and what it is made from elsewhere."""
+
+    label: str
+    model: Model
+    source: object
+    """What :func:`seewhy.load_model` takes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """One explanation, and the grades that it gets."""
+
+    photo: Photo
+    model: NamedModel
+    contender: Contender
+    key: str
+    cells: Mapping[str, str]
+    """Name of each metric to the key of its grade."""
+
+    @property
+    def keys(self) -> list[str]:
+        """Every key that must be in the store for the unit to be done."""
+        return [self.key, *self.cells.values()]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything that is asked, in the order of work: photo by photo, so that each is read once."""
+
+    photos: tuple[Photo, ...]
+    models: tuple[NamedModel, ...]
+    contenders: tuple[Contender, ...]
+    metrics: Mapping[str, Metric]
+    seed: int
+    batch_size: int | None = None
+
+    def units(self) -> Iterator[Unit]:
+        """Yield all units in order."""
+        identities = [_identity(model.model) for model in self.models]
+        for photo in self.photos:
+            known = photo.known
+            marks = None if known is None or known.marks is None else known.marks.digest()
+            for model, identity in zip(self.models, identities, strict=True):
+                for contender in self.contenders:
+                    yield self._unit(photo, marks, model, identity, contender)
+
+    def _unit(
+        self, photo: Photo, marks: str | None, model: NamedModel, identity: list[object], contender: Contender
+    ) -> Unit:
+        known = photo.known
+        key = hashed(
+            seewhy=__version__,
+            photo=photo.digest,
+            model=identity,
+            classes=[] if known is None else [known.sure, *known.classes],
+            asked=contender.asked,
+            seed=self.seed,
+        )
+        cells = {}
+        for name, metric in self.metrics.items():
+            if metric.facts.needs != "truth":
+                cells[name] = hashed(explanation=key, metric=name, version=metric.facts.version)
+            elif marks is not None:
+                cells[name] = hashed(explanation=key, metric=name, version=metric.facts.version, truth=marks)
+        return Unit(photo, model, contender, key, cells)
+
+
+def _identity(model: Model) -> list[object]:
+    """Return what decides the model's answers, and how photos and truth are taken to it.
+
+    A function's fingerprint is its name alone, so the rest of what is known of it stands beside.
+    """
+    view = model.view(_SQUARE, _SQUARE).to_dict()
+    return [model.fingerprint, model.kind, model.channels, model.labels, view]
+
+
+def hashed(**what: object) -> str:
+    """Return the hash of plain values."""
+    return hashlib.sha256(json.dumps(what, sort_keys=True, allow_nan=False).encode()).hexdigest()

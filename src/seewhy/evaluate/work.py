@@ -1,0 +1,259 @@
+"""One explanation and its grades: what a worker does, whether it is this process or one far away."""
+
+from __future__ import annotations
+
+import io
+import math
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seewhy._types import JsonObject
+from seewhy.api import MethodSetting, explain
+from seewhy.errors import FileError, InvalidInput, MissingExtra
+from seewhy.evaluate.plan import EXPLANATION, Contender, Unit
+from seewhy.evaluate.store import Record
+from seewhy.explanation import Explanation
+from seewhy.images import Image, load_image
+from seewhy.loading import load
+from seewhy.methods import Lime
+from seewhy.metrics import BASELINES, Candidate, Metric, NotMeasured, Question, Truth
+from seewhy.protocols import Model
+from seewhy.segmentation import Grid
+from seewhy.targets import label_of
+from seewhy.truth import Known, MaskPicture
+
+_WARM_UP = Lime(segmentation=Grid(rows=3, columns=3), n_samples=20)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is left of a unit, with all that is needed to do it anywhere."""
+
+    unit: str
+    photo: str
+    data: bytes | None
+    """The photo's file; None where it could not be read, for ``fault``."""
+    fault: str
+    known: Known | None
+    contender: Contender
+    seed: int
+    batch_size: int | None
+    cells: tuple[tuple[str, str], ...]
+    """Name and key of each grade that is missing."""
+    explained: bool
+    """Whether the explanation has been made before."""
+    held: bytes | None
+    """Its result file."""
+
+    @classmethod
+    def of(cls, unit: Unit, seed: int, batch_size: int | None, done: Mapping[str, Record], file: Path) -> Task:
+        """Return the task that is left of a unit, where ``done`` is done; ``file``: its explanation, if there."""
+        data, fault = _read(unit.photo.path)
+        known = unit.photo.known
+        if known is not None and isinstance(known.marks, MaskPicture):
+            known = replace(known, marks=known.marks.carried())
+        held = file.read_bytes() if unit.key in done and file.is_file() else None
+        return cls(
+            unit=unit.key,
+            photo=unit.photo.name,
+            data=data,
+            fault=fault,
+            known=known,
+            contender=unit.contender,
+            seed=seed,
+            batch_size=batch_size,
+            cells=tuple((name, key) for name, key in unit.cells.items() if key not in done),
+            explained=unit.key in done and (held is not None or unit.contender.method is None),
+            held=held,
+        )
+
+
+class _Named(io.BytesIO):
+    """A file in memory that has a name, for messages."""
+
+    name: str = ""
+
+
+class Worker:
+    """A model that is asked, and the photo that was in work last: its contenders share what was asked of it."""
+
+    def __init__(self, model: Model, metrics: Mapping[str, Metric]) -> None:
+        self._model = model
+        self._metrics = metrics
+        self._last: tuple[object, _Subject] | None = None
+        self._warm = False
+
+    def do(self, task: Task) -> Iterator[Record]:
+        """Yield each piece of work as it is finished; what fails is yielded with its reason."""
+        try:
+            subject = self._subject(task)
+            candidate, record = self._candidate(task, subject)
+        except MissingExtra:
+            raise
+        except Exception as error:  # noqa: BLE001  # one bad photo must not cost the others
+            yield Record(task.unit, EXPLANATION, "failed", reason=reason(error))
+            return
+        if record is not None:
+            yield record
+        for name, key in task.cells:
+            yield self._grade(name, key, subject, candidate)
+
+    def _subject(self, task: Task) -> _Subject:
+        # The same photo under another truth is another question.
+        asked = (task.photo, task.data, task.known, task.seed)
+        if self._last is None or self._last[0] != asked:
+            self._last = None  # what was known of the photo before goes first
+            self._last = asked, _Subject.of(task, self._model)
+        return self._last[1]
+
+    def _candidate(self, task: Task, subject: _Subject) -> tuple[Candidate, Record | None]:
+        """Return the map to be graded, and the record of it if it was not known before."""
+        if task.contender.method is None:
+            facts = subject.facts | {"seconds": None, "calls": None}
+            record = None if task.explained else Record(task.unit, EXPLANATION, "done", facts=facts)
+            return BASELINES[task.contender.label](subject.question), record
+        if task.held is not None:
+            with tempfile.TemporaryDirectory(prefix="seewhy-") as folder:
+                path = Path(folder) / "held.seewhy"
+                path.write_bytes(task.held)
+                try:
+                    return Candidate.of(load(path)), None
+                except FileError:  # damaged since: it is made once more, and is the same
+                    pass
+        found = self._explained(task, task.contender.method, subject)
+        record = Record(task.unit, EXPLANATION, "done", facts=subject.facts | _costs(found), file=_file(found))
+        return Candidate.of(found), record
+
+    def _explained(self, task: Task, method: MethodSetting, subject: _Subject) -> Explanation:
+        asked: dict[str, Any] = {"model": self._model, "batch_size": task.batch_size, "progress": False}
+        if not self._warm:  # libraries are loaded and the model is checked once; no photo's time should hold that
+            _whole(explain(subject.image, method=_WARM_UP, **asked))
+            self._warm = True
+        return _whole(explain(subject.image, method=method, targets=subject.question.target, seed=task.seed, **asked))
+
+    def _grade(self, name: str, key: str, subject: _Subject, candidate: Candidate) -> Record:
+        metric = self._metrics[name]
+        if metric.facts.needs == "truth" and subject.fault:
+            return Record(key, name, "failed", reason=subject.fault)
+        try:
+            found = metric.measure(subject.question, candidate)
+            if not math.isfinite(found.value):
+                raise NotMeasured(f"its value is {found.value}")  # noqa: TRY301  # as if the metric had said so
+        except MissingExtra:
+            raise
+        except NotMeasured as why:
+            return Record(key, name, "none", reason=str(why))
+        except Exception as error:  # noqa: BLE001  # one grade must not cost the others
+            return Record(key, name, "failed", reason=reason(error))
+        facts = {what: _plain(getattr(found, what)) for what in ("parts", "curves") if getattr(found, what)}
+        return Record(key, name, "done", float(found.value), _finite(found.low), _finite(found.high), facts=facts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Subject:
+    """A photo as it is asked about."""
+
+    image: Image
+    question: Question
+    facts: JsonObject
+    """Which class is explained, and why that one."""
+    fault: str
+    """Why the truth cannot be used; empty: it can, or there is none."""
+
+    @classmethod
+    def of(cls, task: Task, model: Model) -> _Subject:
+        if task.data is None:
+            raise FileError(task.fault)
+        file = _Named(task.data)
+        file.name = task.photo
+        image = load_image(file)
+        fault, truth = "", None
+        if task.known is not None and task.known.marks is not None:
+            try:
+                marked = task.known.marked(image.height, image.width)
+                truth = None if marked is None else Truth(marked.mask, marked.kind)
+            except InvalidInput as error:
+                fault = reason(error)
+        question = Question.of(image, model=model, truth=truth, seed=task.seed)
+        facts = _class_of(question, task.known)
+        question.target = facts["class"]
+        return cls(image, question, facts | {"score": question.whole, "unit": question.unit}, fault)
+
+
+def _class_of(question: Question, known: Known | None) -> JsonObject:
+    """Return the class to explain: the photo's own; of several that are right the strongest; else the model's top."""
+    scores, labels = question.untouched[0], question.model.labels
+    top = int(np.argmax(scores))
+    right = [] if known is None else [i for one in known.classes if (i := _index(one, len(scores), labels)) is not None]
+    chosen = top
+    if right:
+        chosen = right[0] if known is not None and known.sure else max(right, key=lambda i: (scores[i], -i))
+    return {
+        "class": chosen,
+        "label": label_of(chosen, labels),
+        "class_from": "truth" if right else "model",
+        "right": top in right if right else None,
+    }
+
+
+def _index(one: int | str, classes: int, labels: tuple[str, ...] | None) -> int | None:
+    """Return the class of the model that an index or a name stands for; None: the model has no such name."""
+    if isinstance(one, int):
+        if one >= classes:
+            raise InvalidInput(f"the truth must name classes of the model, 0 to {classes - 1}, got {one}")
+        return one
+    plain = one.casefold().replace("_", " ")
+    same = [i for i, label in enumerate(labels or ()) if label.casefold().replace("_", " ") == plain]
+    return same[0] if len(same) == 1 else None
+
+
+def _whole(found: Explanation) -> Explanation:
+    """Return the explanation; one that Ctrl-C has cut short ends the work."""
+    if not found.complete:
+        raise KeyboardInterrupt
+    return found
+
+
+def _costs(found: Explanation) -> JsonObject:
+    return {
+        "seconds": found.seconds,
+        "calls": found.n_evaluations,
+        "samples": len(found.samples),
+        "warnings": list(found.warnings),
+    }
+
+
+def _file(found: Explanation) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="seewhy-") as folder:
+        return found.save(Path(folder) / "found.seewhy").read_bytes()
+
+
+def _read(path: Path) -> tuple[bytes | None, str]:
+    try:
+        return path.read_bytes(), ""
+    except OSError as error:
+        return None, f"{path.name} must be a file that can be read: {error.strerror or error}"
+
+
+def reason(error: Exception) -> str:
+    """Return what went wrong as one line."""
+    kind = "" if type(error).__module__.startswith("seewhy") else f"{type(error).__name__}: "
+    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", []))
+    return " ".join(f"{kind}{error}{notes}".split()) or type(error).__name__
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _plain(values: Mapping[str, Any]) -> JsonObject:
+    """Return parts and curves as JSON holds them; what is not finite is None."""
+    return {
+        name: _finite(value) if isinstance(value, float | int) else [_finite(float(one)) for one in value]
+        for name, value in values.items()
+    }

@@ -1,0 +1,11 @@
+"""Where the object is: masks and boxes that people drew, in the forms that data sets come in.
+
+To add a form: a file here with ``read(path)``, and its line in :mod:`seewhy.truth.reading`.
+"""
+
+from seewhy.truth.known import Known, Marked, Marks, MaskPicture
+from seewhy.truth.matching import matched
+from seewhy.truth.reading import read_truth
+from seewhy.truth.shapes import Runs, Shapes
+
+__all__ = ["Known", "Marked", "Marks", "MaskPicture", "Runs", "Shapes", "matched", "read_truth"]

@@ -1,0 +1,61 @@
+"""Values out of a truth file, checked: each fault names its place, the rule and the value."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from seewhy.errors import FileError
+from seewhy.settings import shown
+
+
+def record(value: Any, place: str) -> dict[str, Any]:
+    """Return an object of JSON."""
+    if not isinstance(value, dict):
+        raise FileError(f"{place} must be an object, got {shown(value)}")
+    return value
+
+
+def records(value: Any, place: str) -> list[dict[str, Any]]:
+    """Return a list of objects of JSON."""
+    if not isinstance(value, list):
+        raise FileError(f"{place} must be a list, got {shown(value)}")
+    return [record(one, f"{place}[{i}]") for i, one in enumerate(value)]
+
+
+def file_name(value: Any, place: str) -> str:
+    """Return a relative path with ``/`` between folders that stays in its folder."""
+    path = PurePosixPath(str(value).replace("\\", "/"))
+    if not isinstance(value, str) or not path.name or path.is_absolute() or ".." in path.parts or "\0" in value:
+        raise FileError(f"{place} must be a path inside the folder, got {shown(value)}")
+    return str(path)
+
+
+def numbers(value: Any, place: str, n: int | None = None) -> tuple[float, ...]:
+    """Return numbers, ``n`` of them."""
+    fits = isinstance(value, list | tuple) and n in {None, len(value)} and all(map(_is_number, value))
+    if not fits:
+        what = "numbers" if n is None else f"{n} numbers"
+        raise FileError(f"{place} must be a list of {what}, got {shown(value)}")
+    try:
+        return tuple(float(one) for one in value)
+    except OverflowError:
+        raise FileError(f"{place} must be pixels, got {shown(value)}") from None
+
+
+def whole(value: Any, place: str, least: int = 0) -> int:
+    """Return a whole number."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise FileError(f"{place} must be a whole number of at least {least}, got {shown(value)}")
+    return value
+
+
+def text(value: Any, place: str) -> str:
+    """Return text that is not empty."""
+    if not isinstance(value, str) or not value.strip():
+        raise FileError(f"{place} must be text, got {shown(value)}")
+    return value.strip()
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,103 @@
+"""What is known of a photo: where its object is, which classes are right, and which photos belong together."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seewhy.errors import ImageError, InvalidInput
+from seewhy.images import load_image
+from seewhy.truth.shapes import Shapes
+
+
+@dataclass(frozen=True, eq=False)
+class Marked:
+    """The pixels of the object."""
+
+    mask: NDArray[np.bool_]
+    """(H, W) on the photo, as it stands upright."""
+    kind: Literal["mask", "boxes"]
+
+
+@dataclass(frozen=True)
+class MaskPicture:
+    """A mask as a picture: 0, black, is background, everything else is the object."""
+
+    path: Path
+    data: bytes | None = field(default=None, repr=False)
+    """The file itself, where it has been read already."""
+
+    def carried(self) -> MaskPicture:
+        """Return the same with the file in it, for another machine; as it is where the file cannot be read."""
+        try:
+            return MaskPicture(self.path, self._bytes())
+        except OSError:
+            return self
+
+    def _bytes(self) -> bytes:
+        return self.path.read_bytes() if self.data is None else self.data
+
+    def digest(self) -> str:
+        """Return the hash of the file, or of its name where it cannot be read."""
+        try:
+            return f"mask:{hashlib.sha256(self._bytes()).hexdigest()}"
+        except OSError:
+            return f"mask:unreadable:{self.path.name}"
+
+    def marked(self, height: int, width: int) -> Marked:
+        """Return the pixels (H, W) that are not black.
+
+        Raises
+        ------
+        InvalidInput
+            The picture cannot be read, is not a PNG, or is of another size than the photo.
+        """
+        try:
+            data = self._bytes()
+        except OSError as error:
+            raise ImageError(f"{self.path} must be a mask that can be read: {error.strerror or error}") from error
+        if not data.startswith(b"\x89PNG\r\n\x1a\n"):  # others blur the edge between 0 and the object
+            raise ImageError(f"{self.path} must be a PNG, so that 0 stays 0")
+        try:
+            pixels = load_image(data, background="black").pixels
+        except ImageError as error:
+            raise ImageError(f"{self.path}: {error}") from error
+        if pixels.shape[:2] != (height, width):
+            got = f"{pixels.shape[0]} x {pixels.shape[1]}"
+            raise InvalidInput(f"{self.path} must have the photo's size, {height} x {width} upright, got {got}")
+        mask: NDArray[np.bool_] = np.any(pixels, axis=2)
+        return Marked(mask, "mask")
+
+
+Marks: TypeAlias = MaskPicture | Shapes
+"""Something that can be drawn on the photo once its size is known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What the truth says of one photo."""
+
+    file: str = field(kw_only=False)
+    """The photo as the truth names it, with ``/`` between folders."""
+    exact: bool = True
+    """Whether the photo has the ending of ``file``: a mask has its own."""
+    marks: Marks | None = None
+    classes: tuple[int | str, ...] = ()
+    """Classes that are right, by index or name."""
+    sure: bool = False
+    """Whether the first class is the photo's own, and the others are merely accepted."""
+    group: str | None = None
+    """Photos of one group are not independent: frames of one sequence, say."""
+
+    def marked(self, height: int, width: int) -> Marked | None:
+        """Return the pixels of the object in a photo of this size; None where they are not known."""
+        if self.marks is None:
+            return None
+        if isinstance(self.marks, MaskPicture):
+            return self.marks.marked(height, width)
+        return Marked(self.marks.drawn(height, width), self.marks.kind)

@@ -1,0 +1,69 @@
+"""Which form a truth has, and what all readers share. Nothing in these files is trusted, and nothing of them is run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from seewhy.errors import FileError
+from seewhy.truth import box_table, coco, mask_folder, photo_list, voc
+from seewhy.truth.known import Known, MaskPicture
+
+FORMS = (
+    "a folder of PNG masks, a folder of Pascal VOC XML, a COCO JSON, a JSON list of photos, or a CSV of boxes "
+    "(file, x0, y0, x1, y1)"
+)
+
+
+def read_truth(source: str | os.PathLike[str]) -> tuple[list[Known], tuple[Path, ...]]:
+    """Return what a truth says of each photo, and the pictures that are masks and no photos.
+
+    Parameters
+    ----------
+    source
+        A folder of PNG masks, named as the photos; a folder of Pascal VOC XML; COCO JSON; a JSON list of photos with
+        ``file``, ``mask``, ``boxes``, ``index``, ``accept`` and ``group``; a CSV of boxes. See docs/evaluate.md.
+
+    Raises
+    ------
+    FileError
+        It is none of these, or damaged; says where.
+    """
+    path = Path(source)
+    if path.is_dir():
+        found = _of_folder(path)
+    elif path.suffix.lower() == ".csv":
+        found = box_table.read(path)
+    elif path.suffix.lower() == ".json":
+        found = _of_json(path)
+    else:
+        got = f"a file named *{path.suffix}" if path.exists() else "nothing there"
+        raise FileError(f"truth {path} must be {FORMS}; got {got}")
+    if not found:
+        raise FileError(f"truth {path} must say something of at least one photo, got none")
+    masks = [one.marks.path.resolve() for one in found if isinstance(one.marks, MaskPicture)]
+    return found, tuple(masks)
+
+
+def _of_folder(path: Path) -> list[Known]:
+    readers: dict[str, Callable[[Path], list[Known]]] = {".png": mask_folder.read, ".xml": voc.read}
+    endings = {file.suffix.lower() for file in path.rglob("*") if file.suffix.lower() in readers}
+    if len(endings) != 1:
+        got = "both" if endings else "neither"
+        raise FileError(f"truth {path} must be a folder of PNG masks, or of Pascal VOC XML, got {got}")
+    return readers[endings.pop()](path)
+
+
+def _of_json(path: Path) -> list[Known]:
+    try:
+        held: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise FileError(f"truth {path} must be readable JSON: {error}") from error
+    if isinstance(held, list):
+        return photo_list.of(held, path)
+    if isinstance(held, dict) and {"images", "annotations"} <= set(held):
+        return coco.of(held, path)
+    raise FileError(f"truth {path} must be COCO JSON (images, annotations) or a list of photos, got neither")

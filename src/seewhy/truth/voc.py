@@ -1,0 +1,64 @@
+"""A folder of Pascal VOC XML, one file a photo: boxes.
+
+Source: Everingham et al. (2010), doi:10.1007/s11263-009-0275-4. Their pixels count from 1, and both ends are inside.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree  # document types are refused below
+
+from seewhy.errors import FileError
+from seewhy.settings import shown
+from seewhy.truth.fields import file_name, text
+from seewhy.truth.known import Known
+from seewhy.truth.shapes import Box, Shapes
+
+
+class _Plain(ElementTree.TreeBuilder):
+    """Refuses document types: they can make a small file expand without end, or name other files."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        """Stop at the first sign of one."""
+        del name, pubid, system
+        raise FileError("must have no document type")
+
+
+def read(path: Path) -> list[Known]:
+    """Return an entry for each XML file."""
+    return [_entry(file) for file in sorted(path.rglob("*")) if file.suffix.lower() == ".xml"]
+
+
+def _entry(file: Path) -> Known:
+    try:
+        parser = ElementTree.XMLParser(target=_Plain())  # noqa: S314
+        root = ElementTree.fromstring(file.read_bytes(), parser)  # noqa: S314
+    except (OSError, ElementTree.ParseError, FileError, ValueError, LookupError) as error:
+        raise FileError(f"truth {file} must be plain Pascal VOC XML: {error}") from error
+    if root.tag != "annotation":
+        raise FileError(f"truth {file} must hold an annotation of Pascal VOC, got {shown(root.tag)}")
+    boxes: list[Box] = []
+    names: list[str] = []
+    for i, one in enumerate(root.findall("object")):
+        place = f"truth {file}: object {i + 1}"
+        left, top, right, bottom = (_number(one, f"bndbox/{end}", place) for end in ("xmin", "ymin", "xmax", "ymax"))
+        boxes.append((left - 1, top - 1, right, bottom))
+        names.append(text(one.findtext("name"), f"{place}: name"))
+    width, height = (root.findtext(f"size/{side}") for side in ("width", "height"))
+    size = None
+    if width is not None and height is not None:
+        size = (
+            int(_number(root, "size/width", f"truth {file}")),
+            int(_number(root, "size/height", f"truth {file}")),
+        )
+    name = file_name(root.findtext("filename"), f"truth {file}: filename")
+    shapes = Shapes(tuple(boxes), size=size) if boxes else None
+    return Known(name, marks=shapes, classes=tuple(dict.fromkeys(names)))
+
+
+def _number(element: ElementTree.Element, tag: str, place: str) -> float:
+    found = element.findtext(tag)
+    try:
+        return float(found or "")
+    except ValueError:
+        raise FileError(f"{place}: {tag} must be a number, got {shown(found)}") from None

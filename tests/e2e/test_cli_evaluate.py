@@ -1,0 +1,187 @@
+"""``seewhy evaluate``: photos and truth in, tables out, and the same call goes on."""
+
+from __future__ import annotations
+
+import csv
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from seewhy.cli import INTERRUPTED
+from support.cli import TINY, Answer, Call, environment, process, strict
+from support.graded import folder
+
+SETTINGS = """
+model = "efficientnet-lite0"
+[method]
+name = "lime"
+n_samples = 24
+[method.segmentation]
+name = "grid"
+rows = 3
+columns = 3
+"""
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "photos"
+
+
+@pytest.fixture
+def graded(place: Path) -> Path:
+    """Photos, masks, and a settings file that makes a run quick."""
+    folder(place, 3)
+    (place / "few.toml").write_text(SETTINGS)
+    (place / "more.toml").write_text(SETTINGS.replace("24", "36"))
+    return place
+
+
+QUICK = ("--truth", "masks", "--settings", "few.toml", "--model", TINY, "--out", "run")
+
+
+def test_a_folder_in_a_grade_out(call: Call, graded: Path) -> None:
+    found = call("evaluate", "photos", *QUICK)
+
+    assert (found.code, found.err) == (0, "")
+    assert "\x1b" not in found.out
+    lines = found.out.splitlines()
+    assert lines[0].split() == ["photo", "contender", "class", "iou", "ap", "pointing", "srg", "seconds"]
+    assert len([line for line in lines if line.startswith(("0.png", "1.png", "2.png"))]) == 3 * 4
+    (head,) = [line for line in lines if "avg_iou" in line]
+    assert head.split()[:3] == ["contender", "avg_iou", "avg_time"]
+    assert "differences from few, on the same photos" in found.out
+    assert "note: of the settings files only the method is used, not model" in found.out
+    assert "note: no intervals: they need 6 photos that are independent, got 3" in found.out
+    with (graded / "run" / "summary.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["contender"] for row in rows] == ["few", "random", "center", "edges"]
+    assert f"{float(rows[0]['avg_iou']):.3f}" in found.out
+
+
+def test_options_take_several_words(call: Call, graded: Path) -> None:
+    arguments = ["--settings", "few.toml", "more.toml", "--metrics", "iou", "energy", "--baselines", "none"]
+    arguments += ["--model", TINY, "py:seewhy_tiny:logits", "--truth", "masks", "--json"]
+
+    found = strict(call("evaluate", "photos", *arguments, "--out", "run").out)
+
+    assert [(one["model"], one["contender"]) for one in found["summary"]] == [
+        (model, contender) for model in ("tiny [red]x", found["summary"][2]["model"]) for contender in ("few", "more")
+    ]
+    assert list(found["metrics"]) == ["iou", "energy"]
+    assert list(found["summary"][0])[:2] == ["avg_iou", "avg_time"]
+    assert found["complete"]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["p", "--methods", "a", "b", "--json"], ["p", "--methods", "a", "--methods", "b", "--json"]),
+        (["--metrics", "a", "--metrics", "b", "c"], ["--metrics", "a", "--metrics", "b", "--metrics", "c"]),
+        (["--out", "x", "y", "--methods", "a", "--", "p", "q"], ["--out", "x", "y", "--methods", "a", "--", "p", "q"]),
+        (["--methods=a", "p", "-"], ["--methods=a", "p", "-"]),
+    ],
+)
+def test_further_words_become_further_options(given: list[str], expected: list[str]) -> None:
+    import seewhy.cli.evaluate  # noqa: F401  # the module, which the command hides
+
+    assert sys.modules["seewhy.cli.evaluate"]._repeated(given) == expected
+
+
+def test_the_same_call_again_does_nothing_twice(call: Call, graded: Path) -> None:
+    (graded / "py").mkdir()
+    quick = ["--truth", "masks", "--settings", "few.toml", "--model", "py:seewhy_tiny:slow", "--out", "run", "-q"]
+    assert call("evaluate", "photos", *quick) == Answer(0, "", "")
+    calls = (graded / "calls").stat().st_size
+
+    assert call("evaluate", "photos", *quick) == Answer(0, "", "")
+
+    assert (graded / "calls").stat().st_size == calls > 0
+
+
+def test_one_bad_photo_is_named_and_the_others_are_graded(call: Call, graded: Path) -> None:
+    (graded / "photos" / "1.png").write_bytes(b"nothing")
+
+    found = call("evaluate", "photos", *QUICK)
+
+    assert found.code == 1
+    assert found.error.startswith("error: 1.png must be a picture")
+    assert "0.png" in found.out
+    assert found.out.splitlines()[-1].startswith("wrote run: photos.csv")
+
+
+WRONG = {
+    "no photos": (["evaluate"], "missing argument 'PHOTOS...'; see seewhy evaluate --help"),
+    "no such folder": (["evaluate", "nowhere"], "photos must be files or folders that exist, got nowhere"),
+    "method": (["evaluate", "photos", "--methods", "limes"], "limes"),
+    "metric": (["evaluate", "photos", "--metrics", "iou", "ious"], "got 'ious'"),
+    "photos after a list": (["evaluate", "--methods", "lime", "photos"], "missing argument 'PHOTOS...'"),
+    "truth": (["evaluate", "photos", "--truth", "nowhere"], "truth nowhere must be a folder of PNG masks"),
+    "groups": (["evaluate", "photos", "--groups", "frames"], "'frames' is not one of 'auto', 'name', 'none'"),
+    "settings": (["evaluate", "photos", "--settings", "empty.toml"], "empty.toml must hold a method"),
+    "out": (["evaluate", "photos", "--settings", "few.toml", "--model", TINY, "--out", "cat.png"], "cat.png"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_answered_by_one_line(call: Call, graded: Path, case: str) -> None:
+    (graded / "empty.toml").write_text("seed = 3\n")
+    arguments, text = WRONG[case]
+    found = call(*arguments)
+    assert found.code == 2
+    assert text in found.error
+
+
+def test_the_class_of_each_photo_is_said_with_its_source(call: Call, graded: Path) -> None:
+    (graded / "truth.csv").write_text("file,x0,y0,x1,y1,index\n0.png,0,0,8,8,2\n1.png,0,0,8,8,\n")
+
+    found = call("evaluate", "photos/0.png", "photos/1.png", *QUICK, "--truth", "truth.csv")
+
+    rows = {line.split()[0]: line for line in found.out.splitlines() if " few " in line}
+    assert "(truth)" in rows["0.png"]
+    assert "(top)" in rows["1.png"]
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_a_run_that_goes_on(graded: Path, modules: Path) -> None:
+    arguments = ["evaluate", "photos", "--truth", "masks", "--settings", "few.toml", "--metrics", "iou"]
+    arguments += ["--model", "py:seewhy_tiny:slow", "--batch-size", "2", "--out", "run"]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "seewhy", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(modules),
+        text=True,
+    )
+    while run.poll() is None and not (graded / "calls").exists():
+        time.sleep(0.01)
+    while run.poll() is None and (graded / "calls").stat().st_size < 20:
+        time.sleep(0.01)
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=60)
+
+    assert run.returncode == INTERRUPTED
+    assert err.splitlines() == ["interrupted; the same call goes on"]
+    assert "note: some grades are missing: the run was interrupted" in out
+    found = process(modules, *arguments)
+    assert (found.code, found.err) == (0, "")
+    assert "missing" not in found.out
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the benchmark photos are not here")
+def test_a_list_of_photos_with_masks_and_groups_is_read(call: Call, graded: Path) -> None:
+    photos = [str(SHARED / "davis_masks" / f"soccerball_000{i}.jpg") for i in ("00", "16", "32")]
+
+    found = strict(
+        call("evaluate", *photos, *QUICK, "--truth", str(SHARED / "annotations.json"), "--metrics", "ap", "--json").out
+    )
+
+    assert found["photos"] == 3
+    assert found["failed"] == dict.fromkeys([Path(one).name for one in photos], found["failed"][Path(photos[0]).name])
+    assert "the truth must name classes of the model, 0 to 2, got 805" in next(iter(found["failed"].values()))
+
+
+def test_help_lists_what_there_is(call: Call) -> None:
+    out = " ".join(call("evaluate", "--help").out.split())
+    for word in ("--truth", "pointing", "ensemble-lime", "edges", "the same call goes on", "--ray"):
+        assert word in out

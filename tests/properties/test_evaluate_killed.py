@@ -1,0 +1,68 @@
+"""An evaluation whose processes are killed at random ends with the same table, and does hardly anything twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import seewhy
+from support.graded import folder
+
+TESTS = Path(__file__).parents[1]
+
+
+def evaluated(place, how, seed):
+    paths = os.pathsep.join([str(Path(seewhy.__file__).parents[1]), str(TESTS)])
+    done = subprocess.run(
+        [sys.executable, "-m", "support.evaluating", str(place), how, str(seed)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1])
+def test_processes_killed_at_random_leave_the_same_table(seed, tmp_path):
+    folder(tmp_path, 10)
+
+    found = evaluated(tmp_path, "killed", seed)
+
+    assert found["kills"] >= 10
+    assert found["same"]
+    assert found["straight"] == found["cells"] == found["different"] == 10 * 4 * 4
+    assert found["measured"] <= found["cells"] + found["kills"]  # at most the cell in work was lost
+
+
+@pytest.mark.slow
+def test_two_processes_at_one_run_share_the_work(tmp_path):
+    folder(tmp_path, 6)
+
+    found = evaluated(tmp_path, "two", 0)
+
+    assert found["same"]
+    assert found["measured"] == found["different"] == found["cells"] == 6 * 4 * 4
+
+
+@pytest.mark.slow
+def test_what_a_killed_process_had_in_work_is_taken_over(tmp_path):
+    folder(tmp_path, 6)
+
+    found = evaluated(tmp_path, "two", 1)
+
+    assert found["kills"] == 1
+    assert found["same"]
+    assert found["different"] == found["cells"] == 6 * 4 * 4
+    assert found["measured"] <= found["cells"] + 1
