@@ -31,6 +31,7 @@ from seewhy.presets import PRESETS
 from seewhy.regions import Region
 from seewhy.segmentation import Felzenszwalb, Grid, Labels, Quickshift, Slic, Watershed
 from seewhy.surrogate import BayesianRidge, Lasso, LeastSquares, Ridge
+from seewhy.tune import tune
 
 __all__ = [
     "METHODS",
@@ -84,4 +85,5 @@ __all__ = [
     "load_image",
     "load_model",
     "segment",
+    "tune",
 ]

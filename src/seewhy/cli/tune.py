@@ -1,0 +1,267 @@
+"""``seewhy tune``: photos in; the settings that explain them best, with a score that they were not chosen on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from seewhy._types import JsonObject
+from seewhy.cli import DONE, INTERRUPTED
+from seewhy.cli.explain import read_settings
+from seewhy.cli.flags import Option, Sectioned
+from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
+from seewhy.display import Display
+from seewhy.errors import InvalidInput
+from seewhy.methods import METHODS
+from seewhy.presets import PRESETS
+from seewhy.settings import read_toml
+
+if TYPE_CHECKING:
+    from seewhy.images import Image
+    from seewhy.metrics import Truth
+    from seewhy.truth import Known
+
+_WHERE = "Where to look"
+_MUCH = "How much to spend"
+_DETAILS = "Details of the run"
+
+
+@click.command(cls=Sectioned, epilog="Exit codes: 0 done, 1 failure, 2 wrong usage or input, 130 interrupted.")
+@click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
+@click.option(
+    "--truth", metavar="PATH", help="Where the object is: a mask (PNG) of one photo, or what seewhy evaluate takes."
+)
+@click.option("--metric", metavar="NAME", help="What to climb (default iou where there is truth, else srg).")
+@click.option("--model", metavar="MODEL", help=f"{MODEL_HELP} (default efficientnet-lite0).")
+@click.option("--target", metavar="CLASS", help="Class that is explained: top1, an index or a name (default top1).")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("seewhy-tune"),
+    metavar="FOLDER",
+    help="Folder for the files; the same tuning goes on where it stopped there (default seewhy-tune).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors; no progress bar.")
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of everything random (default 0).")
+@click.option(
+    "--seconds",
+    cls=Option,
+    section=_MUCH,
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="S",
+    help="Time of this run.",
+)
+@click.option(
+    "--calls", cls=Option, section=_MUCH, type=click.IntRange(min=1), metavar="N", help="Pictures sent to the model."
+)
+@click.option(
+    "--trials",
+    cls=Option,
+    section=_MUCH,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Sampling settings tried (default 30).",
+)
+@click.option(
+    "--n-samples",
+    cls=Option,
+    section=_MUCH,
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Samples of an explanation (default 512, or what the settings or the space ask for).",
+)
+@click.option(
+    "--method",
+    "methods",
+    cls=Option,
+    section=_WHERE,
+    multiple=True,
+    metavar="NAME",
+    help="May be repeated (default all).",
+)
+@click.option(
+    "--settings",
+    "settings_file",
+    cls=Option,
+    section=_WHERE,
+    metavar="FILE.toml",
+    help="Settings to start from and compare with.",
+)
+@click.option("--preset", cls=Option, section=_WHERE, metavar="NAME", help=f"The same by name: {', '.join(PRESETS)}.")
+@click.option(
+    "--space",
+    cls=Option,
+    section=_WHERE,
+    metavar="FILE.toml",
+    help="Tables sampling and free: where to search; see docs/tune.md.",
+)
+@click.option(
+    "--free-only",
+    cls=Option,
+    section=_WHERE,
+    is_flag=True,
+    help="Look only at what costs no model call; the samples are asked once.",
+)
+@click.option(
+    "--batch-size", cls=Option, section=_DETAILS, type=click.IntRange(min=1), metavar="N", help="Pictures a model call."
+)
+@click.option(
+    "--background",
+    cls=Option,
+    section=_DETAILS,
+    metavar="COLOR",
+    default="white",
+    help="What shows through transparent photos (default white).",
+)
+@click.option(
+    "--preflight/--no-preflight",
+    cls=Option,
+    section=_DETAILS,
+    default=True,
+    help="Check the model before it is believed (default yes); see seewhy check.",
+)
+@model_options
+def tune(photos: tuple[str, ...], **given: Any) -> int:
+    """Find the settings that explain the PHOTOs best, within a budget.
+
+    Writes the settings as seewhy explain takes them, everything as JSON, and the report.
+
+    \b
+      seewhy tune photo.jpg --calls 5000
+      seewhy tune photos/*.jpg --truth masks/ --metric iou --seconds 600
+      seewhy explain photo.jpg --settings seewhy-tune/tune.toml
+    """  # noqa: D301  # \b keeps click from joining the lines
+    from seewhy.images import load_image
+    from seewhy.tune import tune as find
+
+    asked = _asked(given)
+    images = [load_image(Path(photo), background=given["background"]) for photo in photos]
+    truths, groups = _truths(given["truth"], photos, images)
+    found = find(
+        images,
+        model=named_model(asked["model"]),
+        metric=given["metric"],
+        truth=truths,
+        groups=groups,
+        target=asked["target"],
+        start=asked["start"],
+        display=asked["display"],
+        methods=given["methods"] or None,
+        search=not given["free_only"],
+        seed=asked["seed"],
+        out=given["out"],
+        progress=False if given["quiet"] else None,
+        **_space(given["space"]),
+        **{name: given[name] for name in ("n_samples", "seconds", "calls", "batch_size", "background", "preflight")},
+        **({} if given["trials"] is None else {"trials": given["trials"]}),
+    )
+    files = [str(path) for path in found.save(given["out"], asked["model"])]
+    if given["as_json"]:
+        held = {name: value for name, value in found.to_dict().items() if name != "trials"}  # they are in the file
+        click.echo(json.dumps(held | {"files": files}, allow_nan=False))
+    elif not given["quiet"]:
+        click.echo("\n".join([str(found), *(f"wrote {file}" for file in files)]))
+    return DONE if found.complete else INTERRUPTED
+
+
+def _asked(given: dict[str, Any]) -> JsonObject:
+    """Return model, target, seed and what to start from: those of a file or preset, and the flags, which win."""
+    if given["preset"] is not None and given["settings_file"] is not None:
+        raise InvalidInput("--preset and --settings cannot be given together; give one of them")
+    read: JsonObject = {}
+    if given["settings_file"] is not None:
+        read = read_settings(given["settings_file"])
+    if given["preset"] is not None:
+        if given["preset"] not in PRESETS:
+            raise InvalidInput(f"--preset must be one of {', '.join(PRESETS)}, got {given['preset']!r}")
+        preset = PRESETS[given["preset"]]
+        read = {"method": preset.method.to_dict(), "display": preset.display.to_dict()}
+    return {
+        "model": asked_model(read.get("model"), given),
+        "target": _target(given["target"], read.get("targets", "top1"), given["settings_file"]),
+        "seed": read.get("seed", 0) if given["seed"] is None else given["seed"],
+        "start": read.get("method"),
+        "display": Display(**read["display"]) if "display" in read else None,
+    }
+
+
+def _target(given: str | None, read: Any, path: str | None) -> str | int:
+    """Return the one class to tune for: the flag's, or that of a settings file."""
+    if given is not None:
+        return given
+    found = read[0] if isinstance(read, list) and len(read) == 1 else read
+    several = isinstance(found, list) or (
+        str(found).removeprefix("top").isdigit() and str(found) not in {"top1", str(found).removeprefix("top")}
+    )
+    if several:
+        raise InvalidInput(f"--target must be given, one class: {path} names several, {read!r}")
+    return found  # type: ignore[no-any-return]  # text or a number, as read_settings has checked
+
+
+def _space(path: str | None) -> JsonObject:
+    """Return what a file says of where to look."""
+    if path is None:
+        return {}
+    read = read_toml(path)
+    surplus = set(read) - {"sampling", "free"}
+    if surplus:
+        raise InvalidInput(f"{path} must hold only the tables sampling and free, got {', '.join(sorted(surplus))}")
+    for name, table in read.items():
+        if not isinstance(table, dict):
+            raise InvalidInput(f"{path}: {name} must be a table, got {table!r}")
+    free = {name: _with_none(name, values) for name, values in read.get("free", {}).items()}
+    return {"sampling": dict(_dotted(read.get("sampling", {}))), "free": free}
+
+
+def _dotted(table: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _dotted(value, f"{place}{name}.")
+        else:
+            yield f"{place}{name}", value
+
+
+def _with_none(name: str, values: Any) -> Any:
+    """Return values with None for ``none``, where the setting may be missing: TOML has no word for that."""
+    fields = [one.model_fields[name] for one in (Display, *METHODS.values()) if name in one.model_fields]
+    optional = any(type(None) in get_args(field.annotation) for field in fields)
+    return [None if optional and value == "none" else value for value in values] if isinstance(values, list) else values
+
+
+def _truths(
+    source: str | None, photos: tuple[str, ...], images: list[Image]
+) -> tuple[list[Truth] | None, list[str] | None]:
+    """Return the truth and the group of each photo."""
+    from seewhy.metrics import Truth
+
+    if source is None:
+        return None, None
+    known = _known(Path(source), photos)
+    truths, groups = [], []
+    for photo, image in zip(photos, images, strict=True):
+        marked = known[photo].marked(image.height, image.width) if photo in known else None
+        if marked is None:
+            raise InvalidInput(f"--truth must say where the object is in each photo, {source} says nothing of {photo}")
+        truths.append(Truth(marked.mask, marked.kind))
+        groups.append(known[photo].group or photo)
+    return truths, groups
+
+
+def _known(source: Path, photos: tuple[str, ...]) -> dict[str, Known]:
+    """Return what a truth says of each photo."""
+    from seewhy.truth import Known, MaskPicture, matched, read_truth
+
+    if source.suffix.lower() == ".png" and source.is_file():
+        if len(photos) > 1:
+            raise InvalidInput(
+                f"--truth must be a folder, or a file that names the photos, for several photos, got {source}"
+            )
+        return {photos[0]: Known(source.name, exact=False, marks=MaskPicture(source))}
+    names = {PurePath(photo).as_posix(): photo for photo in photos}
+    found, _ = matched(read_truth(source)[0], list(names))
+    return {names[name]: one for name, one in found.items()}

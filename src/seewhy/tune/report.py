@@ -1,0 +1,121 @@
+"""A tuning in words and tables, without figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from seewhy.tune.budget import WORDS
+from seewhy.tune.readings import word
+
+if TYPE_CHECKING:
+    from seewhy.tune.result import Setting, Tuning
+
+
+_OF_RUNS = {"name", "tolerance", "max_evaluations", "max_seconds", "until"}
+"""Settings that a fixed number of samples makes idle."""
+
+
+def report(found: Tuning) -> str:
+    """Return the report."""
+    return "\n".join(
+        [
+            *_verdict(found),
+            "",
+            *_settings("settings that won", found.winner),
+            "",
+            *_compared(found),
+            *_next_best(found),
+            *_mattered(found),
+            "",
+            *_spent(found),
+            *(f"note: {note}" for note in found.notes),
+        ]
+    )
+
+
+def _verdict(found: Tuning) -> Iterator[str]:
+    yield found.reason
+    yield f"chosen on: {found.chosen_on}"
+    yield f"reported on: {found.reported_on}"
+    if not found.held_out:
+        yield "this score is on the very data that the settings were chosen on; elsewhere expect a worse one"
+
+
+def _settings(title: str, one: Setting) -> Iterator[str]:
+    yield f"{title} ({one.source}):"
+    yield f"  method: {one.method.name}"
+    for name, value in (dict(one.method) | dict(one.display)).items():
+        if name not in _OF_RUNS and value is not None:
+            yield f"  {name}: {_said(word(value))}"
+
+
+def _said(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _compared(found: Tuning) -> Iterator[str]:
+    yield f"{found.metric} ({found.better} is better), on what is reported:"
+    scores: dict[str, float | str | None] = {"chosen settings": found.score, f"{found.start.source} settings": None}
+    scores[f"{found.start.source} settings"] = found.start_score
+    for name, value in (scores | {f"{name} (knows no model)": one for name, one in found.baselines.items()}).items():
+        yield f"  {name:<24} {'not measured' if value is None else value if isinstance(value, str) else f'{value:.4f}'}"
+    if found.lead is not None:
+        lead = found.lead
+        ends = "" if lead.low is None or lead.high is None else f", 95 % interval {lead.low:+.4f} to {lead.high:+.4f}"
+        yield f"  lead over the {found.start.source} settings {lead.value:+.4f}{ends}"
+    for photo in found.photos if len(found.photos) > 1 else ():
+        start = "" if photo.start is None else f" ({found.start.source} settings {photo.start:.4f})"
+        yield f"  {photo.name}: {photo.score:.4f}{start}"
+
+
+def _next_best(found: Tuning) -> Iterator[str]:
+    if not found.runners_up:
+        return
+    yield ""
+    yield f"next best, by what was chosen on (the winner there: {found.winner.chosen:.4f}):"
+    for one in found.runners_up:
+        again = f", and {one.alike - 1} more settings alike" if one.alike > 1 else ""
+        yield f"  {one.chosen:.4f}  {brief(one)}{again}"
+
+
+def brief(one: Setting) -> str:
+    """Return a setting in one line."""
+    names = ("segmentation", "grid", "fill", "design", "keep", "kernel", "surrogate", "estimator", "weighting")
+    words: list[str] = [one.method.name]
+    for name in (*names, "num_features", "n_samples"):
+        value = getattr(one.method, name, None)
+        if value is not None:
+            words.append(f"{name} {word(value)}")
+    shown = one.display
+    by_segments = one.method.name == "lime"
+    what = (
+        f"{shown.regions} regions" if by_segments else "share auto" if shown.share is None else f"share {shown.share:g}"
+    )
+    return f"{', '.join(words)}; {what}, sign {shown.sign}"
+
+
+def _mattered(found: Tuning) -> Iterator[str]:
+    if found.sampling_mattered:
+        yield ""
+        yield f"what mattered among sampling settings (fANOVA of {found.n_trials} trials, which is rough):"
+        yield from _shares(found.sampling_mattered)
+    if found.free_mattered:
+        yield ""
+        yield "what mattered among free settings (share of the scores' spread between a setting's values):"
+        yield from _shares(found.free_mattered)
+
+
+def _shares(shares: Mapping[str, float]) -> Iterator[str]:
+    for name, share in sorted(shares.items(), key=lambda item: -item[1]):
+        yield f"  {name:<24} {100 * share:.0f} %"
+
+
+def _spent(found: Tuning) -> Iterator[str]:
+    calls = found.calls
+    yield (
+        f"{found.n_settings} settings from {found.n_trials} sampling settings; {calls.total} model calls "
+        f"({calls.explaining} explaining, {calls.metrics} for the metric, {calls.baselines} for baselines, "
+        f"{calls.photos} for the photos as they are, {calls.not_finished} not finished), {found.seconds:.1f} s; "
+        f"{WORDS[found.ended]}"
+    )

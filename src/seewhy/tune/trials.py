@@ -1,0 +1,146 @@
+"""Trials of sampling settings until the budget is spent, and what each of their readings scored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from seewhy._types import Floats
+from seewhy.errors import Cancelled, InvalidInput
+from seewhy.metrics import Question
+from seewhy.progress import Report
+from seewhy.tune.budget import Budget, Ended, Over
+from seewhy.tune.judging import Judge
+from seewhy.tune.looking import Look, Looker
+from seewhy.tune.readings import Free, Readings
+from seewhy.tune.search import Search, Start
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A sampling setting, tried on all photos."""
+
+    start: Start
+    readings: Readings
+    looks: tuple[Look, ...]
+    """One a photo."""
+
+    @property
+    def calls(self) -> int:
+        """Pictures that explaining and grading sent."""
+        return sum(one.explaining + one.metrics for one in self.looks)
+
+    def scores(self, judge: Judge, fill: str) -> Floats:
+        """Return the score of each photo and reading (P, R) over a fill, NaN where there is none."""
+        return np.array([[judge.on(fill, grade) for grade in look.grades] for look in self.looks])
+
+
+@dataclass(eq=False)
+class Tuner:
+    """All that a tuning needs to go on."""
+
+    questions: Sequence[Question]
+    judge: Judge
+    search: Search
+    looker: Looker
+    free: Free
+    n: int
+    """Samples of each explanation."""
+    most: int
+    """Trials at most."""
+    report: Report
+    trials: list[Trial] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    """Why sampling settings could not be tried."""
+
+    @property
+    def budget(self) -> Budget:
+        """What may be spent, and was."""
+        return self.looker.budget
+
+    def run(self) -> Ended:
+        """Try settings until something ends it; return what.
+
+        Raises
+        ------
+        InvalidInput
+            No settings can be used, or the calls allowed are too few for the first ones.
+        Cancelled
+            It was cancelled before the first settings were looked at.
+        """
+        try:
+            self._all()
+        except Over as over:
+            return self._ended(over.why)
+        except KeyboardInterrupt:
+            if not self.trials:
+                raise
+            return "interrupted"
+        if not self.trials:
+            raise InvalidInput(f"of {self.most} sampling settings none can be used here, the first: {self.refused[0]}")
+        return "trials" if self.most > 1 else "all"
+
+    def _ended(self, why: Ended) -> Ended:
+        if self.trials:
+            return why
+        if why == "interrupted":
+            raise KeyboardInterrupt
+        if why == "cancelled":
+            raise Cancelled("cancelled before the first settings were looked at; nothing can be said")
+        raise InvalidInput(
+            f"calls must be enough for the settings that a tuning starts from, got {self.budget.calls}: "
+            f"{self.budget.spent.total} were made and {self.budget.reserve} kept for the baselines when they were not "
+            f"done yet; allow more, ask for fewer samples, or for fewer free settings"
+        )
+
+    def _all(self) -> None:
+        while len(self.trials) + len(self.refused) < self.most and (start := self.search.next()) is not None:
+            self._forecast()
+            try:
+                trial = self._tried(start)
+            except InvalidInput as error:
+                if self.most == 1:
+                    raise
+                self.refused.append(str(error))
+                self.search.told(None)
+                continue
+            self.trials.append(trial)
+            self.budget.patient = False
+            self.search.told(self._objective(trial))
+
+    def _tried(self, start: Start) -> Trial:
+        readings = Readings.of(
+            start.method, start.display, self.free, region=self.judge.region, costly=self.judge.costly, n=self.n
+        )
+        looks = []
+        for question in self.questions:
+            looks.append(self.looker(question, start.method, readings))
+            self._say(len(looks))
+        return Trial(start, readings, tuple(looks))
+
+    def _objective(self, trial: Trial) -> float | None:
+        """Return the best mean of a reading over the photos that any reading could be graded on."""
+        scores = trial.scores(self.judge, self.judge.chosen)
+        graded = scores[np.isfinite(scores).any(axis=1)]
+        means = graded[:, np.isfinite(graded).all(axis=0)].mean(axis=0) if len(graded) else np.empty(0)
+        if not means.size:
+            return None
+        return float(means.max() if self.judge.better > 0 else means.min())
+
+    def _forecast(self) -> None:
+        """End before a trial that would probably be cut off."""
+        if self.trials:
+            self.budget.check(max(one.calls for one in self.trials))
+
+    def _say(self, looks: int) -> None:
+        """Report the calls made, and how many there will be: by the limit that is reached first."""
+        spent, budget = self.budget.spent.total, self.budget
+        done = len(self.trials) + len(self.refused) + looks / len(self.questions)
+        totals = [spent * self.most / done]
+        if budget.seconds is not None:
+            totals.append(spent * max(1.0, budget.seconds / max(budget.elapsed, 1e-3)))
+        if budget.calls is not None:
+            totals.append(budget.calls)
+        self.report(spent, max(spent, int(min(totals))))

@@ -1,0 +1,260 @@
+"""The front door of tuning: inputs are checked here, once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seewhy.api import as_method
+from seewhy.display import Display
+from seewhy.errors import FileError, InvalidInput
+from seewhy.images import Background
+from seewhy.metrics import Question, Truth
+from seewhy.models import load_model
+from seewhy.presets import PRESETS
+from seewhy.progress import Report, reporting
+from seewhy.settings import shown, whole_number
+from seewhy.tune.budget import Budget
+from seewhy.tune.concluding import conclude
+from seewhy.tune.judging import Judge
+from seewhy.tune.looking import Looker
+from seewhy.tune.memory import Memory
+from seewhy.tune.readings import check_free, most_samples
+from seewhy.tune.result import Tuning
+from seewhy.tune.search import OnlyStart, OptunaSearch, Search, Start
+from seewhy.tune.space import TUNED, Space, Tuned, params_of
+from seewhy.tune.trials import Tuner
+
+_SAMPLES = 512
+_TRIALS = 30
+_BASELINES = 3
+
+
+def tune(  # noqa: PLR0913  # the front door
+    photos: object,
+    *,
+    model: object = None,
+    metric: str | None = None,
+    truth: object = None,
+    target: str | int = "top1",
+    groups: Sequence[str] | None = None,
+    start: object = None,
+    display: Display | None = None,
+    methods: Sequence[str] | None = None,
+    sampling: Mapping[str, Sequence[Any]] | None = None,
+    free: Mapping[str, Sequence[Any]] | None = None,
+    search: bool = True,
+    n_samples: int | None = None,
+    seconds: float | None = None,
+    calls: int | None = None,
+    trials: int = _TRIALS,
+    seed: int = 0,
+    batch_size: int | None = None,
+    background: Background = "white",
+    out: str | os.PathLike[str] | None = None,
+    progress: Report | bool | None = None,
+    cancel: Callable[[], bool] | None = None,
+    preflight: bool = True,
+) -> Tuning:
+    """Find the settings that explain photos best, by a metric, within a budget.
+
+    Settings that decide what the model is asked are proposed: first those that are known to be good, then by TPE
+    (Bergstra et al., 2011). All that can be read from the same answers is looked at in full, and costs no model call.
+    The score is reported on what was not chosen on, where there is such; :attr:`Tuning.held_out` says whether.
+
+    Parameters
+    ----------
+    photos
+        One photo, or a list of them, each as for :func:`seewhy.explain`. They are held in memory.
+    model
+        As for :func:`seewhy.explain`.
+    metric
+        Any of :data:`seewhy.metrics.METRICS` that has a direction. None: ``iou`` where there is truth, else ``srg``.
+    truth
+        Where the object is: (H, W) bool, or :class:`seewhy.metrics.Truth`; a list of them for a list of photos.
+    target
+        One class, or ``top1``, for all photos.
+    groups
+        A name for each photo; photos of one group are held out together. None: each is its own.
+    start, display
+        Settings to compare with, and to start from: a method, its name, or a dict. None: the usual ones of the first
+        of ``methods``.
+    methods
+        Methods to choose from: some of ``lime``, ``rise``, ``ensemble-lime``. None: all of them, or that of ``start``
+        where nothing is searched.
+    sampling
+        Where to search, in place of the usual ranges: ``{"lime.segmentation": ["grid"], "lime.grid.rows": [3, 9]}``;
+        a list of choices, or the two ends of a range. See :meth:`seewhy.tune.space.Space.places`.
+    free
+        Values of settings that cost no model call, in place of the usual ones: ``{"regions": [1, 5]}``.
+    search
+        Whether to search sampling settings; False: only the free settings are looked at, for the samples of ``start``.
+    n_samples
+        Samples of an explanation. None: the most that ``free`` asks for, else that of ``start``, else 512.
+    seconds, calls, trials
+        When to end: the time of this run, the pictures sent to the model by all runs into the same ``out``, and the
+        sampling settings tried. The first settings are looked at whatever the time. Preflight's pictures come beside.
+    seed, batch_size, background, progress, cancel, preflight
+        As for :func:`seewhy.explain`; progress counts model calls.
+    out
+        Folder to which what was seen is saved, in ``tune.sqlite``: the same tuning there goes on where it stopped.
+
+    Returns
+    -------
+    Tuning
+        The best so far, marked so, if it was cancelled or interrupted (Ctrl-C) after the first settings.
+
+    Raises
+    ------
+    InvalidInput
+        Something handed in breaks a rule, or the calls are too few for the first settings.
+    MissingExtra
+        Optuna is not installed, and something is to be searched.
+    """
+    wanted = _start(start, display, methods)
+    free = dict(free or {})
+    space = Space(_methods(methods, wanted, search), dict(sampling or {}))
+    if sampling and not search:
+        raise InvalidInput("sampling must not be given where nothing is searched (search=False)")
+    check_free(free, space.methods)
+    n = most_samples(free, _samples(n_samples, wanted))
+    first = replace(wanted, method=wanted.method.replace(until=None, n_samples=n))
+    seed = whole_number("seed", seed, 0)
+    photo_list = _listed(photos)
+    truths = _truths(truth, photo_list)
+    judge = Judge.of(metric or ("srg" if truth is None else "iou"), first.method)
+    if judge.metric.facts.needs == "truth" and truth is None:
+        raise InvalidInput(f"metric {judge.name} needs truth, the place of the object, got none; srg needs none")
+    names = _groups(groups, len(photo_list))
+    looker = Looker(judge, seed, batch_size, preflight, _budget(seconds, calls, cancel), Memory(_folder(out)))
+    finder: Search = OnlyStart(first)
+    if search:
+        space = space.without_fill(judge.reported)
+        finder = OptunaSearch(space, [first, *_known(first, space, n)], better=judge.better, seed=seed)
+    budget, most = looker.budget, whole_number("trials", trials, 1) if search else 1
+    with reporting(progress, "tuning", unit="calls") as report:
+        questions = list(_questions(photo_list, truths, load_model(model), target, seed, background))
+        budget.spent.photos = sum(question.calls for question in questions)
+        budget.reserve = _BASELINES * len(questions) * (0 if judge.metric.facts.needs == "samples" else judge.cost)
+        tuner = Tuner(questions, judge, finder, looker, free, n, most, report)
+        ended = tuner.run()
+    return conclude(tuner, first, ended, names, target=target, seed=seed, searched=search)
+
+
+def _start(start: object, display: Display | None, methods: Sequence[str] | None) -> Start:
+    """Return what the tuning starts from."""
+    shown_first = display or Display()
+    if start is None:
+        name = (methods or tuple(TUNED))[0]
+        if name not in TUNED:
+            raise InvalidInput(f"methods must be some of {', '.join(TUNED)}, got {shown(name)}")
+        return Start("default", TUNED[name](), shown_first)
+    method = as_method(start)
+    if not isinstance(method, Tuned):
+        raise InvalidInput(f"start must be settings of {', '.join(TUNED)}, got {method.name!r}")
+    return Start("start", method, shown_first)
+
+
+def _methods(methods: Sequence[str] | None, start: Start, search: bool) -> tuple[str, ...]:
+    if methods is None:
+        return tuple(TUNED) if search else (start.method.name,)
+    if isinstance(methods, str):
+        raise InvalidInput(f"methods must be a list of names, got {methods!r}")
+    if start.method.name not in methods:
+        raise InvalidInput(f"methods must include that of start, {start.method.name}, got {', '.join(methods)}")
+    return tuple(dict.fromkeys(methods))
+
+
+def _samples(n_samples: object, start: Start) -> int:
+    if n_samples is None:
+        return start.method.n_samples or _SAMPLES
+    return whole_number("n_samples", n_samples, 2, 10_000_000)
+
+
+def _known(first: Start, space: Space, n: int) -> Iterator[Start]:
+    """Yield the usual settings of the methods and the presets, as far as the space holds them."""
+    usual = [Start(f"default {name}", TUNED[name]()) for name in space.methods]
+    presets = [Start(f"preset {name}", one.method, one.display) for name, one in PRESETS.items()]
+    seen = {repr((first.method.to_dict(), first.display.to_dict()))}
+    for one in usual + presets:
+        if one.method.name not in space.methods:
+            continue
+        start = replace(one, method=one.method.replace(until=None, n_samples=n))
+        key = repr((start.method.to_dict(), start.display.to_dict()))
+        if key not in seen and params_of(space, start.method) is not None:
+            seen.add(key)
+            yield start
+
+
+def _listed(photos: object) -> list[object]:
+    found = list(photos) if isinstance(photos, list | tuple) else [photos]
+    if not found:
+        raise InvalidInput("photos must be at least one, got none")
+    return found
+
+
+def _truths(truth: object, photos: Sequence[object]) -> list[Truth | None]:
+    """Return the truth of each photo."""
+    if truth is None:
+        return [None] * len(photos)
+    several = isinstance(truth, list | tuple)
+    given = list(truth) if isinstance(truth, list | tuple) else [truth]
+    if len(given) != len(photos):
+        what = f"a list of {len(given)}" if several else "one"
+        raise InvalidInput(f"truth must be one for each of the {len(photos)} photos, got {what}")
+    return [_truth(one, i) for i, one in enumerate(given)]
+
+
+def _truth(one: object, i: int) -> Truth:
+    if isinstance(one, Truth):
+        return one
+    found = np.asarray(one)
+    if found.ndim != 2 or found.dtype != np.bool_:
+        raise InvalidInput(f"truth must be arrays (H, W) of bool, got {shown(one)} for photo {i}")
+    return Truth(found)
+
+
+def _groups(groups: Sequence[str] | None, count: int) -> list[str]:
+    if groups is None:
+        return [str(i) for i in range(count)]
+    if isinstance(groups, str) or len(groups) != count:
+        raise InvalidInput(f"groups must be one name for each of the {count} photos, got {shown(groups)}")
+    return [str(one) for one in groups]
+
+
+def _budget(seconds: object, calls: object, cancel: Callable[[], bool] | None) -> Budget:
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0):
+        raise InvalidInput(f"seconds must be a number above 0, got {shown(seconds)}")
+    return Budget(
+        None if seconds is None else float(seconds), None if calls is None else whole_number("calls", calls, 1), cancel
+    )
+
+
+def _folder(out: str | os.PathLike[str] | None) -> Path | None:
+    if out is None:
+        return None
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(
+            f"out must be a folder that can be written to, got {folder}: {error.strerror or error}"
+        ) from error
+    return folder
+
+
+def _questions(
+    photos: Sequence[object],
+    truths: Sequence[Truth | None],
+    model: Any,
+    target: str | int,
+    seed: int,
+    background: Background,
+) -> Iterator[Question]:
+    for photo, truth in zip(photos, truths, strict=True):
+        yield Question.of(photo, model=model, target=target, truth=truth, seed=seed, background=background)
