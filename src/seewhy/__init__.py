@@ -30,6 +30,7 @@ from seewhy.models.preprocessing import Preprocessing
 from seewhy.presets import PRESETS
 from seewhy.regions import Region
 from seewhy.segmentation import Felzenszwalb, Grid, Labels, Quickshift, Slic, Watershed
+from seewhy.study import study
 from seewhy.surrogate import BayesianRidge, Lasso, LeastSquares, Ridge
 from seewhy.tune import tune
 
@@ -85,5 +86,6 @@ __all__ = [
     "load_image",
     "load_model",
     "segment",
+    "study",
     "tune",
 ]

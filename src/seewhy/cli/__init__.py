@@ -29,9 +29,10 @@ def _commands() -> None:
     from seewhy.cli.evaluate import evaluate
     from seewhy.cli.explain import explain
     from seewhy.cli.show import methods, models, segments
+    from seewhy.cli.study import study
     from seewhy.cli.tune import tune
 
-    for command in (explain, refit, resume, compare, check, evaluate, tune, segments, models, methods):
+    for command in (explain, refit, resume, compare, check, evaluate, tune, study, segments, models, methods):
         app.add_command(command)
 
 

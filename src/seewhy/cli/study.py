@@ -1,0 +1,143 @@
+"""``seewhy study``: which setting explains a photo best, and where else it fits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seewhy.cli import DONE, FAILED, INTERRUPTED
+from seewhy.cli.flags import Option, Sectioned
+from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
+from seewhy.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from seewhy.study.result import Study
+
+_DETAILS = "Details of the run"
+_METRICS = "srg, sufficiency, insertion; with --truth also iou, best-iou, ap, pointing, energy"
+_EXAMPLE: dict[str, Any] = {
+    "photos": (),
+    "kinds": (),
+    "models": ("efficientnet-lite0", "efficientnet-lite1"),
+    "menu": "small",
+    "n_samples": 250,
+    "groups": "name",
+}
+"""What ``--example`` says where nothing else is said."""
+
+
+@click.command(cls=Sectioned, epilog="Exit codes: 0 done, 1 failure, 2 wrong usage or input, 130 interrupted.")
+@click.argument("photos", nargs=-1, metavar="[PHOTO_OR_FOLDER]...")
+@click.option("--class", "kinds", multiple=True, metavar="NAME=PATH", help="A class: a folder or a file; repeatable.")
+@click.option("--model", "models", multiple=True, metavar="MODEL", help=f"{MODEL_HELP}; repeatable, for question 4.")
+@click.option("--metric", metavar="NAME", default="srg", help=f"What judges settings (default srg): {_METRICS}.")
+@click.option("--menu", metavar="MENU", help="Settings to choose among: small, usual (default) or FILE.toml.")
+@click.option("--n-samples", type=int, metavar="N", help="Rows that each way of sampling is asked (default 500).")
+@click.option("--example", is_flag=True, help="Ten photos of scikit-image, two models and a small menu.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("seewhy-study"), metavar="FOLDER",
+              help="Folder for page, JSON and what is done so far (default seewhy-study).")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON, and nothing else.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors; no progress bar.")
+@click.option("--target", cls=Option, section=_DETAILS, metavar="CLASS", default="top1",
+              help="Class to explain (default top1: each model's own answer).")  # fmt: skip
+@click.option("--truth", cls=Option, section=_DETAILS, metavar="PATH", help="Where the objects are: masks or boxes.")
+@click.option("--groups", cls=Option, section=_DETAILS, metavar="HOW",
+              help="Photos that count as one: auto (default), name (same but for _N at the end), none.")  # fmt: skip
+@click.option("--seed", cls=Option, section=_DETAILS, type=click.IntRange(min=0), metavar="N", default=0,
+              help="Seed of everything random (default 0).")  # fmt: skip
+@click.option("--batch-size", cls=Option, section=_DETAILS, type=click.IntRange(min=1), metavar="N",
+              help="Pictures a model call (default: what suits the model).")  # fmt: skip
+@model_options
+def study(photos: tuple[str, ...], out: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
+    """Find the setting that explains each photo best, and say where else it fits.
+
+    Photos of a folder are of the class that the folder is called. Answers, with numbers: which setting explains this
+    photo best; does it still fit another photo of the class, another class, another model? Stopped by Ctrl-C or killed,
+    the same command goes on.
+
+    \b
+      seewhy study --example
+      seewhy study photos/bear photos/elephant --model keras:Xception --model keras:ResNet50V2
+      seewhy study --class bear=one.jpg --class bear=two.jpg --class cat=three.jpg --metric sufficiency
+    """  # noqa: D301  # \b keeps click from joining the lines
+    from seewhy.study import study as run
+
+    given["photos"] = photos
+    if given.pop("example"):
+        given = _of_example(given, out)
+    settings = {name: given[name] for name in ("metric", "truth", "target", "seed", "batch_size")}
+    settings |= {name: given[name] for name in ("menu", "n_samples", "groups") if given[name] is not None}
+    models = [named_model(asked_model({"name": name}, given)) for name in given["models"] or (None,)]
+    found = run(_photos(given), model=models, out=out, progress=False if quiet or as_json else None, **settings)
+    files = [str(path) for path in found.write(out)]
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), allow_nan=False))
+    elif not quiet:
+        _emit(found, files)
+    return _code(found)
+
+
+def _of_example(given: dict[str, Any], out: Path) -> dict[str, Any]:
+    """Return what was given, with the example's photos, and its settings where nothing was said."""
+    from seewhy.study.example import write_example
+
+    if given["photos"] or given["kinds"]:
+        raise InvalidInput("--example has photos of its own, and takes no others")
+    given = {name: value if value else _EXAMPLE.get(name, value) for name, value in given.items()}
+    return given | {"photos": (str(write_example(out / "photos")),)}
+
+
+def _photos(given: dict[str, Any]) -> Any:
+    """Return photos, or photos by class."""
+    if not given["kinds"]:
+        if not given["photos"]:
+            raise InvalidInput("PHOTO_OR_FOLDER must be given at least once, or --class, or --example")
+        return list(given["photos"])
+    if given["photos"]:
+        raise InvalidInput("photos must be given either by --class, or by themselves and in folders; not both")
+    kinds: dict[str, list[str]] = {}
+    for text in given["kinds"]:
+        name, equals, path = text.partition("=")
+        if not (name and equals and path):
+            raise InvalidInput(f"--class must be NAME=PATH, got {text!r}")
+        kinds.setdefault(name, []).append(path)
+    return kinds
+
+
+def _code(found: Study) -> int:
+    if not found.complete:
+        return INTERRUPTED
+    judged = bool((found.tensor.best >= 0).any())
+    return DONE if judged and not found.faults.photos else FAILED
+
+
+def _emit(found: Study, files: list[str]) -> None:
+    """Print the best settings, the four answers, and the files."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True, width=1000)
+    table = Table("photo", "class", "model", "best setting", box=None, pad_edge=False)
+    for name in ("score", "default"):
+        table.add_column(name, justify="right")
+    kinds = dict(zip(found.photos, found.kinds, strict=True))
+    for row in found.to_dict()["best"]:
+        scores = ["-" if row[name] is None else f"{row[name]:.3f}" for name in ("score", "default")]
+        table.add_row(row["photo"], kinds[row["photo"]], row["model"], row["setting"] or "-", *scores)
+    with console.capture() as text:
+        console.print(table)
+        console.print(f"\n{found.plan.rule.text}\n")
+        for i, one in enumerate(found.questions, 1):
+            console.print(f"Q{i} {one.question}\n   {one.word}. {one.text}")
+        for fault in found.failed_in_brief:
+            console.print(f"not judged: {fault}")
+        for note in found.notes:
+            console.print(f"note: {note}")
+        if not found.complete:
+            console.print("interrupted; the same command goes on")
+        for file in files:
+            console.print(f"wrote {file}")
+    click.echo(text.get(), nl=False)

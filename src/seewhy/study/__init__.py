@@ -1,0 +1,129 @@
+"""Which setting explains a photo best, and does it still fit another photo, another class, another model?
+
+Every setting of a menu is scored on every photo under every model. Settings that only change how the answers are read
+share the samples of one run, so most of the menu costs no call of the model but those that judge it.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from seewhy.errors import InvalidInput
+from seewhy.evaluate.asking import Grouping, models_of
+from seewhy.evaluate.store import Store
+from seewhy.progress import Report as Progress
+from seewhy.progress import reporting
+from seewhy.settings import shown, whole_number
+from seewhy.study.menu import MENUS, Menu
+from seewhy.study.photos import FilePath, Photos, classed
+from seewhy.study.pictures import pictures
+from seewhy.study.plan import Plan
+from seewhy.study.result import Study, gathered
+from seewhy.study.rule import Rule
+from seewhy.study.work import Faults, work
+
+__all__ = ["MENUS", "Menu", "Study", "study"]
+
+
+def study(  # noqa: PLR0913  # the front door
+    photos: Photos,
+    *,
+    model: object = None,
+    metric: str = "srg",
+    menu: object = "usual",
+    n_samples: int = 500,
+    truth: FilePath | None = None,
+    target: str | int = "top1",
+    groups: Grouping = "auto",
+    seed: int = 0,
+    batch_size: int | None = None,
+    out: FilePath | None = None,
+    progress: Progress | bool | None = None,
+) -> Study:
+    """Find the best setting for every photo, and say where else it fits.
+
+    Parameters
+    ----------
+    photos
+        Files and folders: a photo found in a folder is of the class that its folder is called, a file given by itself
+        of a class of its own. Or a dict of files and folders by class.
+    model
+        As for :func:`seewhy.explain`; a list means several.
+    metric
+        What settings are judged by: ``srg``, ``sufficiency`` (the score of the shown region alone), ``insertion``, or,
+        where there is truth, ``iou``, ``best-iou``, ``ap``, ``pointing``, ``energy``. The first three are measured over
+        two fills: settings are chosen over blur, and reported over black.
+    menu
+        ``"small"``, ``"usual"``, a TOML file, or a dict with ``sampling``, methods by labels of your own, and ``free``,
+        lists of values of settings that cost no model call. The first setting is the default.
+    n_samples
+        Rows that the model is asked for each of ``sampling``.
+    truth
+        Where the objects are, as for :func:`seewhy.evaluate`.
+    target
+        The class to explain; ``top1``: each model's own answer for each photo.
+    groups
+        Which photos are not independent of each other, as for :func:`seewhy.evaluate`.
+    seed, batch_size
+        As for :func:`seewhy.explain`.
+    out
+        Folder in which all that is done is stored at once; the same call again does only what is missing. None:
+        nothing is kept.
+    progress
+        As for :func:`seewhy.explain`, in pieces of work: explanations and scores.
+
+    Returns
+    -------
+    Study
+        One that is not complete, if it was interrupted (Ctrl-C).
+
+    Raises
+    ------
+    InvalidInput
+        Something handed in breaks a rule. What goes wrong with single photos is recorded instead.
+    FileError
+        Truth, menu or store cannot be read or written.
+    """
+    rule = Rule.of(metric)
+    if rule.metric.facts.needs == "truth" and truth is None:
+        raise InvalidInput(f"metric {metric} needs truth, got none")
+    if isinstance(target, bool) or not isinstance(target, str | int):
+        raise InvalidInput(f"target must be one class, or top1, got {shown(target)}")
+    samples = whole_number("n_samples", n_samples, 4)
+    checked = whole_number("seed", seed, 0)
+    size = None if batch_size is None else whole_number("batch_size", batch_size, 1)
+    choices = Menu.of(menu, samples, region=rule.region)
+    listed, notes = classed(photos, truth, groups)
+    plan = Plan(listed, models_of(model), choices, rule, target, checked, size)
+    with (
+        tempfile.TemporaryDirectory(prefix="seewhy-") as nothing_kept,
+        Store(Path(nothing_kept if out is None else os.fspath(out))) as store,
+    ):
+        return _studied(plan, store, progress, (*notes, *choices.notes))
+
+
+def _studied(plan: Plan, store: Store, progress: Progress | bool | None, notes: tuple[str, ...]) -> Study:
+    """Do what is missing, and read all of it from the store."""
+    sittings = list(plan.sittings())
+    total, done = sum(len(set(one.keys)) for one in sittings), 0
+    faults, complete = Faults(), True
+    with reporting(progress, "study", unit="pieces") as report:
+
+        def one_more() -> None:
+            nonlocal done
+            done += 1
+            report(done, total)
+
+        try:
+            work(plan, store, faults, one_more)
+        except KeyboardInterrupt:
+            complete = False
+    records = store.records(key for one in sittings for key in one.keys)
+    scores = gathered(plan, records, faults.finished)
+    answers = {
+        (one.photo.photo.name, one.model.label): records[one.answer].facts for one in sittings if one.answer in records
+    }
+    shown_there = pictures(plan, store, scores.tensor, answers)
+    return Study(plan, scores, answers, faults, complete, notes, shown_there)

@@ -1,0 +1,137 @@
+"""Which photos are studied, and which class each is of."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias, get_args
+
+from seewhy.errors import InvalidInput
+from seewhy.evaluate.asking import PHOTO_ENDINGS, Grouping
+from seewhy.evaluate.plan import Photo
+from seewhy.settings import shown
+from seewhy.truth import Known, matched, read_truth
+from seewhy.truth.photo_list import sequence
+
+FilePath: TypeAlias = str | os.PathLike[str]
+Photos: TypeAlias = FilePath | Iterable[FilePath] | Mapping[str, FilePath | Iterable[FilePath]]
+
+
+@dataclass(frozen=True)
+class Classed:
+    """A photo and its class."""
+
+    photo: Photo
+    kind: str
+    """Its class, as the person who asks calls it."""
+
+
+def classed(photos: Photos, truth: FilePath | None, groups: str) -> tuple[tuple[Classed, ...], list[str]]:
+    """Return the photos with their classes, in order of class and name, and what people should hear.
+
+    Parameters
+    ----------
+    photos
+        Files and folders: a photo found in a folder is of the class that its folder is called, a file given by itself
+        of a class of its own. Or a dict of files and folders by class.
+    truth
+        Where the objects are; see :func:`seewhy.evaluate`.
+    groups
+        Which photos count as one; see :func:`seewhy.evaluate`.
+
+    Raises
+    ------
+    InvalidInput
+        There are none, a photo is of two classes, or the truth fits none of them.
+    """
+    if groups not in get_args(Grouping):
+        raise InvalidInput(f"groups must be one of {', '.join(get_args(Grouping))}, got {shown(groups)}")
+    entries, masks = ([], ()) if truth is None else read_truth(truth)
+    kinds = _kinds(photos, {path.resolve() for path in masks})
+    if not kinds:
+        raise InvalidInput("photos must be at least one picture, got none")
+    names = _names(list(kinds))
+    known, others = matched(entries, list(names))
+    notes = []
+    if truth is not None and not known:
+        raise InvalidInput(f"truth {truth} must be about the photos; it names {others[0]}, and there is no such")
+    if others:
+        notes.append(f"{len(others)} entries of the truth are about none of these photos, such as {others[0]}")
+    found = [
+        Classed(Photo(name, path, _digest(path), _group(name, known.get(name), groups), known.get(name)), kinds[path])
+        for name, path in names.items()
+    ]
+    return tuple(sorted(found, key=lambda one: (one.kind, one.photo.name))), notes
+
+
+def _kinds(photos: Photos, masks: set[Path]) -> dict[Path, str]:
+    """Return the class of every photo by its path."""
+    found: dict[Path, str] = {}
+    for path, kind in _listed(photos):
+        whole = path.resolve()
+        if whole in masks:
+            continue
+        if found.setdefault(whole, kind) != kind:
+            raise InvalidInput(f"photos must be of one class each, got {path} as {found[whole]} and as {kind}")
+    return found
+
+
+def _listed(photos: Photos) -> Iterator[tuple[Path, str]]:
+    if isinstance(photos, Mapping):
+        for kind, sources in photos.items():
+            for source in _several(sources):
+                yield from ((path, str(kind)) for path, _ in _found(source))
+        return
+    for source in _several(photos):
+        yield from _found(source)
+
+
+def _several(sources: object) -> list[FilePath]:
+    if isinstance(sources, str | os.PathLike):
+        return [sources]
+    if not isinstance(sources, Iterable):
+        raise InvalidInput(f"photos must be files and folders, or a dict of them by class, got {shown(sources)}")
+    found = list(sources)
+    for one in found:
+        if not isinstance(one, str | os.PathLike):
+            raise InvalidInput(f"photos must be files and folders, or a dict of them by class, got {shown(one)}")
+    return found
+
+
+def _found(source: FilePath) -> Iterator[tuple[Path, str]]:
+    place = Path(source)
+    if place.is_dir():
+        for path in sorted(place.rglob("*")):
+            hidden = any(part.startswith(".") for part in path.relative_to(place).parts)
+            if path.suffix.lower() in PHOTO_ENDINGS and not hidden and path.is_file():
+                yield path, path.resolve().parent.name
+    elif place.exists():
+        yield place, place.stem
+    else:
+        raise InvalidInput(f"photos must be files or folders that exist, got {place}")
+
+
+def _names(paths: list[Path]) -> dict[str, Path]:
+    """Return the photos by names of their own: the path from the folder that holds all of them."""
+    together = Path(os.path.commonpath([path.parent for path in paths]))
+    return {path.relative_to(together).as_posix(): path for path in paths}
+
+
+def _digest(path: Path) -> str:
+    """Return the hash of a file, or of its path where it cannot be read: that is found out when it is its turn."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return f"unreadable:{path}"
+
+
+def _group(name: str, known: Known | None, groups: str) -> str:
+    if groups == "name":
+        return sequence(name)
+    if groups == "auto" and known is not None and known.group is not None:
+        return known.group
+    return name

@@ -1,0 +1,201 @@
+"""The four questions of a parameter study, answered with numbers and one plain sentence each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seewhy._types import Floats, JsonObject
+from seewhy.study.chance import LEAST, Estimate, over_pairs, over_photos
+from seewhy.study.tensor import Tensor, mean
+
+MARGIN = 0.1
+"""Share of the own best setting's score that may be lost while a setting still counts as one that fits."""
+
+Word = Literal["Yes", "No", "Not clear", "Too few photos", "Not asked", "Not measured"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a study says to one question."""
+
+    question: str
+    word: Word
+    text: str
+    """One or two sentences for people."""
+    score: float | None = None
+    """Mean score of the best setting where it is judged: of its own best for questions 2 to 4."""
+    loss: Estimate | None = None
+    """Own best less the setting that was carried over; question 1: none."""
+    default_loss: Estimate | None = None
+    """Own best less the default."""
+    gain: Estimate | None = None
+    """Best or carried-over setting less the default."""
+    better: float | None = None
+    """Share of the cases in which that is above 0."""
+    equal: float | None = None
+    """Share in which it is 0: mostly because the default itself was chosen."""
+
+    def to_dict(self) -> JsonObject:
+        """Return the answer as plain values."""
+        return asdict(self)
+
+
+def explains_best(tensor: Tensor, groups: Sequence[str], seed: int, *, apart: bool) -> Answer:
+    """Answer question 1: which setting explains a photo best, and is choosing one worth it?"""
+    question = "Which setting explains this photo best?"
+    gains = tensor.own - tensor.default
+    gain = over_photos(mean(gains, axis=0), groups, seed)
+    if gain is None:
+        return Answer(question, "Not measured", "No photo has a score of both a best setting and the default.")
+    known = gains[np.isfinite(gains)]
+    better, equal = float((known > 0).mean()), float((known == 0).mean())
+    strongest, above = _against_baselines(tensor)
+    tail = f" It beats the strongest baseline ({strongest}) in {_share(above)} of cases." if strongest else ""
+    counted = (
+        f"the photo's own best setting beats the default in {_share(better)} of cases, by {_worth(gain)} on average"
+    )
+    score = float(mean(tensor.own))
+    if not apart:
+        word: Word = "Not clear"
+        text = (
+            f"By construction {counted}: both were chosen and reported on the same number. Questions 2 to 4 say more."
+        )
+    elif gain.low is None or gain.high is None:
+        word, text = "Too few photos", f"{_few(gain)} to say whether choosing pays. Here {counted}."
+    elif gain.low > 0:
+        word, text = "Yes", f"Choosing a setting for each photo pays: {counted}."
+    elif gain.high < 0:
+        word, text = "No", f"The default is better than what was chosen: {counted}."
+    else:
+        word, text = "Not clear", f"Choosing may pay or not: {counted}."
+    return Answer(question, word, text + tail, score, None, None, gain, better, equal)
+
+
+def fits_elsewhere(
+    question: str, where: str, tensor: Tensor, pairs: NDArray[np.bool_], groups: Sequence[str], seed: int
+) -> Answer:
+    """Answer question 2 or 3: does a photo's best setting fit the other photos of ``pairs`` (P, P)?"""
+    if not pairs.any():
+        why = "no class has two photos" if where.endswith("of the class") else "there is one class only"
+        return Answer(question, "Not asked", f"{why.capitalize()}.")
+    cases = _Cases.of(tensor.own[:, None], np.where(pairs, tensor.across_photos, np.nan), tensor.default[:, None])
+    return _carried(question, where, cases, groups, seed)
+
+
+def fits_another_model(tensor: Tensor, groups: Sequence[str], seed: int) -> Answer:
+    """Answer question 4: does the best setting for one model fit another?"""
+    question, models = "Does it fit another model?", len(tensor.own)
+    if models < 2:
+        return Answer(question, "Not asked", "There is one model only.")
+    n = tensor.own.shape[1]
+    carried = np.full((models, models, n, n), np.nan)
+    diagonal = np.arange(n)
+    carried[..., diagonal, diagonal] = tensor.across_models
+    carried[np.arange(models), np.arange(models)] = np.nan  # a model against itself
+    cases = _Cases.of(tensor.own[None, :, None], carried, tensor.default[None, :, None])
+    return _carried(question, "under another model", cases, groups, seed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Cases:
+    """Scores (K, P, P) of the same cases; NaN in all three where there is none."""
+
+    own: Floats
+    carried: Floats
+    default: Floats
+
+    @classmethod
+    def of(cls, *scores: Floats) -> _Cases:
+        """Return the cases that have all three scores (..., P, P)."""
+        three = np.broadcast_arrays(*scores)
+        known = np.isfinite(three).all(axis=0)
+        n = three[0].shape[-1]
+        return cls(*(np.where(known, one, np.nan).reshape(-1, n, n) for one in three))
+
+
+def _carried(question: str, where: str, cases: _Cases, groups: Sequence[str], seed: int) -> Answer:
+    own, carried, default = cases.own, cases.carried, cases.default
+    loss, default_loss, gain = (
+        over_pairs(mean(values, axis=0), groups, seed) for values in (own - carried, own - default, carried - default)
+    )
+    if loss is None or default_loss is None or gain is None:
+        return Answer(question, "Not measured", "Nowhere is there a score of both it and the default.")
+    score = float(mean(mean(own, axis=0)))
+    word = _word(loss, score)
+    text = f"{_beginning(word, loss)} {where} it loses {_worth(loss)} of {score:.3g}; the default loses "
+    text += f"{_worth(default_loss)}. {_advice(gain)}"
+    differences = carried - default
+    differences = differences[np.isfinite(differences)]
+    better, equal = float((differences > 0).mean()), float((differences == 0).mean())
+    return Answer(question, word, text, score, loss, default_loss, gain, better, equal)
+
+
+def _word(loss: Estimate, score: float) -> Word:
+    """Return the verdict: what is lost, held against a share of what there is to lose."""
+    if loss.low is None or loss.high is None:
+        return "Too few photos"
+    if score <= 0:
+        return "Not clear"
+    if loss.high <= MARGIN * score:
+        return "Yes"
+    return "No" if loss.low > MARGIN * score else "Not clear"
+
+
+def _beginning(word: Word, loss: Estimate) -> str:
+    return {
+        "Yes": f"It fits, to within {_share(MARGIN)} of the score:",
+        "No": f"It does not fit, and loses more than {_share(MARGIN)} of the score:",
+        "Not clear": "It may fit or not:",
+        "Too few photos": f"{_few(loss)} for a verdict. Here,",
+        "Not asked": "",
+        "Not measured": "",
+    }[word]
+
+
+def _few(found: Estimate) -> str:
+    return f"{found.groups} independent photos are too few; {LEAST} are needed"
+
+
+def _advice(gain: Estimate) -> str:
+    """Say whether the setting that is carried over is worth more than the default."""
+    if gain.low is None or gain.high is None:
+        return f"Carried over it is {_worth(gain)} above the default."
+    if gain.low > 0:
+        return f"Carried over it still beats the default, by {_worth(gain)}."
+    if gain.high < 0:
+        return f"Leave the default: it is {_worth(_turned(gain))} better."
+    return f"It cannot be told from the default (difference {_worth(gain)})."
+
+
+def _turned(found: Estimate) -> Estimate:
+    low, high = (None if end is None else -end for end in (found.high, found.low))
+    return Estimate(-found.value, low, high, found.pairs, found.photos, found.groups)
+
+
+def _worth(found: Estimate) -> str:
+    """Return a difference with its interval, in the decimals that its largest number needs for two that count."""
+    ends = [] if found.low is None or found.high is None else [found.low, found.high]
+    largest = max(abs(one) for one in (found.value, *ends))
+    decimals = 2 if largest == 0 else max(0, 1 - math.floor(math.log10(largest)))
+    value, *between = (f"{round(one, decimals) + 0.0:.{decimals}f}" for one in (found.value, *ends))
+    return (f"{value} [{', '.join(between)}]" if between else value).replace("-", "\N{MINUS SIGN}")
+
+
+def _share(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _against_baselines(tensor: Tensor) -> tuple[str, float]:
+    """Return the baseline with the highest mean score, and how often the best setting beats it."""
+    means = {name: float(mean(values)) for name, values in tensor.baselines.items() if np.isfinite(values).any()}
+    if not means:
+        return "", 0.0
+    strongest = max(means, key=lambda name: means[name])
+    ahead = tensor.own - tensor.baselines[strongest]
+    return strongest, float((ahead[np.isfinite(ahead)] > 0).mean())

@@ -1,0 +1,360 @@
+"""A study finds planted settings, says where they fit, and is the same whether it was interrupted or not."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+import seewhy
+from seewhy.display import Display
+from seewhy.errors import InvalidInput
+from seewhy.metrics import METRICS, Candidate, Question
+from seewhy.models import FunctionModel
+from seewhy.study import study
+from seewhy.study.menu import MENUS, Menu
+from seewhy.study.photos import classed
+from seewhy.study.rule import ALLOWED, CHOSEN_ON, REPORTED_ON, Rule
+
+SIDE = 32
+COARSE = {"name": "lime", "segmentation": {"name": "grid", "rows": 2, "columns": 2}, "fill": "black"}
+UPRIGHT = {"name": "lime", "segmentation": {"name": "grid", "rows": 1, "columns": 8}, "fill": "black"}
+LEVEL = {"name": "lime", "segmentation": {"name": "grid", "rows": 8, "columns": 1}, "fill": "black"}
+MENU = {"sampling": {"coarse": COARSE, "upright": UPRIGHT, "level": LEVEL}}
+"""A red stripe, a column of the photo, is one segment of ``upright``; a blue one, a row, is one of ``level``."""
+
+
+def striped(red=None, blue=None):
+    photo = np.full((SIDE, SIDE, 3), 60, np.uint8)
+    if red is not None:
+        photo[:, 4 * red : 4 * red + 4] = 255, 0, 0
+    if blue is not None:
+        photo[4 * blue : 4 * blue + 4] = 0, 0, 255
+    return photo
+
+
+def seen(channel, *, sharp=True):
+    """Return a model whose first class is how much pure red or blue there is, as a share of a stripe."""
+
+    def score(batch):
+        others = [i for i in range(3) if i != channel]
+        pure = batch[..., channel] - batch[..., others].sum(axis=-1)
+        pure = np.clip(5 * pure - 4 if sharp else pure, 0, 1)
+        found = np.clip(pure.mean(axis=(1, 2)) * 8, 0, 1)
+        return np.stack([found, 1 - found], axis=1)
+
+    return FunctionModel(score, kind="probability", input_size=SIDE, name=f"channel {channel}")
+
+
+def written(folder, photos):
+    for name, photo in photos.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Pillow.fromarray(photo).save(path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def two_classes(tmp_path_factory):
+    upright = {f"upright/{i}.png": striped(red=i) for i in (1, 3, 6)}
+    level = {f"level/{i}.png": np.swapaxes(striped(red=i), 0, 1) for i in (2, 5, 6)}
+    return written(tmp_path_factory.mktemp("classes"), upright | level)
+
+
+@pytest.fixture(scope="module")
+def two_stripes(tmp_path_factory):
+    photos = {f"cross/{i}.png": striped(red=i, blue=row) for i, row in enumerate((1, 2, 3, 5, 6, 7), 1)}
+    return written(tmp_path_factory.mktemp("stripes"), photos)
+
+
+def run(photos, **more):
+    settings = {"model": seen(0), "menu": MENU, "n_samples": 40, "target": 0, "progress": False}
+    return study(photos, **settings | more)
+
+
+def text(found):
+    return json.dumps(found.to_dict(), allow_nan=False)
+
+
+# --- planted answers ------------------------------------------------------------------------------------------
+
+
+def test_a_setting_fits_its_class_and_not_the_other(two_classes):
+    found = run(two_classes)
+
+    assert found.complete
+    best = {photo: found.best(photo).label for photo in found.photos}
+    assert best == {photo: photo.split("/")[0] for photo in found.photos}
+    assert [one.word for one in found.questions] == ["Yes", "Yes", "No", "Not asked"]
+    second, third = found.questions[1:3]
+    assert second.loss.value == pytest.approx(0, abs=0.01)
+    assert third.loss.value > 0.5 * third.score
+    assert (second.loss.pairs, third.loss.pairs) == (12, 18)
+    (classes,) = (one for one in found.matrices if one.over == "classes")
+    assert classes.names == ("level", "upright")
+    losses = np.array([[one.value for one in row] for row in classes.loss])
+    assert losses[0, 1] > 0.1 < losses[1, 0]
+    np.testing.assert_allclose(np.diag(losses), 0, atol=0.01)
+
+
+def test_a_setting_does_not_fit_a_model_that_looks_elsewhere(two_stripes):
+    found = run(two_stripes, model=[seen(0), seen(2)])
+
+    assert {found.best(photo, "channel 0").label for photo in found.photos} == {"upright"}
+    assert {found.best(photo, "channel 2").label for photo in found.photos} == {"level"}
+    assert [one.word for one in found.questions] == ["Yes", "Yes", "Not asked", "No"]
+    models = found.matrices[-1]
+    assert [models.loss[0][0].value, models.loss[1][1].value] == [0, 0]
+    assert min(models.loss[0][1].value, models.loss[1][0].value) > 0.1
+
+
+def test_two_models_that_look_alike_share_their_settings(two_stripes):
+    other = FunctionModel(seen(0).function, kind="probability", input_size=SIDE, name="twin")
+
+    assert run(two_stripes, model=[seen(0), other]).questions[3].word == "Yes"
+
+
+def test_views_of_one_photo_are_too_few(two_classes, tmp_path):
+    photos = {f"a/one_{i}.png": striped(red=i) for i in range(6)}
+    found = run(written(tmp_path, photos), groups="name")
+
+    assert found.groups == ("one",) * 6
+    assert [one.word for one in found.questions] == ["Too few photos", "Too few photos", "Not asked", "Not asked"]
+    assert found.questions[1].loss.low is None
+    assert "1 independent photos are too few" in found.questions[1].text
+
+
+# --- how settings are judged ----------------------------------------------------------------------------------
+
+
+def test_every_number_is_what_the_metric_says_of_a_run_of_its_own(two_stripes):
+    menu = MENU | {"free": {"num_features": [2], "n_samples": [20], "unit": ["log-odds"]}}
+    found = run(two_stripes / "cross" / "1.png", menu=menu)
+
+    assert len(found.plan.menu.settings) == 24
+    question = Question.of(two_stripes / "cross" / "1.png", model=seen(0), target=0)
+    for s, one in enumerate(found.plan.menu.settings):
+        alone = seewhy.explain(two_stripes / "cross" / "1.png", model=seen(0), method=one.method, targets=0)
+        if np.ptp(alone.heatmap()) == 0:
+            assert np.isnan(found.tensor.chosen[0, 0, s])
+            continue
+        parts = METRICS["srg"].measure(question, Candidate.of(alone)).parts
+        assert found.tensor.chosen[0, 0, s] == parts["blur"]
+        assert found.tensor.reported[0, 0, s] == parts["black"]
+
+
+def test_no_winner_is_reported_on_what_it_was_chosen_on(two_stripes):
+    assert CHOSEN_ON != REPORTED_ON
+    for name in ALLOWED:
+        rule = Rule.of(name)
+        if rule.apart:
+            found = run(two_stripes / "cross" / "1.png", metric=name, model=seen(0, sharp=False))
+            assert np.any(found.tensor.chosen != found.tensor.reported)
+            assert "no winner is reported on what it was chosen on" in rule.text
+        else:
+            assert METRICS[name].facts.needs == "truth"
+            assert "looks better than it is" in rule.text
+
+
+def test_regions_are_varied_where_the_metric_reads_them(two_stripes):
+    menu = MENU | {"free": {"regions": [1], "sign": ["positive"]}}
+    photo = two_stripes / "cross" / "1.png"
+    shown, mapped = run(photo, menu=menu, metric="sufficiency"), run(photo, menu=menu)
+
+    assert len(shown.plan.menu.settings) == 12
+    rise = Menu.of({"sampling": {"rise": "rise"}, "free": {"regions": [1], "share": [0.1]}}, 40, region=True)
+    assert [one.label for one in rise.settings] == ["rise", "rise \u00b7 share 0.1"]  # a map has no regions to count
+    assert len(mapped.plan.menu.settings) == 3
+    assert mapped.notes == ("what is shown is not varied: this metric reads the map, and not the region that is shown",)
+    explanation = seewhy.explain(photo, model=seen(0), method=shown.plan.menu.samplings["upright"], targets=0)
+    candidate = Candidate.of(explanation, display=Display(regions=1, sign="positive"))
+    wanted = METRICS["sufficiency"].measure(Question.of(photo, model=seen(0), target=0), candidate)
+    place = [one.label for one in shown.plan.menu.settings].index("upright \u00b7 regions 1 \u00b7 sign positive")
+    assert shown.tensor.reported[0, 0, place] == wanted.parts["black"]
+    assert shown.scores.areas["upright \u00b7 regions 1 \u00b7 sign positive"] == pytest.approx(1 / 8)
+
+
+def counting():
+    sizes = []
+    inner = seen(0)
+
+    def score(batch):
+        sizes.append(len(batch))
+        return inner.function(batch)
+
+    return FunctionModel(score, kind="probability", input_size=SIDE, name="counting"), sizes
+
+
+def test_samples_are_asked_once_and_equal_maps_scored_once(two_stripes):
+    photo = two_stripes / "cross" / "1.png"
+    single, one = counting()
+    run(photo, model=single, menu={"sampling": {"coarse": COARSE, "upright": UPRIGHT}})
+    twice, other = counting()
+    menu = {
+        "sampling": {"coarse": COARSE, "upright": UPRIGHT, "the same": UPRIGHT},
+        "free": {"kernel": [{"name": "cosine", "width": 0.25}]},  # its own: no setting beside it
+    }
+    run(photo, model=twice, menu=menu)
+
+    # One shows more in a menu that holds nothing more: nothing is asked for it.
+    assert sum(one) == sum(other)
+    free, more = counting()
+    run(photo, model=free, menu={"sampling": {"upright": UPRIGHT, "coarse": COARSE}, "free": {"n_samples": [20]}})
+    assert sum(more) <= sum(one) + 2 * 126
+
+
+def test_iou_is_judged_where_there_is_truth(two_classes, tmp_path):
+    for path in two_classes.rglob("upright/*.png"):
+        mask = np.asarray(Pillow.open(path))[..., 0] == 255
+        (tmp_path / "upright").mkdir(exist_ok=True)
+        Pillow.fromarray(mask.astype(np.uint8) * 255).save(tmp_path / "upright" / path.name)
+    found = run(two_classes, metric="iou", truth=tmp_path, menu=MENU | {"free": {"regions": [1]}})
+
+    judged = {photo: found.best(photo) for photo in found.photos}
+    assert {photo for photo, one in judged.items() if one is not None} == {f"upright/{i}.png" for i in (1, 3, 6)}
+    assert judged["upright/1.png"].label == "upright \u00b7 regions 1"
+    assert found.tensor.own[0, 3:].tolist() == [1, 1, 1]
+    assert {one["photo"] for one in found.failed} == {f"level/{i}.png" for i in (2, 5, 6)}
+    assert found.questions[0].word == "Not clear"
+    assert "By construction" in found.questions[0].text
+
+
+# --- what goes wrong, and going on ----------------------------------------------------------------------------
+
+
+def test_a_bad_photo_and_a_setting_that_does_not_suit_do_not_stop_the_others(tmp_path):
+    photos = {f"a/{i}.png": striped(red=i) for i in (1, 2)}
+    folder = written(tmp_path, photos | {"a/tiny.png": striped()[:1, :1]})
+    (folder / "a" / "broken.png").write_bytes(b"nothing")
+    menu = {"sampling": {"upright": UPRIGHT, "rise": {"name": "rise", "grid": 40}}, "free": {"unit": ["log-odds"]}}
+    found = run(folder, menu=menu)
+
+    assert found.best("1.png").label == "upright"
+    assert found.best("broken.png") is None
+    reasons = {(one["photo"], one["setting"]): one["reason"] for one in found.failed}
+    assert "must be a picture" in reasons["broken.png", None]
+    assert "Rise.grid must be at most 32" in reasons["1.png", "rise"]
+    assert found.tensor.reported[0, 0, 2:].tolist() == [0, 0]  # it says nothing there
+    assert any(one.startswith("1.png, channel 0, rise and 1 more settings: ") for one in found.failed_in_brief)
+    assert found.complete
+
+
+@pytest.mark.parametrize("after", [1, 5, 12])
+def test_an_interrupted_study_goes_on_to_the_same_bytes(two_classes, tmp_path, after):
+    photos = [two_classes / "upright" / "1.png", two_classes / "level" / "2.png"]
+    menu = {"sampling": {"upright": UPRIGHT, "level": LEVEL}, "free": {"num_features": [2]}}
+    stop, calls = [False], []
+
+    def score(batch):
+        calls.append(len(batch))
+        if stop[0] and len(calls) == after:
+            raise KeyboardInterrupt
+        return seen(0).function(batch)
+
+    model = FunctionModel(score, kind="probability", input_size=SIDE, name="stopped")
+    whole = run(photos, model=model, menu=menu)
+    calls.clear()
+    stop[0] = True
+    first = run(photos, model=model, menu=menu, out=tmp_path)
+    assert not first.complete
+    assert np.isnan(first.tensor.own).any()
+    # What a photo lacks is not known, so nothing is said of it yet.
+    judged = np.isfinite(first.tensor.own)
+    np.testing.assert_array_equal(first.tensor.own[judged], whole.tensor.own[judged])
+    second = run(photos, model=model, menu=menu, out=tmp_path)
+    assert second.complete
+    assert text(second) == text(whole)
+    before = len(calls)
+    assert text(run(photos, model=model, menu=menu, out=tmp_path)) == text(second)
+    assert len(calls) == before
+
+
+def test_what_was_damaged_is_asked_again(two_classes, tmp_path):
+    photo = two_classes / "upright" / "1.png"
+    before = run(photo, out=tmp_path)
+    for path in (tmp_path / "explanations").iterdir():
+        path.write_bytes(b"damaged")
+    after = run(photo, out=tmp_path, menu=MENU | {"free": {"num_features": [2]}})
+
+    np.testing.assert_array_equal(after.tensor.reported[0, 0, ::2], before.tensor.reported[0, 0])
+
+
+# --- what is handed in ----------------------------------------------------------------------------------------
+
+
+def test_classes_come_from_folders_files_or_a_dict(two_classes):
+    a, b = two_classes / "upright", two_classes / "level" / "2.png"
+
+    def kinds(photos):
+        return {one.photo.name: one.kind for one in classed(photos, None, "auto")[0]}
+
+    assert kinds(two_classes)["upright/1.png"] == "upright"
+    assert kinds([a, b]) == {
+        "level/2.png": "2",
+        "upright/1.png": "upright",
+        "upright/3.png": "upright",
+        "upright/6.png": "upright",
+    }
+    assert set(kinds({"stripes": [a, b]}).values()) == {"stripes"}
+    with pytest.raises(InvalidInput, match="one class each"):
+        kinds({"x": a, "y": a / "1.png"})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"metric": "deletion"}, "metric must be one of srg"),
+        ({"metric": "iou"}, "needs truth"),
+        ({"menu": "huge"}, "menu must be small, usual"),
+        ({"menu": {}}, "must have sampling"),
+        ({"menu": {"sampling": {"x": "auto"}}}, "method must be the one that auto chose"),
+        ({"menu": MENU | {"free": {"fill": ["black"]}}}, "settings that cost no model call"),
+        ({"menu": MENU | {"free": {"num_features": 3}}}, "must be a list of values"),
+        ({"menu": MENU | {"free": {"n_samples": [400]}}}, "from 2 to the 40 asked"),
+        ({"n_samples": 1}, "n_samples must be a whole number"),
+        ({"target": 0.5}, "target must be one class"),
+        ({"groups": "all"}, "groups must be one of"),
+        ({"model": []}, "at least one"),
+    ],
+)
+def test_what_breaks_a_rule_is_refused_before_any_work(two_classes, given, message):
+    with pytest.raises(InvalidInput, match=message):
+        run(two_classes, **given)
+
+
+@pytest.mark.parametrize("photos", [[], "/no/such/folder", [3], 3])
+def test_photos_that_are_none_are_refused(photos):
+    with pytest.raises(InvalidInput, match="photos must be"):
+        run(photos)
+
+
+@pytest.mark.parametrize("name", MENUS)
+@pytest.mark.parametrize("region", [False, True])
+def test_the_menus_have_no_impossible_settings_and_labels_of_their_own(name, region):
+    menu = Menu.of(name, 200, region=region)
+
+    labels = [one.label for one in menu.settings]
+    assert len(set(labels)) == len(labels)
+    assert menu.default.method == seewhy.Lime(n_samples=200)
+    assert not [note for note in menu.notes if "left out" in note]
+    for one in menu.settings:
+        assert menu.samplings[one.sampling].replace(**one.changes) == one.method
+
+
+def test_a_menu_may_be_a_file(two_classes, tmp_path):
+    path = tmp_path / "menu.toml"
+    path.write_text(
+        '[sampling."my own"]\nname = "lime"\nsegmentation = "grid"\nmax_seconds = 1\n'
+        '[free]\nsurrogate = ["lasso"]\nkernel = ["shapley"]\n'
+    )
+    menu = Menu.of(str(path), 60, region=False)
+
+    labels = [one.label for one in menu.settings]
+    assert labels[:2] == ["my own", "my own \u00b7 kernel shapley"]
+    assert "my own \u00b7 surrogate lasso" in labels
+    assert len(labels) == 3
+    (note,) = menu.notes
+    assert "left out surrogate lasso, kernel shapley" in note
+    assert menu.default.method.max_seconds is None

@@ -1,0 +1,259 @@
+"""Transfer matrices, intervals and verdicts, against plain loops and planted numbers."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from seewhy.evaluate.averages import interval
+from seewhy.study.chance import LEAST, over_pairs, over_photos
+from seewhy.study.matrices import between_classes, between_models, between_photos
+from seewhy.study.questions import explains_best, fits_another_model, fits_elsewhere
+from seewhy.study.tensor import Tensor, mean
+
+M, P, S = 3, 6, 4
+GROUPS = tuple("abcdef")
+KINDS = ("x", "x", "y", "y", "y", "z")
+
+
+@pytest.fixture
+def tensor():
+    rng = np.random.default_rng(3)
+    chosen, reported = rng.normal(size=(2, M, P, S))
+    chosen[0, 1] = np.nan  # a photo that failed
+    reported[0, 1] = np.nan
+    chosen[1, 2, 0] = np.nan  # a setting that can be reported but not chosen
+    chosen[2, 3, :2] = chosen[2, 3].max() + 1  # equals: the first counts
+    reported[2, 0, 1] = np.nan
+    chosen[2, 0, 1] = 9
+    return Tensor(chosen, reported, {"random": rng.normal(size=(M, P)), "edges": np.full((M, P), np.nan)})
+
+
+def best(tensor, m, p):
+    """The setting of the highest chosen score among those with both scores."""
+    places = [
+        (tensor.chosen[m, p, s], -s)
+        for s in range(S)
+        if not np.isnan(tensor.chosen[m, p, s]) and not np.isnan(tensor.reported[m, p, s])
+    ]
+    return -max(places)[1] if places else None
+
+
+def own(tensor, m, p):
+    s = best(tensor, m, p)
+    return np.nan if s is None else tensor.reported[m, p, s]
+
+
+def carried(tensor, m, a, n, b):
+    """Score on photo b under model n of the best setting of photo a under model m."""
+    s = best(tensor, m, a)
+    return np.nan if s is None else tensor.reported[n, b, s]
+
+
+def test_the_best_setting_is_that_of_a_plain_loop(tensor):
+    for m, p in np.ndindex(M, P):
+        assert tensor.best[m, p] == (-1 if best(tensor, m, p) is None else best(tensor, m, p))
+        np.testing.assert_equal(tensor.own[m, p], own(tensor, m, p))
+    assert tensor.best[2, 3] == 0
+    assert tensor.best[2, 0] != 1
+    assert tensor.best[0, 1] == -1
+
+
+def test_the_matrix_over_photos_is_that_of_a_plain_loop(tensor):
+    for m in range(M):
+        matrix = between_photos(tensor, m, "model", GROUPS, GROUPS)
+        for a, b in np.ndindex(P, P):
+            score = carried(tensor, m, a, m, b)
+            np.testing.assert_equal(matrix.score[a, b], score)
+            loss = own(tensor, m, b) - score
+            assert (matrix.loss[a][b] is None) == np.isnan(loss)
+            if matrix.loss[a][b] is not None:
+                assert matrix.loss[a][b].value == pytest.approx(loss)
+                assert matrix.loss[a][b].low is None
+
+
+def test_the_matrix_over_classes_is_that_of_a_plain_loop(tensor):
+    matrix = between_classes(tensor, KINDS, GROUPS, 0)
+
+    assert matrix.names == ("x", "y", "z")
+    for i, j in np.ndindex(3, 3):
+        pairs = [
+            [own(tensor, m, b) - carried(tensor, m, a, m, b) for m in range(M)]
+            for a, b in itertools.permutations(range(P), 2)
+            if (KINDS[a], KINDS[b]) == (matrix.names[i], matrix.names[j])
+        ]
+        means = [np.mean([one for one in pair if not np.isnan(one)]) for pair in pairs]
+        if not means:
+            assert (i, j) == (2, 2)
+            assert matrix.loss[i][j] is None
+        else:
+            assert matrix.loss[i][j].value == pytest.approx(np.mean(means))
+            assert matrix.loss[i][j].pairs == len(means)
+
+
+def test_the_matrix_over_models_is_that_of_a_plain_loop(tensor):
+    matrix = between_models(tensor, ("f", "g", "h"), GROUPS, 0)
+
+    for m, n in np.ndindex(M, M):
+        losses = [own(tensor, n, p) - carried(tensor, m, p, n, p) for p in range(P)]
+        assert matrix.loss[m][n].value == pytest.approx(np.nanmean(losses))
+        assert matrix.loss[m][n].photos == np.isfinite(losses).sum()
+    for n in range(M):
+        losses = [own(tensor, n, p) - tensor.reported[n, p, 0] for p in range(P)]
+        assert matrix.default[n].value == pytest.approx(np.nanmean(losses))
+
+
+def test_the_questions_are_answered_with_the_numbers_of_plain_loops(tensor):
+    alike = np.equal.outer(np.array(KINDS), np.array(KINDS))
+    second = fits_elsewhere("?", "on another photo of the class", tensor, alike & ~np.eye(P, dtype=bool), GROUPS, 0)
+    fourth = fits_another_model(tensor, GROUPS, 0)
+
+    pairs = [(a, b) for a, b in itertools.permutations(range(P), 2) if KINDS[a] == KINDS[b]]
+    cases = {
+        (a, b): [
+            (own(tensor, m, b), carried(tensor, m, a, m, b), tensor.reported[m, b, 0])
+            for m in range(M)
+            if np.isfinite([own(tensor, m, b), carried(tensor, m, a, m, b), tensor.reported[m, b, 0]]).all()
+        ]
+        for a, b in pairs
+    }
+    losses = [np.mean([o - c for o, c, _ in case]) for case in cases.values()]
+    gains = [np.mean([c - d for _, c, d in case]) for case in cases.values()]
+    assert second.loss.value == pytest.approx(np.mean(losses))
+    assert second.gain.value == pytest.approx(np.mean(gains))
+    assert second.better == pytest.approx(np.mean([c > d for case in cases.values() for _, c, d in case]))
+    by_photo = [
+        np.nanmean([own(tensor, n, p) - carried(tensor, m, p, n, p) for m, n in itertools.permutations(range(M), 2)])
+        for p in range(P)
+    ]
+    assert fourth.loss.value == pytest.approx(np.mean(by_photo))
+
+
+def test_one_setting_for_all_has_the_best_mean_rank():
+    chosen = np.array([[[3.0, 2, 1], [1, 2, 3], [1, 3, 2]]])  # mean ranks 7/3, 5/3, 2
+    assert Tensor(chosen, chosen, {}).one_for_all == 1
+    assert Tensor(chosen[:, ::-1, ::-1], chosen[:, ::-1, ::-1], {}).one_for_all == 1
+    chosen[0, 0, 1] = np.nan  # not judged on all: left out
+    assert Tensor(chosen, chosen, {}).one_for_all == 2
+
+
+# --- intervals ------------------------------------------------------------------------------------------------
+
+
+def test_the_interval_over_photos_is_that_of_independent_values():
+    values = np.random.default_rng(0).normal(size=12)
+    found = over_photos(values, [str(i) for i in range(12)], 0)
+
+    assert found.value == pytest.approx(values.mean())
+    np.testing.assert_allclose([found.low, found.high], interval(values, 0), atol=0.08)
+
+
+def test_intervals_over_pairs_cover_the_truth():
+    rng = np.random.default_rng(5)
+    names = [str(i) for i in range(12)]
+    covered = 0
+    for i in range(60):
+        values = rng.normal(size=12)[:, None] + rng.normal(size=12)  # rows and columns both matter
+        np.fill_diagonal(values, np.nan)
+        found = over_pairs(values, names, i)
+        covered += found.low <= 0 <= found.high
+    assert covered >= 52
+
+
+def test_photos_of_one_group_count_as_one():
+    values = np.random.default_rng(2).normal(size=6)
+    alone = over_photos(values, tuple("abcdef"), 0)
+    doubled = over_photos(np.repeat(values, 4), [one for one in "abcdef" for _ in range(4)], 0)
+    taken_for_many = over_photos(np.repeat(values, 4), [str(i) for i in range(24)], 0)
+
+    assert (doubled.low, doubled.high) == pytest.approx((alone.low, alone.high))
+    assert taken_for_many.high - taken_for_many.low < 0.7 * (alone.high - alone.low)
+    assert (doubled.groups, doubled.photos) == (6, 24)
+
+
+def test_pairs_within_a_group_count_once_a_draw():
+    values = np.full((10, 10), np.nan)
+    for i in range(0, 10, 2):
+        values[i, i + 1] = i
+    found = over_pairs(values, [str(i // 2) for i in range(10)], 0)
+    same = over_photos(np.arange(0, 10, 2.0), tuple("abcde"), 0)
+
+    assert (found.low, found.high) == pytest.approx((same.low, same.high))
+
+
+def test_fewer_than_the_least_groups_have_no_interval_and_none_no_mean():
+    for n in (1, LEAST - 1, LEAST):
+        found = over_photos(np.arange(n, dtype=float), [str(i) for i in range(n)], 0)
+        assert (found.low is None) == (n < LEAST)
+    assert over_photos(np.full(3, np.nan), tuple("abc"), 0) is None
+
+
+# --- verdicts -------------------------------------------------------------------------------------------------
+
+
+def made(own_scores, elsewhere, default):
+    """Photos whose best setting, 1 + p, reaches ``own_scores`` at home and ``elsewhere`` anywhere else."""
+    n = len(own_scores)
+    reported = np.full((1, n, n + 1), 0.0)
+    reported[0, :, 1:] = elsewhere
+    reported[0, :, 0] = default
+    chosen = np.zeros((1, n, n + 1))
+    for p in range(n):
+        reported[0, p, p + 1] = own_scores[p]
+        chosen[0, p, p + 1] = 1
+    return Tensor(chosen, reported, {"random": np.zeros((1, n)), "edges": np.full((1, n), 0.1)})
+
+
+def asked(tensor):
+    n = tensor.own.shape[1]
+    return fits_elsewhere("?", "on another photo", tensor, ~np.eye(n, dtype=bool), [str(i) for i in range(n)], 0)
+
+
+NOISE = np.random.default_rng(1).normal(0, 0.01, 8)
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "default", "word", "says"),
+    [
+        (0.49, 0.1, "Yes", "It fits, to within 10 % of the score: on another photo it loses 0.0"),
+        (0.1, 0.3, "No", "It does not fit, and loses more than 10 % of the score"),
+        (0.1, 0.3, "No", "Leave the default: it is 0.20 [0.20, 0.20] better."),
+        (0.49, 0.1, "Yes", "Carried over it still beats the default, by 0.39 [0.39, 0.39]."),
+        (0.45, 0.45, "Not clear", "It may fit or not: on another photo it loses 0.05"),
+        (0.45, 0.45, "Not clear", "It cannot be told from the default (difference 0.00 [0.00, 0.00])."),
+    ],
+)
+def test_verdicts_of_clear_cases(elsewhere, default, word, says):
+    found = asked(made(0.5 + NOISE, elsewhere, default))
+
+    assert found.word == word
+    assert says in found.text
+
+
+def test_verdicts_without_enough_to_go_by():
+    few = asked(made(0.5 + NOISE[:4], 0.49, 0.1))
+    assert few.word == "Too few photos"
+    assert few.text.startswith("4 independent photos are too few; 5 are needed for a verdict. Here,")
+    assert asked(made(-0.5 + NOISE, -0.5, -0.6)).word == "Not clear"  # nothing to lose a share of
+    lonely = fits_elsewhere("?", "on another photo of the class", made([0.5], 0, 0), np.zeros((1, 1), bool), ["a"], 0)
+    assert (lonely.word, lonely.text) == ("Not asked", "No class has two photos.")
+    assert fits_another_model(made([0.5], 0, 0), ["a"], 0).word == "Not asked"
+    nothing = Tensor(np.full((1, 2, 2), np.nan), np.full((1, 2, 2), np.nan), {})
+    assert explains_best(nothing, ["a", "b"], 0, apart=True).word == "Not measured"
+    assert asked(nothing).word == "Not measured"
+
+
+@pytest.mark.parametrize(
+    ("default", "word"), [(0.4, "Yes"), (0.6, "No"), (0.5 + 3 * NOISE[::-1], "Not clear")], ids=["yes", "no", "unclear"]
+)
+def test_whether_choosing_pays(default, word):
+    found = explains_best(made(0.5 + NOISE, 0.1, default), [str(i) for i in range(8)], 0, apart=True)
+
+    assert found.word == word
+    assert "It beats the strongest baseline (edges) in 100 % of cases." in found.text
+
+
+def test_a_mean_of_nothing_is_nothing():
+    np.testing.assert_equal(mean(np.array([[np.nan, 1], [np.nan, 3]]), axis=0), [np.nan, 2])

@@ -1,0 +1,179 @@
+"""The page of a study: one file that needs nothing else, for every screen and reader, whatever names hold."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from seewhy.errors import MissingExtra
+from seewhy.models import FunctionModel
+from seewhy.study import study
+
+pytest.importorskip("jinja2", reason="the extra study is not installed")
+
+EVIL = "<img src=x onerror=alert(1)> & \"co'"
+KIND = "a<b>&amp; {{ 7 * 7 }}"
+VOID = {"meta", "img", "br", "line", "circle", "rect", "link", "hr"}
+
+
+def score(batch):
+    top, left = batch[:, :8].mean(axis=(1, 2, 3)), batch[:, :, :8].mean(axis=(1, 2, 3))
+    found = np.clip((top + left) / 2, 0, 1)
+    return np.stack([found, 1 - found], axis=1)
+
+
+class Page(HTMLParser):
+    """Notes every tag, and refuses those that are not closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.open, self.text = [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    folder = tmp_path_factory.mktemp("photos")
+    kinds = {KIND: [], "plain": []}
+    for kind, name in ((KIND, "one"), (KIND, "two"), ("plain", EVIL.replace("/", "")), ("plain", "bad")):
+        path = folder / f"{name}.png"
+        cells = rng.integers(0, 255, (4, 4, 3), dtype=np.uint8)
+        Pillow.fromarray(np.kron(cells, np.ones((8, 12, 1), np.uint8))).save(path)
+        if name == "bad":
+            path.write_bytes(b"<script>")
+        kinds[kind].append(path)
+    grid = {"name": "lime", "segmentation": {"name": "grid", "rows": 4, "columns": 4}}
+    menu = {"sampling": {"lime <4>": grid, "rise": {"name": "rise", "grid": 4}}, "free": {"regions": [2]}}
+    models = [
+        FunctionModel(score, kind="probability", name="<b>model</b>", labels=("cat </td>", "dog")),
+        FunctionModel(lambda batch: score(batch)[:, ::-1], kind="probability", name="other"),
+    ]
+    return study(kinds, model=models, menu=menu, n_samples=40, metric="sufficiency", progress=False)
+
+
+@pytest.fixture(scope="module")
+def html(found):
+    return found.html()
+
+
+@pytest.fixture(scope="module")
+def page(html):
+    return Page(html)
+
+
+def test_the_page_is_well_formed_and_for_every_screen(html, page):
+    assert html.startswith("<!DOCTYPE html>")
+    assert page.all("html") == [{"lang": "en"}]
+    assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.all("meta")
+    assert page.all("title")
+    assert [tag for tag, _ in page.found].count("h1") == 1
+    # Nothing that is wide moves the whole page: every table scrolls in a box of its own, by keyboard too.
+    boxes = [one for one in page.all("div") if one.get("class") == "wide"]
+    assert len(boxes) == len(page.all("table"))
+    assert all(one["tabindex"] == "0" and one["aria-label"] for one in boxes)
+    assert all("scope" in one for one in page.all("th"))
+
+
+def test_the_page_needs_nothing_else(html, page):
+    assert not {"script", "link", "iframe", "object", "base"} & {tag for tag, _ in page.found}
+    for _, attributes in page.found:
+        assert not [name for name in attributes if name.startswith("on")]
+        for name in ("src", "href", "action", "srcset", "xlink:href", "poster"):
+            assert attributes.get(name, "data:").startswith("data:")
+    assert not re.search(r"url\(|@import|https?:|file:", html)
+
+
+def test_every_picture_says_what_it_shows_and_is_one(found, page):
+    pictures = page.all("img")
+    best = [found.best(photo, model) for photo in found.photos for model in found.models]
+    assert len(pictures) == 3 + sum(1 + (one != found.plan.menu.default) for one in best if one is not None)
+    for one in pictures:
+        assert len(one["alt"]) > 10
+        kind, data = one["src"].split(",")
+        assert kind == "data:image/jpeg;base64"
+        picture = Pillow.open(io.BytesIO(base64.b64decode(data, validate=True)))
+        assert picture.size == (int(one["width"]), int(one["height"]))
+    (chart,) = page.all("svg")
+    assert chart["role"] == "img"
+    assert chart["aria-labelledby"] == "chart said"
+    assert {one.get("id") for one in page.all("desc") + page.all("h3")} >= {"chart", "said"}
+
+
+def test_names_are_text_whatever_they_hold(html, page):
+    text = "".join(page.text)
+    for name in (KIND, EVIL, "<b>model</b>", "lime <4>", "cat </td>"):
+        assert name in text
+        assert name not in html
+    assert "<script" not in html
+    assert "49" not in re.sub(r"\d*\.\d+|\d{3,}|base64,[^\"]*", "", html)
+
+
+def test_the_page_says_the_rule_the_answers_and_what_failed(found, page):
+    text = " ".join("".join(page.text).split())
+
+    assert found.plan.rule.text in text
+    for one in found.questions:
+        assert one.text in text
+    assert "bad.png, other: bad.png must be a picture" in text
+    assert "The larger a region, the easier it scores high" in text
+    for one in found.plan.menu.settings:
+        assert one.label in text
+    words = [one for one in page.all("section") if one["class"].startswith("card")]
+    assert [one["class"] for one in words] == [
+        "card too-few-photos" if one.word == "Too few photos" else f"card {one.word.lower().replace(' ', '-')}"
+        for one in found.questions
+    ]
+
+
+def test_numbers_stand_on_colors_that_leave_them_readable(html):
+    shades = re.findall(r"background: rgba\((\d+), (\d+), (\d+), ([\d.]+)\)", html)
+
+    assert shades
+    assert {tuple(map(int, one[:3])) for one in shades} <= {(183, 76, 0), (0, 114, 178)}
+    for *color, share in shades:
+        mixed = [float(share) * int(one) + (1 - float(share)) * 255 for one in color]
+        assert contrast(mixed, (34, 34, 34)) > 4.5
+
+
+def contrast(one, other):
+    """Contrast of two colors, as the Web Content Accessibility Guidelines 2.2 define it."""
+
+    def light(color):
+        parts = [c / 255 / 12.92 if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in color]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    low, high = sorted((light(one), light(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_without_jinja_one_is_told_what_to_install(found, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(MissingExtra, match=r"seewhy\[study\]"):
+        found.html()
