@@ -56,7 +56,7 @@ def photos_of(sources: Iterable[FilePath], truth: FilePath | None, groups: str) 
         if bare:
             notes.append(f"the truth does not say where the object is in {len(bare)} photos, such as {bare[0]}")
     found = tuple(
-        Photo(name, path, _digest(path), _group(name, known.get(name), groups), known.get(name))
+        Photo(name, path, digest_of(path), group_of(name, known.get(name), groups), known.get(name))
         for name, path in paths.items()
     )
     return found, notes
@@ -117,7 +117,7 @@ def _found(sources: Iterable[FilePath], masks: set[Path]) -> dict[str, Path]:
     for source in _iterable("photos", [sources] if isinstance(sources, os.PathLike) else sources):
         place = Path(source)
         if place.is_dir():
-            inside = sorted(path for path in place.rglob("*") if _is_photo(path, place))
+            inside = sorted(path for path in place.rglob("*") if is_photo(path, place))
             found = {path.relative_to(place).as_posix(): path for path in inside if path.resolve() not in masks}
         elif place.exists():
             found = {place.name: place}
@@ -132,12 +132,13 @@ def _found(sources: Iterable[FilePath], masks: set[Path]) -> dict[str, Path]:
     return paths
 
 
-def _is_photo(path: Path, folder: Path) -> bool:
+def is_photo(path: Path, folder: Path) -> bool:
+    """Say whether a file of a folder is a photo, and not hidden."""
     hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
     return path.suffix.lower() in PHOTO_ENDINGS and not hidden and path.is_file()
 
 
-def _digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
     """Return the hash of a file, or of its path where it cannot be read: that is found out when it is its turn."""
     try:
         with path.open("rb") as file:
@@ -146,7 +147,8 @@ def _digest(path: Path) -> str:
         return f"unreadable:{path}"
 
 
-def _group(name: str, known: Known | None, groups: str) -> str:
+def group_of(name: str, known: Known | None, groups: str) -> str:
+    """Return what a photo has in common with others of its group; its own name where it stands alone."""
     if groups == "name":
         return sequence(name)
     if groups == "auto" and known is not None and known.group is not None:

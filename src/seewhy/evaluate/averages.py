@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seewhy._types import Floats
+from seewhy.intervals import expanded_tail
 from seewhy.randomness import generator
 
 LEAST = 6
@@ -62,10 +63,7 @@ def interval(means: Floats, seed: int) -> tuple[float | None, float | None]:
     n = len(means)
     if n < LEAST or np.ptp(means) == 0:
         return None, None
-    from scipy.special import ndtr, stdtrit
-
-    # A sample varies less than what it was drawn from, and Student's t is wider than the normal: both matter for few.
-    share = float(ndtr(np.sqrt(n / (n - 1)) * stdtrit(n - 1, 0.025)))
+    share = expanded_tail(n)
     low, high = np.quantile(_drawn(means, seed), [share, 1 - share])
     return float(low), float(high)
 

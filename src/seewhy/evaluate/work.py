@@ -126,7 +126,7 @@ class Worker:
                 except FileError:  # damaged since: it is made once more, and is the same
                     pass
         found = self._explained(task, task.contender.method, subject)
-        record = Record(task.unit, EXPLANATION, "done", facts=subject.facts | _costs(found), file=_file(found))
+        record = Record(task.unit, EXPLANATION, "done", facts=subject.facts | _costs(found), file=bytes_of(found))
         return Candidate.of(found), record
 
     def _explained(self, task: Task, method: MethodSetting, subject: _Subject) -> Explanation:
@@ -228,7 +228,8 @@ def _costs(found: Explanation) -> JsonObject:
     }
 
 
-def _file(found: Explanation) -> bytes:
+def bytes_of(found: Explanation) -> bytes:
+    """Return the result file of an explanation."""
     with tempfile.TemporaryDirectory(prefix="seewhy-") as folder:
         return found.save(Path(folder) / "found.seewhy").read_bytes()
 

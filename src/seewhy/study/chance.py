@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seewhy._types import Floats
+from seewhy.intervals import expanded_tail
 from seewhy.randomness import generator
 
 LEAST = 5
@@ -67,15 +68,12 @@ def over_photos(values: Floats, groups: Sequence[str], seed: int) -> Estimate | 
 def _interval(
     values: Floats, there: np.ndarray, group: np.ndarray, n: int, seed: int
 ) -> tuple[float, float]:  # fmt: skip
-    from scipy.special import ndtr, stdtrit
-
     drawn = generator(seed, "bootstrap").multinomial(n, np.full(n, 1 / n), size=_DRAWS)[:, group].astype(np.float64)
     filled, same = np.where(there, values, 0), group[:, None] == group
     sums = _weighted(drawn, np.where(same, 0, filled), np.where(same, filled, 0))
     weights = _weighted(drawn, there & ~same, there & same)
     means = sums[weights > 0] / weights[weights > 0]
-    # A sample varies less than what it was drawn from, and Student's t is wider than the normal.
-    share = float(ndtr(np.sqrt(n / (n - 1)) * stdtrit(n - 1, 0.025)))
+    share = expanded_tail(n)
     low, high = np.quantile(means, [share, 1 - share])
     return float(low), float(high)
 

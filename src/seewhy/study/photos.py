@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,11 +9,10 @@ from pathlib import Path
 from typing import TypeAlias, get_args
 
 from seewhy.errors import InvalidInput
-from seewhy.evaluate.asking import PHOTO_ENDINGS, Grouping
+from seewhy.evaluate.asking import Grouping, digest_of, group_of, is_photo
 from seewhy.evaluate.plan import Photo
 from seewhy.settings import shown
-from seewhy.truth import Known, matched, read_truth
-from seewhy.truth.photo_list import sequence
+from seewhy.truth import matched, read_truth
 
 FilePath: TypeAlias = str | os.PathLike[str]
 Photos: TypeAlias = FilePath | Iterable[FilePath] | Mapping[str, FilePath | Iterable[FilePath]]
@@ -61,7 +59,9 @@ def classed(photos: Photos, truth: FilePath | None, groups: str) -> tuple[tuple[
     if others:
         notes.append(f"{len(others)} entries of the truth are about none of these photos, such as {others[0]}")
     found = [
-        Classed(Photo(name, path, _digest(path), _group(name, known.get(name), groups), known.get(name)), kinds[path])
+        Classed(
+            Photo(name, path, digest_of(path), group_of(name, known.get(name), groups), known.get(name)), kinds[path]
+        )
         for name, path in names.items()
     ]
     return tuple(sorted(found, key=lambda one: (one.kind, one.photo.name))), notes
@@ -105,8 +105,7 @@ def _found(source: FilePath) -> Iterator[tuple[Path, str]]:
     place = Path(source)
     if place.is_dir():
         for path in sorted(place.rglob("*")):
-            hidden = any(part.startswith(".") for part in path.relative_to(place).parts)
-            if path.suffix.lower() in PHOTO_ENDINGS and not hidden and path.is_file():
+            if is_photo(path, place):
                 yield path, path.resolve().parent.name
     elif place.exists():
         yield place, place.stem
@@ -118,20 +117,3 @@ def _names(paths: list[Path]) -> dict[str, Path]:
     """Return the photos by names of their own: the path from the folder that holds all of them."""
     together = Path(os.path.commonpath([path.parent for path in paths]))
     return {path.relative_to(together).as_posix(): path for path in paths}
-
-
-def _digest(path: Path) -> str:
-    """Return the hash of a file, or of its path where it cannot be read: that is found out when it is its turn."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return f"unreadable:{path}"
-
-
-def _group(name: str, known: Known | None, groups: str) -> str:
-    if groups == "name":
-        return sequence(name)
-    if groups == "auto" and known is not None and known.group is not None:
-        return known.group
-    return name

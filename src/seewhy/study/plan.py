@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from seewhy._version import __version__
-from seewhy.evaluate.plan import NamedModel, hashed
+from seewhy.evaluate.plan import NamedModel, hashed, identity_of
 from seewhy.metrics import BASELINES
 from seewhy.study.menu import Menu, Setting, plain
 from seewhy.study.photos import Classed
@@ -14,8 +14,6 @@ from seewhy.study.rule import Rule
 
 ANSWER, EXPLANATION = "answer", ""
 """What stands where the name of a metric would: the model's answer for the whole photo, and an explanation."""
-_SQUARE = 256
-"""Side of the photo by which views are told apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +59,7 @@ class Plan:
             seewhy=__version__,
             study=ANSWER,
             photo=photo.photo.digest,
-            model=_identity(model),
+            model=identity_of(model),
             target=self.target,
             seed=self.seed,
         )
@@ -85,9 +83,3 @@ class Plan:
         if facts.needs == "truth" and known is not None and known.marks is not None:
             marks = known.marks.digest()
         return hashed(metric=facts.name, version=facts.version, truth=marks, **what)
-
-
-def _identity(model: NamedModel) -> list[object]:
-    """Return what decides the model's answers; a function's fingerprint is its name alone, so more stands beside."""
-    view = model.model.view(_SQUARE, _SQUARE).to_dict()
-    return [model.label, model.model.fingerprint, model.model.kind, model.model.channels, model.model.labels, view]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from seewhy._types import JsonObject
 from seewhy.api import explain
 from seewhy.errors import FileError, InvalidInput, MissingExtra
 from seewhy.evaluate.store import Record, Store
-from seewhy.evaluate.work import reason
+from seewhy.evaluate.work import bytes_of, reason
 from seewhy.explanation import Explanation
 from seewhy.images import Image, load_image
 from seewhy.loading import load
@@ -143,7 +142,7 @@ class _Subject:
         if explanation is None:
             explanation = self._explained(label)
             facts: JsonObject = {"calls": explanation.n_evaluations}
-            self.put(Record(key, EXPLANATION, "done", facts=facts, file=_file(explanation)), store, done)
+            self.put(Record(key, EXPLANATION, "done", facts=facts, file=bytes_of(explanation)), store, done)
         for one in missing:
             try:
                 candidate = Candidate.of(refitted(explanation, one), display=one.display, name=one.label)
@@ -213,8 +212,3 @@ def _digest(candidate: Candidate, *, region: bool) -> str:
     if region:
         found.update(np.packbits(candidate.region).tobytes())
     return found.hexdigest()
-
-
-def _file(found: Explanation) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="seewhy-") as folder:
-        return found.save(Path(folder) / "found.seewhy").read_bytes()
