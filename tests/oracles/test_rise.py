@@ -217,3 +217,17 @@ def test_a_photo_that_the_model_sees_shrunk_gets_its_map_at_its_own_size():
     np.testing.assert_allclose(got.attributions[0].heatmap, small, rtol=0, atol=1e-5)
     np.testing.assert_allclose(got.heatmap(), got.view.map_to_photo(small.astype(np.float32)), rtol=0, atol=1e-5)
     assert got.heatmap().shape == (48, 96)
+
+
+@pytest.mark.parametrize("estimator", ["reference", "ratio", "centered", "controlled"])
+@pytest.mark.parametrize("design", ["auto", "bernoulli"])
+@pytest.mark.parametrize("n", [2, 3])
+def test_two_or_three_masks_give_a_map_without_an_error(n, design, estimator):
+    photo = np.random.default_rng(0).random((30, 30, 3))
+    rise = seewhy.Rise(n_samples=n, grid=3, design=design, estimator=estimator)
+
+    found = seewhy.explain(photo, model=lambda batch: batch.mean(axis=(1, 2)), method=rise)
+
+    assert np.isfinite(found.heatmap()).all()
+    if design == "auto":
+        assert found.error is None

@@ -115,10 +115,8 @@ class Rise(MethodSettings):
         masks = self.masks(scene)
         design = self._design(masks)
         control = self._control(samples, masks, scores)
-        parts = [
-            _Sums.of(samples, masks, control.rest, place)
-            for place in groups(len(samples), design.block_rows(masks.d), pairs=design.pairs)
-        ]
+        places = groups(len(samples), design.block_rows(masks.d), pairs=design.pairs) or [slice(0, len(samples))]
+        parts = [_Sums.of(samples, masks, control.rest, place) for place in places]
         total = sum(parts[1:], parts[0])
         sampled = self._map(total)
         found = sampled + control.known(masks, self)
