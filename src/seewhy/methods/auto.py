@@ -52,10 +52,10 @@ class Auto(Amount):
     name: Literal["auto"] = "auto"
     tolerance: Annotated[
         float, setting("estimated relative error at which a run stops by itself", ge=0.001, le=1, search=(0.1, 0.4))
-    ] = 0.30  # where more calls no longer made maps agree better, with masks or with the model
+    ] = 0.30
     max_evaluations: Annotated[
         int, setting("most pictures sent to the model by a run that stops by itself", ge=16, le=10_000_000)
-    ] = 1000
+    ] = 600  # more hardly helped: see the table of quality in docs/benchmarks.md
 
     @property
     def usual(self) -> EnsembleLime:
