@@ -80,7 +80,7 @@ class Auto(Amount):
             f"auto: fill {name}, {why}",
             f"auto: many segmentations, of {low} to {high} regions"
             + (f", for {_FEW} samples or fewer" if method.n_segments == _COARSE else ""),
-            f"auto: unit {unit}; through half of the photo the class keeps {tried[name].kept:.0%} of its score",
+            f"auto: unit {unit}; through half of the photo the class keeps {_percent(tried[name].kept)} of its score",
             f"auto: chosen by a pilot of {asked} pictures, beside those of the samples",
         ]
         return method, (*reasons, *_doubts(tried, name))
