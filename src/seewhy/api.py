@@ -17,6 +17,7 @@ from seewhy.explanation import Explanation
 from seewhy.geometry import View
 from seewhy.images import Background, Image, load_image
 from seewhy.methods import METHODS, Auto, EnsembleLime, Lime, Rise
+from seewhy.methods.auto import Pilot
 from seewhy.model_facts import ModelFacts
 from seewhy.models import load_model
 from seewhy.preflight import Report, inspect, vetted
@@ -265,23 +266,30 @@ def _explained(
     subject = Subject.of(asked.image, asked.view, method, asked.seed)
     method.draws(subject.masks)  # a design that cannot be drawn, or read, says so before the model is asked
     next(method.rows(subject.masks, asked.seed))
+    if auto is not None:
+        auto.check(method.draws(subject.masks).readable())
     model, findings = vetted(model, subject, asked.batch_size, check=asked.preflight)
+    halved = getattr(model, "halved", 0)
     asker = Asker(model, subject, asked.batch_size)
     scores = asker.untouched()
     kind: ScoreKind = model.kind or recognize_kind(scores)
     # A unit that the model does not allow, and a class that it does not have, are refused before any work.
     wanted = resolve_targets(targets, scores[0].astype(np.float64), model.labels)
-    if auto is not None:
-        method, reasons = auto.choose(asked.image, asked.view, model, asked.seed, classes_of(wanted)[0], scores)
-        findings = (*findings, *reasons)
-        subject = Subject.of(asked.image, asked.view, method, asked.seed)
-        asker = Asker(model, subject, asked.batch_size)
     ranked = [int(i) for i in np.argsort(-scores[0], kind="stable")]
     strongest = ranked if asked.everything else ranked[:_KEPT]
     # In order of rank, so that the same file comes out whichever of them are explained.
     kept = tuple(strongest + [i for i in ranked if i in classes_of(wanted) and i not in strongest])
     untouched = Answers.of(scores, kind, kept)
     chosen = tuple(Target.of(one, untouched, model.labels, method.unit, log_odds=method.log_odds) for one in wanted)
+    if auto is not None:
+        pilot = Pilot(
+            asked.image, asked.view, model, asked.seed, chosen[0], untouched, scores.shape[1], asked.batch_size, cancel,
+            asker.clock,
+        )  # fmt: skip
+        method, reasons = auto.choose(pilot)
+        findings = (*findings, *reasons)
+        subject = Subject.of(asked.image, asked.view, method, asked.seed)
+        asker = Asker(model, subject, asked.batch_size, asker.clock)
     facts = ModelFacts.of(model, kind, scores.shape[1], kept, findings)
     run = Run(subject, chosen, untouched, exact=asker.exact is not None)
 
@@ -290,7 +298,9 @@ def _explained(
             Explanation.of(subject, facts, samples, chosen, Stop("interrupted", 0)).save(checkpoint)
 
     found = run.collect(asker, scores.shape[1], report, cancel, save)
-    facts = facts.remarked(model)
+    again = getattr(model, "halved", 0) - halved
+    if again:
+        facts = facts.noted(f"{model.name}: {again} batches were halved, because memory was full")
     return Explanation.of(
         subject, facts, found.samples, chosen, found.stop, seconds_model=asker.clock.model, black_box=model
     )

@@ -33,9 +33,9 @@ class ModelFacts:
         notes = (*assumed, *getattr(model, "notes", ()), *findings)
         return cls(model.name, model.fingerprint, kind, classes, labels, notes, getattr(model, "run_by", ""))
 
-    def remarked(self, model: Model) -> ModelFacts:
-        """Return the same with what happened while the model ran."""
-        return replace(self, notes=(*self.notes, *getattr(model, "remarks", ())))
+    def noted(self, *notes: str) -> ModelFacts:
+        """Return the same with more for the reader of a result."""
+        return replace(self, notes=(*self.notes, *notes))
 
 
 def _assumed(name: str, kind: ScoreKind) -> str:

@@ -17,7 +17,7 @@ def test_what_was_chosen_stands_in_every_file(call: Call) -> None:
     assert found.code == 0, found.err
     said = strict(found.out)
     assert said["method"] == "ensemble-lime"
-    assert any(text.startswith("auto: fill ") for text in said["warnings"])
+    assert any(text.startswith("auto, for ") for text in said["warnings"])
     assert list(seewhy.load("seewhy-out/cat.ensemble-lime.seewhy").warnings) == said["warnings"]
     kept = tomllib.loads(Path("seewhy-out/cat.ensemble-lime.toml").read_text())
     assert kept["method"]["name"] == "ensemble-lime"

@@ -58,8 +58,8 @@ def test_blur_is_taken_where_it_removes_the_class():
     found = auto(of_texture)
     assert found.method.name == "ensemble-lime"
     assert found.method.fill == seewhy.Blur()
-    assert said(found, "auto: fill blur, which removes the class")
-    assert said(found, "auto: unit log-odds")
+    assert said(found, "auto, for class 0: fill blur, which removes the class")
+    assert said(found, ": unit log-odds; through half of the photo it keeps")
     assert found.targets[0].unit == "log-odds"
     assert not said(found, "depends on the fill")
     region = found.region()
@@ -70,14 +70,14 @@ def test_blur_is_taken_where_it_removes_the_class():
 def test_a_fill_that_leaves_the_class_is_not_taken():
     found = auto(of_brightness)
     assert found.method.fill == seewhy.Color(value=(0, 0, 0))
-    assert said(found, "auto: fill black, which removes the class (")
-    assert said(found, "as blur and image-mean does not")
+    assert said(found, "fill black, which removes the class: bare, it leaves")
+    assert said(found, "blur leaves 1")
 
 
 def test_where_no_fill_removes_the_class_that_is_said():
     found = auto(of_nothing)
     assert found.method.fill == seewhy.Blur()
-    assert said(found, "though no fill removes the class: bare, it keeps 1e+02 % of its score")
+    assert said(found, "though no fill removes the class: bare, it leaves 100 % of its probability")
 
 
 def test_an_explanation_that_depends_on_the_fill_says_so():
@@ -87,10 +87,82 @@ def test_an_explanation_that_depends_on_the_fill_says_so():
 
 def test_a_class_that_gains_by_hiding_is_named():
     def less(batch):
-        return squashed(batch, 4 - 40 * texture(batch, LEFT) + 60 * texture(batch, RIGHT) - 4)
+        return squashed(batch, 40 * texture(batch, LEFT) - 60 * texture(batch, RIGHT) + 4)
 
     found = auto(less, targets=0)
-    assert said(found, "the class scores higher through half of the photo than on the whole") or said(found, "keeps")
+    assert found.targets[0].score < 0
+    assert said(found, "the class is more probable through half of the photo than on the whole")
+    assert not said(auto(of_texture), "more probable")
+
+
+def test_a_model_that_takes_one_picture_at_a_time_is_asked_so():
+    def alone(batch):
+        assert len(batch) == 1
+        return of_texture(batch)
+
+    found = auto(alone, batch_size=1)
+    np.testing.assert_allclose(found.heatmap(), auto(of_texture).heatmap(), atol=1e-5)
+
+
+def test_a_fill_on_which_the_model_fails_is_left_out_and_named():
+    def fussy(batch):
+        spread = batch.std(axis=(1, 2, 3), keepdims=True)
+        with np.errstate(all="ignore"):
+            return of_texture(batch * (spread / spread))  # of one color: not a number
+
+    found = auto(fussy)
+    assert found.method.fill == seewhy.Blur()
+    assert said(found, "the model fails over black, which was left out")
+
+
+def test_a_pilot_can_be_cancelled():
+    asked = []
+
+    def counted(batch):
+        asked.append(len(batch))
+        return of_texture(batch)
+
+    with pytest.raises(seewhy.Cancelled, match="during the pilot"):
+        auto(counted, cancel=lambda: True, batch_size=4)
+    assert sum(asked) < 20
+
+
+def test_too_few_samples_are_refused_before_the_model_is_asked():
+    asked = []
+
+    def counted(batch):
+        asked.append(len(batch))
+        return of_texture(batch)
+
+    with pytest.raises(InvalidInput, match=r"Auto\.n_samples must be at least \d+, one block .* got 10"):
+        auto(counted, method=seewhy.Auto(n_samples=10))
+    with pytest.raises(InvalidInput, match=r"Auto\.max_evaluations must be at least \d+"):
+        auto(counted, method=seewhy.Auto(max_evaluations=16))
+    assert asked == []
+
+
+def test_a_contrast_is_judged_as_one():
+    found = auto(of_texture, targets="0 vs 1")
+    assert said(found, "auto, for class 0 vs class 1: fill blur")
+    assert found.targets[0].versus == 1
+
+
+@pytest.mark.parametrize("side", [2, 4])
+def test_a_tiny_photo_has_a_smaller_grid(side):
+    photo = (RNG.random((side, side, 3)) * 255).astype(np.uint8)
+    with pytest.raises(InvalidInput) as caught:
+        seewhy.explain(photo, model=lambda batch: batch.mean(axis=(1, 2)))
+    assert "Grid" not in str(caught.value)
+
+
+def test_scores_below_zero_are_not_taken_for_shares():
+    def plain(batch):
+        return 5 * texture(batch, LEFT)[:, None] - 3
+
+    found = seewhy.explain(PHOTO, model=seewhy.FunctionModel(plain, kind="score"), method=SMALL)
+    assert found.method.fill == seewhy.Blur()
+    assert not said(found, "leaves")
+    assert not said(found, "more probable")
 
 
 def test_the_rest_is_what_the_chosen_settings_give(tmp_path):
@@ -99,7 +171,7 @@ def test_the_rest_is_what_the_chosen_settings_give(tmp_path):
         PHOTO, model=seewhy.FunctionModel(of_texture, kind="probability"), method=found.method, seed=3
     )
     np.testing.assert_array_equal(found.heatmap(), plain.heatmap())
-    assert [text for text in found.warnings if not text.startswith("auto:")] == list(plain.warnings)
+    assert [text for text in found.warnings if not text.startswith("auto, for")] == list(plain.warnings)
     again = seewhy.load(found.save(tmp_path / "a.seewhy"))
     assert again.warnings == found.warnings
     assert again.save(tmp_path / "b.seewhy").read_bytes() == (tmp_path / "a.seewhy").read_bytes()
@@ -134,7 +206,8 @@ def test_plain_scores_have_no_log_odds():
 
     found = seewhy.explain(PHOTO, model=seewhy.FunctionModel(plain, kind="score"), method="auto")
     assert found.targets[0].unit == "score"
-    assert said(found, "auto: unit score")
+    assert said(found, ": unit score")
+    assert said(found, "as plain scores do not say whether a fill removes the class")
 
 
 def test_amounts_are_handed_on():

@@ -256,13 +256,55 @@ def test_where_memory_runs_out_batches_are_halved_and_the_answer_is_the_same(err
     assert sum(size for size in net.sizes if size <= 12) == got.n_evaluations
     assert net.sizes[-1] <= 12
     assert net.sizes.count(64) <= 4  # those that were on their way; from then on smaller ones are sent
-    assert any("the memory of cpu was full" in text for text in got.warnings)
+    assert any("because memory was full" in text for text in got.warnings)
     assert not any("memory" in text for text in want.warnings)
 
 
 def test_a_picture_that_memory_does_not_hold_alone_is_an_error():
     with pytest.raises(ModelError, match="the memory of cpu does not hold one picture's run: CUDA out of memory"):
         list(on_device(Net(most=0)).stream([np.zeros((2, 3, SIDE, SIDE), np.float32)]))
+
+
+def test_a_kernel_that_takes_no_more_ends_the_growth_and_not_the_run():
+    def limited(text):
+        return RuntimeError("CUDA error: invalid configuration argument")
+
+    net = Net(most=40, error=limited)
+    found = seewhy.explain(planted.PHOTO, model=on_device(net), method=planted.LIME.replace(n_samples=400))
+    want = seewhy.explain(planted.PHOTO, model=on_device(), method=planted.LIME.replace(n_samples=400))
+    np.testing.assert_allclose(found.values(), want.values(), atol=1e-5)
+    assert max(net.sizes) == 64
+    assert net.sizes[-1] <= 32
+
+
+def test_a_given_size_beyond_memory_fails_once():
+    net = Net(most=12)
+    method = planted.LIME.replace(n_samples=640)
+    seewhy.explain(planted.PHOTO, model=on_device(net), method=method, batch_size=64)
+    assert sum(size > 12 for size in net.sizes) <= 4
+
+
+def test_a_run_with_room_says_nothing_of_one_without():
+    model = on_device(net := Net(most=12), batch_size=64)
+    method = planted.LIME.replace(n_samples=160)
+    first = seewhy.explain(planted.PHOTO, model=model, method=method)
+    net.most = 10**9
+    second = seewhy.explain(planted.PHOTO, model=model, method=method)
+    assert [any("halved" in text for text in one.warnings) for one in (first, second)] == [True, False]
+
+
+def test_one_module_has_one_lock_however_it_is_wrapped():
+    net = Net()
+    one, other = (torch_models.TorchRuntime(net, autocast=autocast) for autocast in (False, True))
+    assert one._alone is other._alone
+    assert one._alone is not torch_models.TorchRuntime(Net())._alone
+
+
+def test_an_autocast_around_it_changes_nothing():
+    want = planted.explained(on_device(Rounded()))
+    with torch.autocast("cpu", torch.bfloat16):
+        got = planted.explained(on_device(Rounded()))
+    np.testing.assert_array_equal(got.values(), want.values())
 
 
 def test_other_errors_are_the_modules_own():
@@ -324,6 +366,13 @@ def test_autocast_that_is_too_far_off_is_not_used():
     assert got.model.run_by == ""
     exact = seewhy.explain(planted.PHOTO, model=on_device(), method=planted.LIME)
     np.testing.assert_allclose(got.values(), exact.values(), atol=1e-5)
+
+
+def test_a_module_is_not_moved_to_where_its_weights_are_lost():
+    net = Net()
+    with pytest.raises(InvalidInput, match="device must be one that computes, got 'meta'"):
+        seewhy.load_model(net, head="logits", device="meta", **planted.OPTIONS)
+    assert net.weight.device.type == "cpu"
 
 
 # --- what a GPU cannot do -------------------------------------------------------------------------------------------

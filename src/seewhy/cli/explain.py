@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from seewhy.protocols import Model
 
 _METHOD_FLAGS = method_flags()
+_METHOD_HELP = (
+    f"{', '.join(METHODS)} (default auto; where a setting is given that auto has not: the first that has it)."
+)
 _SHOWN = "What is shown"
 _DETAILS = "Details of the run"
 _FILE_HOLDS: dict[str, tuple[tuple[type, ...], str]] = {
@@ -66,7 +69,7 @@ def shown_options(command: Any) -> Any:
 
 @click.command(cls=Sectioned, epilog="Exit codes: 0 done, 1 failure, 2 wrong usage or input, 130 interrupted.")
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
-@click.option("--method", "method_name", metavar="NAME", help=f"{' or '.join(METHODS)} (default lime).")
+@click.option("--method", "method_name", metavar="NAME", help=_METHOD_HELP)
 @click.option("--auto", is_flag=True, help="Find the settings for each photo: the same as --method auto.")
 @click.option("--preset", metavar="NAME", help=f"A known way of working: {', '.join(PRESETS)}.")
 @click.option("--settings", "settings_file", metavar="FILE.toml", help="Settings, as a run before wrote them.")

@@ -10,27 +10,30 @@ Source: what the fill does to an explanation: Sturmfels, Lundberg and Lee (2020)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
-from seewhy._types import Floats, Scores
-from seewhy.fills import Blur, Color, ImageMean
+from seewhy._types import Floats, ScoreKind
+from seewhy.engine import Cancel, Clock
+from seewhy.errors import Cancelled, InvalidInput, ModelError
+from seewhy.fills import AnyFill, Blur, Color, ImageMean
 from seewhy.geometry import View
 from seewhy.images import Image
 from seewhy.methods.ensemble_lime import EnsembleLime
 from seewhy.methods.lime import Lime
 from seewhy.protocols import Model
 from seewhy.run import Asker, Subject
-from seewhy.samples import Answers, recognize_kind, resolve_unit
+from seewhy.samples import Answers
+from seewhy.scene import Block
 from seewhy.segmentation import Grid
 from seewhy.settings import setting
 from seewhy.stopping import Amount
 from seewhy.targets import Target
 
-_FILLS = {"blur": Blur(), "image-mean": ImageMean(), "black": Color(value=(0, 0, 0))}
+_FILLS: dict[str, AnyFill] = {"blur": Blur(), "image-mean": ImageMean(), "black": Color(value=(0, 0, 0))}
 """In order of preference: the first that does its work is taken."""
 _GRID = 5
 _FEW, _COARSE = 300, (15, 30)
@@ -63,27 +66,47 @@ class Auto(Amount):
         few = (self.n_samples or self.max_evaluations) <= _FEW
         return EnsembleLime(**self.model_dump(exclude={"name"}), **({"n_segments": _COARSE} if few else {}))
 
-    def choose(
-        self, image: Image, view: View, model: Model, seed: int, target: int, whole: Scores
-    ) -> tuple[EnsembleLime, tuple[str, ...]]:
-        """Return the settings for one class of one photo, and the reasons.
+    def check(self, least: int) -> None:
+        """Refuse fewer samples than the first block of a picture has.
 
-        ``whole``: what the model answered to the whole picture, (1, K).
+        Raises
+        ------
+        InvalidInput
+            Names the setting and the number.
         """
-        tried = _tried(image, view, model, seed, target, whole)
-        name, why = _fill(tried)
+        name = "max_evaluations" if self.n_samples is None else "n_samples"
+        most = self.n_samples or self.max_evaluations
+        if most < least:
+            raise InvalidInput(
+                f"Auto.{name} must be at least {least}, one block of coalitions over this picture's regions, got {most}"
+            )
+
+    def choose(self, asked: Pilot) -> tuple[EnsembleLime, tuple[str, ...]]:
+        """Return the settings for one target of one photo, and the reasons.
+
+        Raises
+        ------
+        ModelError
+            The model fails on all fills.
+        Cancelled
+            It was cancelled.
+        """
+        tried, failed = asked.tried()
+        name, why = _fill(tried, asked.kind)
         method = self.usual.replace(fill=_FILLS[name])
-        asked = sum(one.asked for one in tried.values())
-        unit = resolve_unit(model.kind or "probability", "auto", log_odds=True)
         low, high = method.n_segments
+        few = f", for {_FEW} samples or fewer" if method.n_segments == _COARSE else ""
+        kept = "" if asked.kind == "score" else f"; through half of the photo it keeps {_percent(tried[name].kept)}"
+        said = f"auto, for {asked.target.label}"
+        pictures = sum(one.asked for one in tried.values())
         reasons = [
-            f"auto: fill {name}, {why}",
-            f"auto: many segmentations, of {low} to {high} regions"
-            + (f", for {_FEW} samples or fewer" if method.n_segments == _COARSE else ""),
-            f"auto: unit {unit}; through half of the photo the class keeps {_percent(tried[name].kept)} of its score",
-            f"auto: chosen by a pilot of {asked} pictures, beside those of the samples",
+            f"{said}: fill {name}, {why}",
+            f"{said}: many segmentations, of {low} to {high} regions{few}",
+            f"{said}: unit {asked.target.unit}{kept}",
+            f"{said}: chosen by a pilot of {pictures} pictures, beside those of the samples",
         ]
-        return method, (*reasons, *_doubts(tried, name))
+        doubts = [f"{said}: {text}" for text in (*failed, *_doubts(tried, name, asked.kind))]
+        return method, (*reasons, *doubts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,11 +115,11 @@ class _Tried:
 
     asked: int
     left: float
-    """Score of the bare fill, as a share of the whole picture's."""
+    """Probability of the class over the bare fill, as a share of the whole picture's."""
     kept: float
-    """Mean score through half of the photo, as a share of the whole picture's."""
+    """Its mean through half of the photo, as a share of the whole picture's."""
     values: Floats
-    """(cells,): what each cell adds, in log-odds where the model allows them."""
+    """(cells,): what each cell adds to the target's score."""
 
     @property
     def removes(self) -> bool:
@@ -104,59 +127,94 @@ class _Tried:
         return self.left < _LEAVES
 
 
-def _tried(image: Image, view: View, model: Model, seed: int, target: int, whole: Scores) -> dict[str, _Tried]:
-    found = {}
-    for name, fill in _FILLS.items():
-        method = Lime(segmentation=Grid(rows=_GRID, columns=_GRID), fill=fill)
-        subject = Subject.of(image, view, method, seed)
-        asker = Asker(model, subject)
-        block = next(method.rows(subject.masks, seed))
-        bare = np.zeros((1, *subject.scene.pixels.shape[:2]), np.float32)
-        scores = asker.score(np.concatenate([bare, subject.masks(block)]))
-        kind = model.kind or recognize_kind(whole)
-        untouched, rows = (Answers.of(one, kind, (target,)) for one in (whole, scores))
-        plain = Target.of(target, untouched, None, resolve_unit(kind, "auto"))
-        odds = Target.of(target, untouched, None, resolve_unit(kind, "auto", log_odds=True))
-        level = plain.score if plain.score != 0 else 1.0
-        shares = plain.scores(rows) / level
-        signs = np.where(block.coalitions, 2.0, -2.0)  # columns are balanced and orthogonal
-        values = signs.T @ odds.scores(rows)[1:] / len(signs)
-        found[name] = _Tried(len(scores), float(shares[0]), float(shares[1:].mean()), values)
-    return found
+@dataclass(frozen=True, eq=False)
+class Pilot:
+    """What the pilot asks, and whom."""
+
+    image: Image
+    view: View
+    model: Model
+    seed: int
+    target: Target
+    """What is judged by; for a contrast, its first class where a probability is needed."""
+    whole: Answers
+    """What the model answered to the whole picture."""
+    classes: int
+    """Outputs of the model."""
+    batch_size: int | None = None
+    cancel: Cancel | None = None
+    clock: Clock = field(default_factory=Clock)
+
+    @property
+    def kind(self) -> ScoreKind:
+        """What the scores are."""
+        return self.whole.kind
+
+    def tried(self) -> tuple[dict[str, _Tried], list[str]]:
+        """Return what each fill does, and what is to be said of those on which the model fails."""
+        found, failed = {}, []
+        for name, fill in _FILLS.items():
+            try:
+                found[name] = self._one(fill)
+            except ModelError as error:
+                failed.append((name, error))
+        if not found:
+            raise failed[0][1]
+        return found, [f"the model fails over {name}, which was left out: {error}" for name, error in failed]
+
+    def _one(self, fill: AnyFill) -> _Tried:
+        height, width = self.view.apply(self.image).shape[:2]
+        grid = Grid(rows=min(_GRID, height), columns=min(_GRID, width))
+        method = Lime(segmentation=grid, fill=fill)
+        subject = Subject.of(self.image, self.view, method, self.seed)
+        rows = next(method.rows(subject.masks, self.seed)).coalitions
+        block = Block(np.concatenate([np.zeros_like(rows[:1]), rows]))
+        asker = Asker(self.model, subject, self.batch_size, self.clock)
+        asker = asker.exact or asker
+        scored = list(asker(iter([block]), self.classes, 0, lambda: self.cancel is not None and self.cancel()))
+        scores = np.concatenate([np.empty((0, self.classes), np.float32), *(scores for _, scores in scored)])
+        if len(scores) < len(block.coalitions):
+            raise Cancelled("cancelled during the pilot of auto; nothing can be said from it")
+        answers = Answers.of(scores, self.kind, self.whole.classes)
+        left = kept = 0.0
+        if self.kind != "score":
+            level = float(self.whole.target(self.target.index, "probability")[0])
+            shares = answers.target(self.target.index, "probability") / max(level, 1e-12)
+            left, kept = float(shares[0]), float(shares[1:].mean())
+        signs = np.where(rows, 2.0, -2.0)  # columns are balanced and orthogonal
+        return _Tried(len(scores), left, kept, signs.T @ self.target.scores(answers)[1:] / len(signs))
 
 
-def _fill(tried: dict[str, _Tried]) -> tuple[str, str]:
+def _fill(tried: dict[str, _Tried], kind: ScoreKind) -> tuple[str, str]:
     """Return the first fill that removes the class, and why."""
-    fits = [name for name, one in tried.items() if one.removes]
     first = next(iter(tried))
+    if kind == "score":
+        return first, "as plain scores do not say whether a fill removes the class"
+    fits = [name for name, one in tried.items() if one.removes]
     if not fits:
-        return first, f"though no fill removes the class: bare, it keeps {_percent(tried[first].left)} of its score"
+        left = _percent(tried[first].left)
+        return first, f"though no fill removes the class: bare, it leaves {left} of its probability"
     chosen = fits[0]
-    if chosen == first:
-        return chosen, f"which removes the class: bare, it keeps {_percent(tried[chosen].left)} of its score"
-    return chosen, (
-        f"which removes the class ({_percent(tried[chosen].left)} of its score is left), as "
-        f"{' and '.join(name for name in tried if name not in fits)} does not ({_percent(tried[first].left)})"
-    )
+    why = f"which removes the class: bare, it leaves {_percent(tried[chosen].left)} of its probability"
+    before = [f"{name} leaves {_percent(tried[name].left)}" for name in tried if name not in fits]
+    return chosen, why if chosen == first else f"{why}; {' and '.join(before)}"
 
 
-def _doubts(tried: dict[str, _Tried], chosen: str) -> Sequence[str]:
+def _doubts(tried: dict[str, _Tried], chosen: str, kind: ScoreKind) -> Iterator[str]:
     """Say where the choice decides what comes out."""
-    found = []
     for name, one in tried.items():
-        if name == chosen or not one.removes:
+        flat = np.ptp(one.values) == 0 or np.ptp(tried[chosen].values) == 0
+        if name == chosen or flat or (kind != "score" and not one.removes):
             continue
-        both = np.ptp(one.values) > 0 and np.ptp(tried[chosen].values) > 0
-        alike = float(np.corrcoef(one.values, tried[chosen].values)[0, 1]) if both else 0.0
+        alike = float(np.corrcoef(one.values, tried[chosen].values)[0, 1])
         if alike < _AGREE:
-            found.append(
-                f"auto: the explanation depends on the fill: over {chosen} and over {name}, the pilot's maps have a "
+            yield (
+                f"the explanation depends on the fill: over {chosen} and over {name}, the pilot's maps have a "
                 f"correlation of {alike:.2f}; look at both"
             )
     if tried[chosen].kept > 1:
-        found.append("auto: the class scores higher through half of the photo than on the whole: another one competes")
-    return found
+        yield "the class is more probable through half of the photo than on the whole: another one competes"
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %"
+    return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:.0f} %"

@@ -22,12 +22,15 @@ class BatchSizes:
         self.now = fixed or _FIRST
         """Pictures of the next batch."""
         self._settled = fixed is not None
-        self._most = fixed or _MOST
+        self.most = fixed or _MOST
+        """Pictures that may be sent at once."""
+        self._answered = 0
         self._times: list[float] = []
         self._before: float | None = None
 
     def took(self, pictures: int, seconds: float) -> None:
         """Learn that a batch took so long; those of other sizes than the present one say nothing."""
+        self._answered = max(self._answered, pictures)
         if self._settled or pictures != self.now:
             return
         self._times.append(seconds)
@@ -37,13 +40,17 @@ class BatchSizes:
         self._times = []
         if self._before is not None and rate < _GAIN * self._before:
             self.now, self._settled = self.now // 2, True
-        elif 2 * self.now > self._most:
+        elif 2 * self.now > self.most:
             self._settled = True
         else:
             self.now, self._before = 2 * self.now, rate
 
+    def is_a_try(self, pictures: int) -> bool:
+        """Say whether a size was proposed here, and is larger than any that was answered."""
+        return not self._settled and 0 < self._answered < pictures
+
     def too_many(self, pictures: int) -> None:
         """Learn that the memory does not hold so many at once: half of them is the most from now on."""
-        self._most = min(self._most, max(1, pictures // 2))
-        if self.now > self._most:
-            self.now, self._settled = self._most, True
+        self.most = min(self.most, max(1, pictures // 2))
+        if self.now > self.most:
+            self.now, self._settled = self.most, True

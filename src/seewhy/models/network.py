@@ -109,9 +109,9 @@ class NetworkModel:
         return bool(getattr(self.runtime, "composes", False))
 
     @property
-    def remarks(self) -> tuple[str, ...]:
-        """What happened while it ran, for the reader of a result."""
-        return tuple(f"{self.name}: {text}" for text in getattr(self.runtime, "remarks", ()))
+    def halved(self) -> int:
+        """Times that a batch was halved so far, because the memory of a device was full."""
+        return int(getattr(self.runtime, "halved", 0))
 
     def noted(self, *notes: str) -> Self:
         """Return the same model with more for the reader of its results to know."""

@@ -17,6 +17,9 @@ from seewhy.models.extras import need
 from seewhy.protocols import MaskMaker
 from seewhy.scene import Block
 
+_PARTS = 16
+"""Segmentations of an ensemble that are kept on the device."""
+
 
 class TorchComposer:
     """Composes rows on one device; what it makes of a canvas is kept as long as the canvas lives.
@@ -95,6 +98,8 @@ def _ensemble(masks: EnsembleMasks, device: Any) -> Callable[[Block], Any]:
         for start, end in pairwise(starts):
             index = int(parts[start])
             if index not in known:
+                while len(known) >= _PARTS:  # they come in order, a few in a batch
+                    del known[next(iter(known))]
                 known[index] = _switch(masks.part(index), device)
             found.append(known[index](bits[start:end]))
         return torch.cat(found)

@@ -101,6 +101,8 @@ def chosen_device(wanted: str) -> Any:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise InvalidInput(f"device must be one that torch has here, got {wanted!r}: {error}") from error
+    if device.type == "meta":
+        raise InvalidInput("device must be one that computes, got 'meta', which would lose the weights")
     return device
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Lock
 from time import perf_counter
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -18,6 +19,11 @@ from seewhy.errors import ModelError
 from seewhy.models.batch_sizes import BatchSizes
 from seewhy.models.extras import need
 from seewhy.models.torch_canvas import TorchComposer
+
+_alone: WeakKeyDictionary[Any, Lock] = WeakKeyDictionary()
+"""Of two threads that ask one module, however it was wrapped, one would set its mode under the other's feet."""
+_FULL = ("out of memory", "alloc_failed", "unable to find an engine")
+"""Words of errors that come where memory is full."""
 
 
 class TorchRuntime:
@@ -53,7 +59,7 @@ class TorchRuntime:
     ) -> None:
         self._torch = torch = need("torch", "torch")
         self._module = module
-        self._alone = Lock()  # of two threads, one would set the mode under the other's feet
+        self._alone = _alone.setdefault(module, Lock())
         weight = next(weights(module), None)
         self.device = torch.device("cpu") if weight is None else weight.device
         self._type = torch.float32 if weight is None else weight.dtype
@@ -62,12 +68,12 @@ class TorchRuntime:
         self._sizes = BatchSizes(batch_size) if self.composes else None
         self._batch_size = batch_size
         if channels_last is None:
-            quick = autocast or self._type in {torch.bfloat16, torch.float16} or torch.backends.cudnn.allow_tf32
-            channels_last = self.device.type == "cuda" and quick
+            half = autocast or self._type in {torch.bfloat16, torch.float16}
+            channels_last = self.device.type == "cuda" and (half or _tf32(torch))
         self._compose = TorchComposer(self.device, channels_last)
         self._tried = not channels_last
-        self.remarks: tuple[str, ...] = ()
-        """What happened while it ran, for the reader of a result."""
+        self.halved = 0
+        """Times that a batch was halved because memory was full."""
 
     @property
     def batch_size(self) -> int | None:
@@ -97,36 +103,62 @@ class TorchRuntime:
 
     def _ask(self, batch: Batch | Masked) -> list[_Asked]:
         """Start a batch; in halves, and those in halves, where memory runs out."""
-        failed = None
+        if self._sizes is not None and len(batch) > self._sizes.most:
+            return self._halves(batch)
+        failed = ""
         try:
             found = [self._start(batch)]
         except RuntimeError as error:
-            if not _is_out_of_memory(error, self._torch):
-                if self._tried:
-                    raise
-                # Many a module flattens by .view, which wants channels apart.
-                self._compose, self._tried = TorchComposer(self.device), True
-                return self._ask(batch)
-            failed = str(error)
+            if self._is_too_large(batch, error):
+                failed = str(error)
+            elif self._tried:
+                raise
         else:
             self._tried = True
             return found
         # Out here, because the traceback of an exception holds all that filled the memory.
+        if failed:
+            self._make_room(batch, failed)
+            return self._halves(batch)
+        # Many a module flattens by .view, which wants channels apart.
+        self._compose, self._tried = TorchComposer(self.device), True
+        return self._ask(batch)
+
+    def _make_room(self, batch: Batch | Masked, failed: str) -> None:
+        """Free what can be freed, and remember that so many pictures were too many.
+
+        Raises
+        ------
+        ModelError
+            It was a single picture.
+        """
         if self.device.type == "cuda":
             self._torch.cuda.empty_cache()
-        half = len(batch) // 2
-        if not half:
+        if len(batch) == 1:
             raise ModelError(f"the memory of {self.device} does not hold one picture's run: {failed:.200}")
         if self._sizes is not None:
             self._sizes.too_many(len(batch))
-        self.remarks = (f"batches of {len(batch)} pictures were halved: the memory of {self.device} was full",)
+        self.halved += 1
+
+    def _halves(self, batch: Batch | Masked) -> list[_Asked]:
+        half = len(batch) // 2
         return self._ask(batch[:half]) + self._ask(batch[half:])
 
+    def _is_too_large(self, batch: Batch | Masked, error: RuntimeError) -> bool:
+        """Say whether a batch failed for its size: memory is full, or it is larger than any that was answered.
+
+        Some kernels have limits of their own, which a size that was chosen here must not run into.
+        """
+        if isinstance(error, self._torch.OutOfMemoryError) or any(word in str(error).lower() for word in _FULL):
+            return True
+        return self._sizes is not None and self._sizes.is_a_try(len(batch))
+
     def _start(self, batch: Batch | Masked) -> _Asked:
-        clock = _DeviceClock(self.device, self._torch) if self.device.type == "cuda" else _WallClock()
-        autocast = self._torch.autocast(self.device.type, self._torch.bfloat16) if self._autocast else nullcontext()
+        # Whoever calls may be inside an autocast of their own, and another thread would not be.
+        autocast = self._torch.autocast(self.device.type, self._torch.bfloat16, enabled=self._autocast)
         # Not inference mode: what a module keeps of it could not be trained on afterwards.
         with self._alone, self._torch.no_grad(), in_eval_mode(self._module):
+            clock = _DeviceClock(self.device, self._torch) if self.device.type == "cuda" else _WallClock()
             pictures = self._compose(batch) if isinstance(batch, Masked) else self._compose.sent(batch)
             with autocast:
                 answer = numbers(self._module(pictures.to(self._type)))
@@ -188,8 +220,11 @@ class _WallClock:
         return lambda: seconds
 
 
-def _is_out_of_memory(error: RuntimeError, torch: Any) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error).lower()
+def _tf32(torch: Any) -> bool:
+    """Say whether convolutions may use tensor cores; what cannot be told may not."""
+    with suppress(RuntimeError, AttributeError):  # where the newer of two ways to say it was used, the older raises
+        return bool(torch.backends.cudnn.allow_tf32)
+    return str(getattr(getattr(torch.backends.cudnn, "conv", None), "fp32_precision", "")) == "tf32"
 
 
 def numbers(answer: Any) -> Any:
@@ -205,9 +240,9 @@ def numbers(answer: Any) -> Any:
 def in_eval_mode(module: Any) -> Iterator[None]:
     """Put a module into eval mode for a while; every part that was training trains again afterwards."""
     training = [part for part in module.modules() if part.training] if hasattr(module, "modules") else []
-    for part in training:
-        part.training = False
     try:
+        for part in training:
+            part.training = False
         yield
     finally:
         for part in training:
