@@ -189,6 +189,20 @@ def groups(n: int, block: int, *, pairs: bool, most: int = 20) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise(edges)]
 
 
+def mean_and_squares(maps: Iterable[Floats]) -> tuple[int, Floats, Floats]:
+    """Return how many maps there are, their mean, and the sum of squared differences to it; holds one at a time.
+
+    Source: Welford (1962), doi:10.1080/00401706.1962.10490022.
+    """
+    number, mean, squares = 0, np.zeros(()), np.zeros(())
+    for number, one in enumerate(maps, start=1):
+        away = one - mean
+        mean = mean + away / number
+        away *= one - mean
+        squares = squares + away
+    return number, mean, squares
+
+
 def jackknife(values: Floats, without: Sequence[Floats]) -> Spread | None:
     """Return the spread of ``values`` (m,) from estimates that leave one group of draws out at a time.
 

@@ -41,20 +41,20 @@ class SegmentMasks:
 class EnsembleMasks:
     """Whole segments are kept or replaced, but each block of rows has its own segmentation.
 
-    Segmentations are drawn when they are first needed; ``known`` (B, H, W) ones are taken as they are. Rows are as wide
-    as the largest segmentation may be; what a smaller one does not need is kept only where the whole picture is.
+    Segmentations are drawn when they are first needed, and added to ``parts``, those (H, W) that there are. Rows are as
+    wide as the largest segmentation may be; what a smaller one does not need is kept only where the whole picture is.
     """
 
-    def __init__(self, shape: tuple[int, int], d: int, draw: Callable[[int], Segments], known: Segments | None) -> None:
+    def __init__(self, shape: tuple[int, int], d: int, draw: Callable[[int], Segments], parts: list[Segments]) -> None:
         self.d = d
         self._shape = shape
         self._draw = draw
-        self._parts = [] if known is None else [_small(part) for part in known]
+        self._parts = parts
 
     def part(self, index: int) -> Segments:
         """Return the segmentation (H, W) of one block."""
         while len(self._parts) <= index:
-            self._parts.append(_small(self._draw(len(self._parts))))
+            self._parts.append(small(self._draw(len(self._parts))))
         return self._parts[index].astype(np.int32)
 
     def size(self, index: int) -> int:
@@ -183,7 +183,7 @@ class GridMasks:
         return np.asarray(keep * (1 - keep) * left @ coefficients.reshape(parts, parts) @ right.T)
 
 
-def _small(segments: Segments) -> NDArray[np.uint8] | NDArray[np.uint16]:
+def small(segments: Segments) -> Segments:
     """Return ids in the fewest bytes: an ensemble keeps a segmentation for every block."""
     return segments.astype(np.uint8) if segments.max() < 256 else segments.astype(np.uint16)
 

@@ -350,9 +350,9 @@ def recognize_kind(scores: Scores) -> ScoreKind:
 
 def log_total(scores: Scores) -> Floats:
     """Return the log of the sum of exp over all classes, (B,), for logits (B, K)."""
-    from scipy.special import logsumexp
-
-    return np.asarray(logsumexp(scores.astype(np.float64), axis=1))
+    # In the loop, beside the model: scipy's logsumexp takes ten times as long for a batch.
+    top = scores.max(axis=1, keepdims=True).astype(np.float64)
+    return np.asarray(top[:, 0] + np.log(np.exp(scores - top).sum(axis=1)))
 
 
 def comparable(scores: Scores, kind: ScoreKind, scale: float = 1.0) -> Floats:

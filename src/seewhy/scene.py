@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +31,8 @@ class Scene:
     """(h, w); (B, h, w) where each block of rows has its own; None for methods that work on a grid."""
     seed: int = 0
     """Seed of the run, for what is drawn later on."""
+    drawn: list[Segments] = field(default_factory=list, repr=False)
+    """(h, w) each: segmentations of the first blocks, as far as somebody needed them; drawn once, read by all."""
 
 
 def join(blocks: Sequence[Block]) -> Block:

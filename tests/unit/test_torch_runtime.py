@@ -73,7 +73,7 @@ def some_rows(kind):
         return GridMasks(SIDE, SIDE, 5), Block(RNG.random((n, 25)) < 0.5, RNG.integers(0, 6, (n, 2), dtype=np.int32))
     if kind == "ensemble":
         parts = RNG.integers(0, 9, (3, SIDE, SIDE)).astype(np.int32)
-        maker = EnsembleMasks((SIDE, SIDE), 9, lambda i: parts[i], None)
+        maker = EnsembleMasks((SIDE, SIDE), 9, lambda i: parts[i], [])
         return maker, Block(RNG.random((n, 9)) < 0.5, parts=np.array([2, 2, 0, 1, 1, 1, 2]))
     return Stripes(), Block(RNG.random((n, 2)) < 0.5)
 

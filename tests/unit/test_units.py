@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import logsumexp
 
 import seewhy
 from seewhy.errors import InvalidInput
@@ -16,6 +17,12 @@ from support.small import LIME, PHOTO, RISE, score
 
 LOGITS = np.random.default_rng(3).normal(scale=4, size=(40, 5)).astype(np.float32)
 PROBABILITIES = (np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_the_log_of_the_total_is_scipys_even_where_exp_overflows():
+    for scale in (1, 300, 1e5):
+        scores = (LOGITS * scale).astype(np.float32)
+        np.testing.assert_allclose(log_total(scores), logsumexp(scores.astype(np.float64), axis=1), rtol=1e-12)
 
 
 @pytest.mark.parametrize("index", range(5))

@@ -2,7 +2,7 @@
 
 The method is ensemble LIME, which on photos with masks agreed best with the object and with the model among all that
 was measured, so no segmentation has to be chosen. What is left to choose is the unit and the fill: a balanced block of
-LIME over a grid of 25 cells is asked with each of three fills; it tells whether the fill removes the class, and whether
+LIME over a grid of 15 cells is asked with each of three fills; it tells whether the fill removes the class, and whether
 the fills agree.
 
 Source: what the fill does to an explanation: Sturmfels, Lundberg and Lee (2020), doi:10.23915/distill.00022.
@@ -35,7 +35,7 @@ from seewhy.targets import Target
 
 _FILLS: dict[str, AnyFill] = {"blur": Blur(), "image-mean": ImageMean(), "black": Color(value=(0, 0, 0))}
 """In order of preference: the first that does its work is taken."""
-_GRID = 5
+_GRID = (3, 5)
 _FEW, _COARSE = 300, (15, 30)
 """Samples up to which fewer and larger regions found objects better."""
 _LEAVES = 0.5
@@ -45,7 +45,7 @@ _AGREE = 0.5
 
 
 class Auto(Amount):
-    """Settings found for the photo and the model by a pilot of about 170 pictures."""
+    """Settings found for the photo and the model by a pilot of about 100 pictures."""
 
     source: ClassVar[str] = "this project; what it chooses from: see ensemble-lime"
     fits: ClassVar[frozenset[str]] = frozenset()
@@ -58,7 +58,7 @@ class Auto(Amount):
     ] = 0.30
     max_evaluations: Annotated[
         int, setting("most pictures sent to the model by a run that stops by itself", ge=16, le=10_000_000)
-    ] = 600  # more hardly helped: see the table of quality in docs/benchmarks.md
+    ] = 450  # more hardly helped: see the table of quality in docs/benchmarks.md
 
     @property
     def usual(self) -> EnsembleLime:
@@ -164,7 +164,7 @@ class Pilot:
 
     def _one(self, fill: AnyFill) -> _Tried:
         height, width = self.view.apply(self.image).shape[:2]
-        grid = Grid(rows=min(_GRID, height), columns=min(_GRID, width))
+        grid = Grid(rows=min(_GRID[0], height), columns=min(_GRID[1], width))
         method = Lime(segmentation=grid, fill=fill)
         subject = Subject.of(self.image, self.view, method, self.seed)
         rows = next(method.rows(subject.masks, self.seed)).coalitions

@@ -24,8 +24,8 @@ from seewhy.errors import InvalidInput
 from seewhy.fills import Blur, FillSetting, fill_picture
 from seewhy.geometry import View
 from seewhy.images import Image
-from seewhy.intervals import Spread
-from seewhy.masks import EnsembleMasks, pool
+from seewhy.intervals import Spread, mean_and_squares
+from seewhy.masks import EnsembleMasks, pool, small
 from seewhy.method_settings import MethodSettings
 from seewhy.protocols import MaskMaker
 from seewhy.samples import Samples
@@ -118,7 +118,8 @@ class EnsembleLime(MethodSettings):
         """Return the picture the model sees, and its fill; ``segments`` (B, h, w) are those of the first blocks."""
         pixels = view.apply(image)
         first = self._family.member(pixels, seed, 0) if segments is None else segments[0]
-        return Scene(pixels, fill_picture(self.fill, pixels, first, seed), segments, seed)
+        drawn = [small(part) for part in (first[None] if segments is None else segments)]
+        return Scene(pixels, fill_picture(self.fill, pixels, first, seed), segments, seed, drawn)
 
     def masks(self, scene: Scene) -> EnsembleMasks:
         """Return what keeps or replaces whole segments, block by block."""
@@ -127,8 +128,10 @@ class EnsembleLime(MethodSettings):
         def draw(index: int) -> Segments:
             return family.member(scene.pixels, scene.seed, index)
 
+        if scene.segments is not None and not scene.drawn:
+            scene.drawn.extend(small(part) for part in scene.segments)
         height, width = scene.pixels.shape[:2]
-        return EnsembleMasks((height, width), family.most, draw, scene.segments)
+        return EnsembleMasks((height, width), family.most, draw, scene.drawn)
 
     def draws(self, masks: MaskMaker) -> _Blocks:
         """Return the blocks, each as long as its segmentation needs."""
@@ -148,16 +151,17 @@ class EnsembleLime(MethodSettings):
     def estimate(self, samples: Samples, scene: Scene, scores: Floats) -> MapAttribution:
         """Fit each block, spread its values over the pixels, and average; intervals are those of the mean."""
         pooled: list[Floats] = []
-        mean = squares = np.zeros(())
-        for number, one in enumerate(self._maps(samples, scene, scores), start=1):
-            away = one - mean  # Welford's recurrence: one map at a time in memory
-            mean = mean + away / number
-            squares = squares + away * (one - mean)
-            pooled.append(_pooled(one))
+
+        def maps() -> Iterator[Floats]:
+            for one in self._maps(samples, scene, scores):
+                pooled.append(_pooled(one))
+                yield one
+
+        number, mean, squares = mean_and_squares(maps())
         heatmap, spread = mean.astype(np.float32), _spread(pooled)
         if spread is None:
             return MapAttribution(heatmap)
-        se = np.sqrt(squares / (len(pooled) * (len(pooled) - 1))).astype(np.float32)
+        se = np.sqrt(squares / (number * (number - 1))).astype(np.float32)
         return MapAttribution(heatmap, 0.0, se, spread.t(), spread.error, spread)
 
     def spread(self, samples: Samples, scene: Scene, scores: Floats) -> Spread | None:

@@ -19,7 +19,7 @@ from seewhy.errors import InvalidInput
 from seewhy.fills import Color, FillSetting, fill_picture
 from seewhy.geometry import View
 from seewhy.images import Image
-from seewhy.intervals import Spread, groups, meat
+from seewhy.intervals import Spread, groups, mean_and_squares, meat
 from seewhy.masks import GridMasks, pool
 from seewhy.method_settings import MethodSettings
 from seewhy.protocols import Design, MaskMaker
@@ -125,8 +125,8 @@ class Rise(MethodSettings):
         spread = self._spread(found, total, samples, masks, control)
         if spread is None or len(parts) < 2:
             return plain
-        without = [self._map(total - part) for part in parts]
-        variance = np.var(without, axis=0) * (len(parts) - 1) * control.inflation(len(samples))
+        _, _, squares = mean_and_squares(self._map(total - part) for part in parts)
+        variance = squares * ((len(parts) - 1) / len(parts) * control.inflation(len(samples)))
         reach = Spread(np.zeros(1), np.zeros((1, 1)), len(parts) - 1).t()
         se = np.sqrt(variance).astype(np.float32)
         return MapAttribution(plain.heatmap, level, se, reach, spread.error, spread)
