@@ -286,10 +286,10 @@ def _explained(
             asked.image, asked.view, model, asked.seed, chosen[0], untouched, scores.shape[1], asked.batch_size, cancel,
             asker.clock,
         )  # fmt: skip
-        found, reasons = auto.choose(pilot)
+        decided, reasons = auto.choose(pilot)
         findings = (*findings, *reasons)
-        if found != method:
-            method, subject = found, Subject.of(asked.image, asked.view, found, asked.seed)
+        if decided != method:
+            method, subject = decided, Subject.of(asked.image, asked.view, decided, asked.seed)
             asker = Asker(model, subject, asked.batch_size, asker.clock)
     facts = ModelFacts.of(model, kind, scores.shape[1], kept, findings)
     run = Run(subject, chosen, untouched, exact=asker.exact is not None)

@@ -21,6 +21,9 @@ from seewhy.randomness import generator
 LEVEL = 0.95
 """Of every interval, unless said otherwise."""
 
+FEWEST = 6
+"""Independent values that a bootstrap of their mean needs: with 5, intervals of 95 % hold in 83 to 92 %."""
+
 _DRAWS = 4000
 _ZONE = 0.05
 """Share of the range of values within which an order does not matter."""

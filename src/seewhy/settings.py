@@ -91,6 +91,11 @@ def by_name(family: Any) -> Any:
     return expand
 
 
+def plain(value: Any) -> Any:
+    """Return a value of a setting as JSON can hold it."""
+    return value.to_dict() if isinstance(value, Settings) else value
+
+
 def limits(field: FieldInfo) -> str:
     """Return the limits of a field in words, such as ``at least 1, at most 100``."""
     words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}

@@ -39,8 +39,8 @@ def asked(place, **more):
 class Counting(seewhy.FunctionModel):
     """Counts pictures; another object of it is the same model."""
 
-    def __init__(self):
-        super().__init__(scores, labels=("red", "green", "blue"), kind="score", input_size=16)
+    def __init__(self, function=scores):
+        super().__init__(function, labels=("red", "green", "blue"), kind="score", input_size=16)
         self.pictures = 0
 
     def stream(self, batches):
@@ -216,6 +216,20 @@ def test_what_has_changed_is_done_again(place, change):
     fresh = asked(place, **ask, out=place / "fresh", **change)
 
     assert plain(kept) == plain(fresh)
+
+
+def test_a_function_whose_code_has_changed_is_asked_again(place):
+    def written(body):
+        held = {"scores": scores}
+        exec(f"def answer(batch):\n    return {body}\n", held)
+        return Counting(held["answer"])
+
+    first, same, changed = (written(body) for body in ("scores(batch)", "scores(batch)", "scores(batch)[:, ::-1]"))
+    for one in (first, same, changed):
+        asked(place, model=one, baselines=(), metrics=["srg"])
+
+    assert same.fingerprint == changed.fingerprint
+    assert (same.pictures, changed.pictures) == (0, first.pictures)
 
 
 def test_a_metric_of_another_version_is_measured_again(place):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from seewhy.evaluate.averages import interval
-from seewhy.study.chance import LEAST, over_pairs, over_photos
+from seewhy.intervals import FEWEST
+from seewhy.study.chance import over_pairs, over_photos
 from seewhy.study.matrices import between_classes, between_models, between_photos
 from seewhy.study.questions import explains_best, fits_another_model, fits_elsewhere
 from seewhy.study.tensor import Tensor, mean
@@ -184,9 +185,9 @@ def test_pairs_within_a_group_count_once_a_draw():
 
 
 def test_fewer_than_the_least_groups_have_no_interval_and_none_no_mean():
-    for n in (1, LEAST - 1, LEAST):
+    for n in (1, FEWEST - 1, FEWEST):
         found = over_photos(np.arange(n, dtype=float), [str(i) for i in range(n)], 0)
-        assert (found.low is None) == (n < LEAST)
+        assert (found.low is None) == (n < FEWEST)
     assert over_photos(np.full(3, np.nan), tuple("abc"), 0) is None
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import sys
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 import seewhy
 from seewhy.cli.explain import read_settings
 from seewhy.errors import Cancelled, InvalidInput, MissingExtra
 from seewhy.metrics import BASELINES, METRICS, Candidate, Question, Truth
 from seewhy.models import FunctionModel
+from seewhy.truth import Known, MaskPicture
 from seewhy.tune import tune
 from support.planted import BLOCKS, PHOTO, READ, logits, prepared
 
@@ -53,6 +57,34 @@ def only_free(model=None, photos=PHOTO, **more):
 
 def plain(found):
     return {key: value for key, value in found.to_dict().items() if key != "seconds"}
+
+
+def known(classes, *, sure=False, group=None):
+    path = Path("mask.png")
+    held = io.BytesIO()
+    Pillow.fromarray(OBJECT).save(held, "PNG")
+    return Known(path.name, marks=MaskPicture(path, held.getvalue()), classes=classes, sure=sure, group=group)
+
+
+# --- the class that is explained -----------------------------------------------------------------------------
+
+
+def test_the_truth_names_the_class_and_which_photos_belong_together():
+    top = int(Question.of(PHOTO, model=Counted()).target)
+    other, third = (i for i in range(3) if i != top)
+    strongest = max((other, third), key=lambda i: Question.of(PHOTO, model=Counted()).untouched[0][i])
+    truths = [known((third, other)), known((third, other), sure=True), known(("no such class",)), known(())]
+
+    found = only_free(photos=[PHOTO] * 4, truth=truths, target=None, n_samples=64, free={"regions": [1]})
+
+    assert [one.target for one in found.photos] == [strongest, third, top, top]
+    assert found.held_out == ("photos",)
+    together = [known((), group="film")] * 2
+    assert not only_free(photos=[PHOTO] * 2, truth=together, target=None, n_samples=64, free={"regions": [1]}).held_out
+    asked = only_free(truth=known((third,)), target=other, n_samples=64, free={"regions": [1]})
+    assert asked.photos[0].target == other
+    with pytest.raises(InvalidInput, match="classes of the model, 0 to 2, got 7"):
+        only_free(truth=known((7,)), target=None, n_samples=64)
 
 
 # --- planted answers -----------------------------------------------------------------------------------------

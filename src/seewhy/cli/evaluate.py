@@ -16,8 +16,8 @@ from seewhy.cli.flags import Option, Sectioned
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.errors import InvalidInput
 from seewhy.evaluate.asking import DEFAULT_METRICS, Grouping
-from seewhy.evaluate.averages import LEAST
 from seewhy.evaluate.plan import NamedModel
+from seewhy.intervals import FEWEST
 from seewhy.methods import METHODS
 from seewhy.metrics import BASELINES, METRICS
 
@@ -216,8 +216,8 @@ def _text(found: Evaluation, notes: list[str]) -> str:
 def _grouped(found: Evaluation) -> list[str]:
     photos, groups = len(found.plan.photos), len({photo.group for photo in found.plan.photos})
     said = [] if photos == groups else [f"{photos} photos in {groups} groups: each group counts once"]
-    if groups < LEAST:
-        said.append(f"no intervals: they need {LEAST} photos that are independent, got {groups}")
+    if groups < FEWEST:
+        said.append(f"no intervals: they need {FEWEST} photos that are independent, got {groups}")
     return said + (["some grades are missing: the run was interrupted"] if not found.complete else [])
 
 

@@ -21,8 +21,6 @@ from seewhy.presets import PRESETS
 from seewhy.settings import read_toml
 
 if TYPE_CHECKING:
-    from seewhy.images import Image
-    from seewhy.metrics import Truth
     from seewhy.truth import Known
 
 _WHERE = "Where to look"
@@ -37,7 +35,11 @@ _DETAILS = "Details of the run"
 )
 @click.option("--metric", metavar="NAME", help="What to climb (default iou where there is truth, else srg).")
 @click.option("--model", metavar="MODEL", help=f"{MODEL_HELP} (default efficientnet-lite0).")
-@click.option("--target", metavar="CLASS", help="Class that is explained: top1, an index or a name (default top1).")
+@click.option(
+    "--target",
+    metavar="CLASS",
+    help="Class that is explained: top1, an index or a name (default that of --truth, else top1).",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -141,13 +143,11 @@ def tune(photos: tuple[str, ...], **given: Any) -> int:
 
     asked = _asked(given)
     images = [load_image(Path(photo), background=given["background"]) for photo in photos]
-    truths, groups = _truths(given["truth"], photos, images)
     found = find(
         images,
         model=named_model(asked["model"]),
         metric=given["metric"],
-        truth=truths,
-        groups=groups,
+        truth=None if given["truth"] is None else _known(Path(given["truth"]), photos),
         target=asked["target"],
         start=asked["start"],
         display=asked["display"],
@@ -183,18 +183,20 @@ def _asked(given: dict[str, Any]) -> JsonObject:
         read = {"method": preset.method.to_dict(), "display": preset.display.to_dict()}
     return {
         "model": asked_model(read.get("model"), given),
-        "target": _target(given["target"], read.get("targets", "top1"), given["settings_file"]),
+        "target": _target(given["target"], read.get("targets"), given["settings_file"]),
         "seed": read.get("seed", 0) if given["seed"] is None else given["seed"],
         "start": read.get("method"),
         "display": Display(**read["display"]) if "display" in read else None,
     }
 
 
-def _target(given: str | None, read: Any, path: str | None) -> str | int:
-    """Return the one class to tune for: the flag's, or that of a settings file."""
+def _target(given: str | None, read: Any, path: str | None) -> str | int | None:
+    """Return the one class to tune for: the flag's, or that of a settings file; None: that of the truth, else top1."""
     if given is not None:
         return given
     found = read[0] if isinstance(read, list) and len(read) == 1 else read
+    if found in (None, "top1"):
+        return None
     several = isinstance(found, list) or (
         str(found).removeprefix("top").isdigit() and str(found) not in {"top1", str(found).removeprefix("top")}
     )
@@ -233,26 +235,7 @@ def _with_none(name: str, values: Any) -> Any:
     return [None if optional and value == "none" else value for value in values] if isinstance(values, list) else values
 
 
-def _truths(
-    source: str | None, photos: tuple[str, ...], images: list[Image]
-) -> tuple[list[Truth] | None, list[str] | None]:
-    """Return the truth and the group of each photo."""
-    from seewhy.metrics import Truth
-
-    if source is None:
-        return None, None
-    known = _known(Path(source), photos)
-    truths, groups = [], []
-    for photo, image in zip(photos, images, strict=True):
-        marked = known[photo].marked(image.height, image.width) if photo in known else None
-        if marked is None:
-            raise InvalidInput(f"--truth must say where the object is in each photo, {source} says nothing of {photo}")
-        truths.append(Truth(marked.mask, marked.kind))
-        groups.append(known[photo].group or photo)
-    return truths, groups
-
-
-def _known(source: Path, photos: tuple[str, ...]) -> dict[str, Known]:
+def _known(source: Path, photos: tuple[str, ...]) -> list[Known]:
     """Return what a truth says of each photo."""
     from seewhy.truth import Known, MaskPicture, matched, read_truth
 
@@ -261,7 +244,10 @@ def _known(source: Path, photos: tuple[str, ...]) -> dict[str, Known]:
             raise InvalidInput(
                 f"--truth must be a folder, or a file that names the photos, for several photos, got {source}"
             )
-        return {photos[0]: Known(source.name, exact=False, marks=MaskPicture(source))}
-    names = {PurePath(photo).as_posix(): photo for photo in photos}
-    found, _ = matched(read_truth(source)[0], list(names))
-    return {names[name]: one for name, one in found.items()}
+        return [Known(source.name, exact=False, marks=MaskPicture(source))]
+    names = [PurePath(photo).as_posix() for photo in photos]
+    found, _ = matched(read_truth(source)[0], names)
+    for photo, name in zip(photos, names, strict=True):
+        if name not in found or found[name].marks is None:
+            raise InvalidInput(f"--truth must say where the object is in each photo, {source} says nothing of {photo}")
+    return [found[name] for name in names]

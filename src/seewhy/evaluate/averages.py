@@ -15,11 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from seewhy._types import Floats
-from seewhy.intervals import expanded_tail
+from seewhy.intervals import FEWEST, expanded_tail
 from seewhy.randomness import generator
-
-LEAST = 6
-"""Groups below which there is no interval: it would be too narrow (83 to 92 % instead of 95 % for 5)."""
 
 _DRAWS = 10_000
 _AT_ONCE = 4_000_000
@@ -61,7 +58,7 @@ def average(values: Mapping[str, float], groups: Mapping[str, str], seed: int) -
 def interval(means: Floats, seed: int) -> tuple[float | None, float | None]:
     """Return the ends of the 95 % interval of the mean of independent values (n,); None where they do not tell."""
     n = len(means)
-    if n < LEAST or np.ptp(means) == 0:
+    if n < FEWEST or np.ptp(means) == 0:
         return None, None
     share = expanded_tail(n)
     low, high = np.quantile(_drawn(means, seed), [share, 1 - share])

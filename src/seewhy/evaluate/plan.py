@@ -94,7 +94,7 @@ class Plan:
 
     def units(self) -> Iterator[Unit]:
         """Yield all units in order."""
-        identities = [identity_of(model) for model in self.models]
+        identities = [[one.label, *identity_of(one.model)] for one in self.models]
         for photo in self.photos:
             known = photo.known
             marks = None if known is None or known.marks is None else known.marks.digest()
@@ -123,14 +123,13 @@ class Plan:
         return Unit(photo, model, contender, key, cells)
 
 
-def identity_of(named: NamedModel) -> list[object]:
+def identity_of(model: Model) -> list[object]:
     """Return what decides a model's answers, and how photos and truth are taken to it.
 
     A function's fingerprint is its name alone, so the rest of what is known of it stands beside.
     """
-    model = named.model
     view = model.view(_SQUARE, _SQUARE).to_dict()
-    return [named.label, model.fingerprint, model.kind, model.channels, model.labels, view]
+    return [model.fingerprint, getattr(model, "code", ""), model.kind, model.channels, model.labels, view]
 
 
 def hashed(**what: object) -> str:

@@ -25,7 +25,7 @@ from seewhy.metrics import BASELINES, Candidate, Metric, NotMeasured, Question, 
 from seewhy.protocols import Model
 from seewhy.segmentation import Grid
 from seewhy.targets import label_of
-from seewhy.truth import Known, MaskPicture
+from seewhy.truth import Known, MaskPicture, class_of, right_classes
 
 _WARM_UP = Lime(segmentation=Grid(rows=3, columns=3), n_samples=20)
 
@@ -186,30 +186,15 @@ class _Subject:
 
 
 def _class_of(question: Question, known: Known | None) -> JsonObject:
-    """Return the class to explain: the photo's own; of several that are right the strongest; else the model's top."""
+    """Return the class to explain, and where it comes from."""
     scores, labels = question.untouched[0], question.model.labels
-    top = int(np.argmax(scores))
-    right = [] if known is None else [i for one in known.classes if (i := _index(one, len(scores), labels)) is not None]
-    chosen = top
-    if right:
-        chosen = right[0] if known is not None and known.sure else max(right, key=lambda i: (scores[i], -i))
+    right, chosen = right_classes(known, len(scores), labels), class_of(known, scores, labels)
     return {
         "class": chosen,
         "label": label_of(chosen, labels),
         "class_from": "truth" if right else "model",
-        "right": top in right if right else None,
+        "right": int(np.argmax(scores)) in right if right else None,
     }
-
-
-def _index(one: int | str, classes: int, labels: tuple[str, ...] | None) -> int | None:
-    """Return the class of the model that an index or a name stands for; None: the model has no such name."""
-    if isinstance(one, int):
-        if one >= classes:
-            raise InvalidInput(f"the truth must name classes of the model, 0 to {classes - 1}, got {one}")
-        return one
-    plain = one.casefold().replace("_", " ")
-    same = [i for i, label in enumerate(labels or ()) if label.casefold().replace("_", " ") == plain]
-    return same[0] if len(same) == 1 else None
 
 
 def _whole(found: Explanation) -> Explanation:

@@ -10,6 +10,7 @@ import numpy as np
 from seewhy._types import Batch, Pixels, ScoreKind, Scores
 from seewhy.errors import InvalidInput, ModelError
 from seewhy.geometry import View
+from seewhy.models.code_digest import code_digest
 from seewhy.models.extras import need
 from seewhy.models.heads import as_head
 from seewhy.models.options import ModelOptions
@@ -82,6 +83,8 @@ class FunctionModel:
         self.name = name or qualname
         self.fingerprint = f"function:{module}.{qualname}"
         """Its name: what a function does cannot be hashed."""
+        self.code = code_digest(function)
+        """A hash of its own code, by which stored results are told from those of another version."""
 
     @classmethod
     def of(cls, function: Callable[..., Any], options: ModelOptions) -> FunctionModel:

@@ -15,11 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from seewhy._types import Floats
-from seewhy.intervals import expanded_tail
+from seewhy.intervals import FEWEST, expanded_tail
 from seewhy.randomness import generator
 
-LEAST = 5
-"""Groups of photos from which on an interval is given: fewer say next to nothing of others."""
 _DRAWS = 4000
 
 
@@ -53,7 +51,7 @@ def over_pairs(values: Floats, groups: Sequence[str], seed: int) -> Estimate | N
     values, there = values[np.ix_(involved, involved)], there[np.ix_(involved, involved)]
     names, group = np.unique(np.asarray(groups)[involved], return_inverse=True)
     low = high = None
-    if len(names) >= LEAST:
+    if len(names) >= FEWEST:
         low, high = _interval(values, there, group, len(names), seed)
     return Estimate(float(values[there].mean()), low, high, int(there.sum()), int(involved.sum()), len(names))
 

@@ -1,4 +1,4 @@
-"""Photos to try a study on: two views each of five photos that come with scikit-image.
+"""Photos to try a study on: two views each of six photos that come with scikit-image.
 
 Views of one photo stand for two photos of a class, which they are not: they are alike, count as one where chance is
 judged, and make every transfer look easier than it is.
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from seewhy.errors import FileError
 
-_CROPPED = {"cat": "chelsea", "coffee": "coffee", "rocket": "rocket", "camera": "camera"}
+_CROPPED = {"cat": "chelsea", "coffee": "coffee", "rocket": "rocket", "camera": "camera", "astronaut": "astronaut"}
 _SHARE = 0.85
 """Part of each side that a view keeps."""
 
 
 def write_example(folder: Path) -> Path:
-    """Write ten photos into a folder for each of five classes, and return ``folder``."""
+    """Write twelve photos into a folder for each of six classes, and return ``folder``."""
     from PIL import Image as Pillow
     from skimage import data
 

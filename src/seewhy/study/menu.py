@@ -12,7 +12,7 @@ from seewhy._types import JsonObject
 from seewhy.api import AnyMethod, as_concrete
 from seewhy.display import Display
 from seewhy.errors import InvalidInput
-from seewhy.settings import Settings, read_toml, shown
+from seewhy.settings import plain, read_toml, shown
 from seewhy.stopping import AMOUNT
 
 _SHOWN = frozenset(Display.model_fields) - {"hide_rest"}
@@ -121,11 +121,6 @@ class Menu:
             settings += found
             notes += refused
         return cls(tuple(settings), samplings, tuple(dict.fromkeys(notes)))
-
-
-def plain(value: Any) -> Any:
-    """Return a value of a setting as JSON can hold it."""
-    return value.to_dict() if isinstance(value, Settings) else value
 
 
 def _held(menu: object) -> JsonObject:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from seewhy._types import JsonObject
 from seewhy._version import __version__
+from seewhy.intervals import FEWEST
 from seewhy.models.extras import need
-from seewhy.study.chance import LEAST, Estimate
+from seewhy.study.chance import Estimate
 from seewhy.study.matrices import Matrix
 from seewhy.study.pictures import MOST
 from seewhy.study.questions import MARGIN, Answer
@@ -65,7 +66,7 @@ def _words(study: Study) -> JsonObject:
         "left_out": len(study.photos) > _MOST_ROWS,
         "pictured": MOST if len(study.photos) > MOST else 0,
         "failed": study.failed_in_brief,
-        "least": LEAST,
+        "least": FEWEST,
         "margin": f"{100 * MARGIN:.0f} %",
     }
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from seewhy._version import __version__
 from seewhy.evaluate.plan import NamedModel, hashed, identity_of
 from seewhy.metrics import BASELINES
-from seewhy.study.menu import Menu, Setting, plain
+from seewhy.settings import plain
+from seewhy.study.menu import Menu, Setting
 from seewhy.study.photos import Classed
 from seewhy.study.rule import Rule
 
@@ -59,7 +60,7 @@ class Plan:
             seewhy=__version__,
             study=ANSWER,
             photo=photo.photo.digest,
-            model=identity_of(model),
+            model=[model.label, *identity_of(model.model)],
             target=self.target,
             seed=self.seed,
         )

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seewhy._types import Floats, JsonObject
-from seewhy.study.chance import LEAST, Estimate, over_pairs, over_photos
+from seewhy.intervals import FEWEST
+from seewhy.study.chance import Estimate, over_pairs, over_photos
 from seewhy.study.tensor import Tensor, mean
 
 MARGIN = 0.1
@@ -159,7 +160,7 @@ def _beginning(word: Word, loss: Estimate) -> str:
 
 
 def _few(found: Estimate) -> str:
-    return f"{found.groups} independent photos are too few; {LEAST} are needed"
+    return f"{found.groups} independent photos are too few; {FEWEST} are needed"
 
 
 def _advice(gain: Estimate) -> str:

@@ -3,9 +3,21 @@
 To add a form: a file here with ``read(path)``, and its line in :mod:`seewhy.truth.reading`.
 """
 
+from seewhy.truth.classes import class_of, right_classes
 from seewhy.truth.known import Known, Marked, Marks, MaskPicture
 from seewhy.truth.matching import matched
 from seewhy.truth.reading import read_truth
 from seewhy.truth.shapes import Runs, Shapes
 
-__all__ = ["Known", "Marked", "Marks", "MaskPicture", "Runs", "Shapes", "matched", "read_truth"]
+__all__ = [
+    "Known",
+    "Marked",
+    "Marks",
+    "MaskPicture",
+    "Runs",
+    "Shapes",
+    "class_of",
+    "matched",
+    "read_truth",
+    "right_classes",
+]

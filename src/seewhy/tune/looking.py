@@ -13,13 +13,15 @@ from typing import Any
 from seewhy._types import JsonObject
 from seewhy.api import explain
 from seewhy.errors import InvalidInput
+from seewhy.evaluate.plan import identity_of
 from seewhy.explanation import Explanation
 from seewhy.metrics import Question
+from seewhy.settings import plain
 from seewhy.tune.budget import Budget, Over
 from seewhy.tune.fits import Fits
 from seewhy.tune.judging import Grade, Grades, Judge
 from seewhy.tune.memory import Memory
-from seewhy.tune.readings import Reading, Readings, plain
+from seewhy.tune.readings import Reading, Readings
 from seewhy.tune.space import Tuned
 
 _VERSION = 1
@@ -120,7 +122,7 @@ class Looker:
         held = {
             "version": _VERSION,
             "photo": question.image.sha256,
-            "model": question.model.fingerprint,
+            "model": identity_of(question.model),
             "target": question.target,
             "truth": None if truth is None else [truth.kind, hashlib.sha256(truth.mask.tobytes()).hexdigest()],
             "metric": [facts.name, facts.version, self.judge.chosen, self.judge.reported],

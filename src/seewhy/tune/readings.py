@@ -11,7 +11,7 @@ from seewhy._types import JsonObject
 from seewhy.display import Display
 from seewhy.errors import InvalidInput
 from seewhy.fills import Color
-from seewhy.settings import Settings, shown
+from seewhy.settings import Settings, plain, shown
 from seewhy.tune.space import TUNED, Tuned
 
 Free: TypeAlias = Mapping[str, Sequence[Any]]
@@ -135,11 +135,6 @@ def most_samples(free: Free, usual: int) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < 2:
             raise InvalidInput(f"free.n_samples must be whole numbers of at least 2, got {shown(value)}")
     return max(wanted, default=usual)
-
-
-def plain(value: Any) -> Any:
-    """Return a value of a setting as JSON can hold it."""
-    return value.to_dict() if isinstance(value, Settings) else value
 
 
 def _is_judged(name: str, region: bool) -> bool:

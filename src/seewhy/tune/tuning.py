@@ -13,12 +13,14 @@ import numpy as np
 from seewhy.api import as_method
 from seewhy.display import Display
 from seewhy.errors import FileError, InvalidInput
-from seewhy.images import Background
+from seewhy.images import Background, Image, load_image
 from seewhy.metrics import Question, Truth
 from seewhy.models import load_model
 from seewhy.presets import PRESETS
 from seewhy.progress import Report, reporting
+from seewhy.protocols import Model
 from seewhy.settings import shown, whole_number
+from seewhy.truth import Known, class_of
 from seewhy.tune.budget import Budget
 from seewhy.tune.concluding import conclude
 from seewhy.tune.judging import Judge
@@ -41,7 +43,7 @@ def tune(  # noqa: PLR0913  # the front door
     model: object = None,
     metric: str | None = None,
     truth: object = None,
-    target: str | int = "top1",
+    target: str | int | None = None,
     groups: Sequence[str] | None = None,
     start: object = None,
     display: Display | None = None,
@@ -76,11 +78,14 @@ def tune(  # noqa: PLR0913  # the front door
     metric
         Any of :data:`seewhy.metrics.METRICS` that has a direction. None: ``iou`` where there is truth, else ``srg``.
     truth
-        Where the object is: (H, W) bool, or :class:`seewhy.metrics.Truth`; a list of them for a list of photos.
+        Where the object is: (H, W) bool, :class:`seewhy.metrics.Truth`, or :class:`seewhy.truth.Known`, which may name
+        the right classes and a group as well; a list of them for a list of photos.
     target
-        One class, or ``top1``, for all photos.
+        One class, or ``top1``, for all photos. None: of the right classes that the truth names the strongest, as
+        :func:`seewhy.evaluate` has it; ``top1`` where it names none.
     groups
-        A name for each photo; photos of one group are held out together. None: each is its own.
+        A name for each photo; photos of one group are held out together. None: those of the truth, else each is its
+        own.
     start, display
         Settings to compare with, and to start from: a method, its name, or a dict. None: the usual ones of the first
         of ``methods``.
@@ -130,7 +135,7 @@ def tune(  # noqa: PLR0913  # the front door
     judge = Judge.of(metric or ("srg" if truth is None else "iou"), first.method)
     if judge.metric.facts.needs == "truth" and truth is None:
         raise InvalidInput(f"metric {judge.name} needs truth, the place of the object, got none; srg needs none")
-    names = _groups(groups, len(photo_list))
+    names = _groups(groups, truths)
     looker = Looker(judge, seed, batch_size, preflight, _budget(seconds, calls, cancel), Memory(_folder(out)))
     finder: Search = OnlyStart(first)
     if search:
@@ -143,7 +148,7 @@ def tune(  # noqa: PLR0913  # the front door
         budget.reserve = _BASELINES * len(questions) * (0 if judge.metric.facts.needs == "samples" else judge.cost)
         tuner = Tuner(questions, judge, finder, looker, free, n, most, report)
         ended = tuner.run()
-    return conclude(tuner, first, ended, names, target=target, seed=seed, searched=search)
+    return conclude(tuner, first, ended, names, target="top1" if target is None else target, seed=seed, searched=search)
 
 
 def _start(start: object, display: Display | None, methods: Sequence[str] | None) -> Start:
@@ -198,7 +203,7 @@ def _listed(photos: object) -> list[object]:
     return found
 
 
-def _truths(truth: object, photos: Sequence[object]) -> list[Truth | None]:
+def _truths(truth: object, photos: Sequence[object]) -> list[Truth | Known | None]:
     """Return the truth of each photo."""
     if truth is None:
         return [None] * len(photos)
@@ -210,8 +215,8 @@ def _truths(truth: object, photos: Sequence[object]) -> list[Truth | None]:
     return [_truth(one, i) for i, one in enumerate(given)]
 
 
-def _truth(one: object, i: int) -> Truth:
-    if isinstance(one, Truth):
+def _truth(one: object, i: int) -> Truth | Known:
+    if isinstance(one, Truth | Known):
         return one
     found = np.asarray(one)
     if found.ndim != 2 or found.dtype != np.bool_:
@@ -219,9 +224,11 @@ def _truth(one: object, i: int) -> Truth:
     return Truth(found)
 
 
-def _groups(groups: Sequence[str] | None, count: int) -> list[str]:
+def _groups(groups: Sequence[str] | None, truths: Sequence[Truth | Known | None]) -> list[str]:
+    count = len(truths)
     if groups is None:
-        return [str(i) for i in range(count)]
+        told = [one.group if isinstance(one, Known) else None for one in truths]
+        return [str(i) if group is None else f"group {group}" for i, group in enumerate(told)]
     if isinstance(groups, str) or len(groups) != count:
         raise InvalidInput(f"groups must be one name for each of the {count} photos, got {shown(groups)}")
     return [str(one) for one in groups]
@@ -250,11 +257,26 @@ def _folder(out: str | os.PathLike[str] | None) -> Path | None:
 
 def _questions(
     photos: Sequence[object],
-    truths: Sequence[Truth | None],
-    model: Any,
-    target: str | int,
+    truths: Sequence[Truth | Known | None],
+    model: Model,
+    target: str | int | None,
     seed: int,
     background: Background,
 ) -> Iterator[Question]:
-    for photo, truth in zip(photos, truths, strict=True):
-        yield Question.of(photo, model=model, target=target, truth=truth, seed=seed, background=background)
+    for i, (photo, truth) in enumerate(zip(photos, truths, strict=True)):
+        image = load_image(photo, background=background)
+        known, drawn = (truth, _drawn(truth, image, i)) if isinstance(truth, Known) else (None, truth)
+        found = Question.of(image, model=model, target="top1" if target is None else target, truth=drawn, seed=seed)
+        if target is None:
+            found.target = class_of(known, found.untouched[0], found.model.labels)
+        yield found
+
+
+def _drawn(known: Known, image: Image, i: int) -> Truth:
+    """Return the pixels of the object that a truth marks in a photo."""
+    marked = known.marked(image.height, image.width)
+    if marked is None:
+        raise InvalidInput(
+            f"truth must say where the object is in each photo, that of photo {i}, {known.file}, does not"
+        )
+    return Truth(marked.mask, marked.kind)

@@ -1,0 +1,46 @@
+"""Which class of a photo is explained, where the truth names those that are right."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seewhy._types import Floats, Scores
+from seewhy.errors import InvalidInput
+from seewhy.truth.known import Known
+
+
+def right_classes(known: Known | None, classes: int, labels: tuple[str, ...] | None) -> list[int]:
+    """Return the right classes that the model has, by index; names that it does not have are passed over.
+
+    Raises
+    ------
+    InvalidInput
+        An index is beyond the model's ``classes``.
+    """
+    if known is None:
+        return []
+    return [i for one in known.classes if (i := _index(one, classes, labels)) is not None]
+
+
+def class_of(known: Known | None, scores: Scores | Floats, labels: tuple[str, ...] | None) -> int:
+    """Return the class to explain: the photo's own; of several that are right the strongest; else the model's top.
+
+    Parameters
+    ----------
+    scores
+        (K,): what the model answers to the whole photo.
+    """
+    right = right_classes(known, len(scores), labels)
+    if not right:
+        return int(np.argmax(scores))
+    return right[0] if known is not None and known.sure else max(right, key=lambda i: (scores[i], -i))
+
+
+def _index(one: int | str, classes: int, labels: tuple[str, ...] | None) -> int | None:
+    if isinstance(one, int):
+        if one >= classes:
+            raise InvalidInput(f"the truth must name classes of the model, 0 to {classes - 1}, got {one}")
+        return one
+    plain = one.casefold().replace("_", " ")
+    same = [i for i, label in enumerate(labels or ()) if label.casefold().replace("_", " ") == plain]
+    return same[0] if len(same) == 1 else None
