@@ -10,7 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image as Pillow
 
+import seewhy
 from seewhy.cli import INTERRUPTED
 from support.cli import TINY, Answer, Call, environment, process, strict
 from support.graded import folder
@@ -51,7 +53,7 @@ def test_a_folder_in_a_grade_out(call: Call, graded: Path) -> None:
     (head,) = [line for line in lines if "avg_iou" in line]
     assert head.split()[:3] == ["contender", "avg_iou", "avg_time"]
     assert "differences from few, on the same photos" in found.out
-    assert "note: of the settings files only the method is used, not model" in found.out
+    assert "note: of the settings files only the method and what it shows are used, not model" in found.out
     assert "note: no intervals: they need 6 photos that are independent, got 3" in found.out
     with (graded / "run" / "summary.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -185,3 +187,21 @@ def test_help_lists_what_there_is(call: Call) -> None:
     out = " ".join(call("evaluate", "--help").out.split())
     for word in ("--truth", "pointing", "ensemble-lime", "edges", "the same call goes on", "--ray"):
         assert word in out
+
+
+def test_where_no_method_is_named_what_explain_does_is_graded(call: Call, graded: Path) -> None:
+    mask = graded / "own"
+    mask.mkdir()
+    Pillow.new("L", (90, 60), 255).save(mask / "cat.png")
+
+    found = call(
+        "evaluate", "cat.png", "--truth", "own", "--model", TINY, "--metrics", "iou", "--json", "--out", "run"
+    )
+
+    assert found.code == 0, found.err
+    result = strict(found.out)
+    assert [row["contender"] for row in result["summary"]] == ["auto", "random", "center", "edges"]
+    explained = call("explain", "cat.png", "--model", TINY, "--json")
+    assert strict(explained.out)["settings"]["name"] == "ensemble-lime"
+    (kept,) = (graded / "run" / "explanations").rglob("*.seewhy")
+    assert seewhy.load(kept).to_dict()["settings"] == strict(explained.out)["settings"]

@@ -106,6 +106,23 @@ def test_several_settings_and_models_are_told_apart(place):
     assert found.to_dict()["contenders"]["lime 2"]["n_samples"] == 24
 
 
+def test_what_a_settings_file_shows_is_what_is_graded(place):
+    one = {"method": LIME.to_dict(), "display": {"regions": 1, "sign": "positive"}}
+    found = asked(place, methods={"plain": LIME, "shown": one}, metrics=["iou", "ap"], baselines=())
+
+    plain_rows, shown_rows = ([row for row in found.rows if row.contender == name] for name in ("plain", "shown"))
+    for before, after in zip(plain_rows, shown_rows, strict=True):
+        explanation = seewhy.load(next((place / "run" / "explanations").rglob(f"{after.explanation.key}*")))
+        region = explanation.region(1, sign="positive")
+        mask = seewhy.load_image(place / "masks" / after.photo).pixels[..., 0] > 0
+        assert after.value("iou") == pytest.approx((region & mask).sum() / (region | mask).sum())
+        assert after.value("ap") == before.value("ap")
+    assert [row.value("iou") for row in plain_rows] != [row.value("iou") for row in shown_rows]
+    assert found.to_dict()["contenders"]["shown"]["display"]["regions"] == 1
+    with pytest.raises(InvalidInput, match="regions"):
+        asked(place, methods={"shown": one | {"display": {"regions": 0}}})
+
+
 def test_without_truth_only_what_needs_none_is_measured(place):
     found = asked(place, truth=None, metrics=None, baselines=())
 

@@ -58,7 +58,7 @@ def falling(batch):
 
 
 class Counting(FunctionModel):
-    pictures = 0
+    pictures = largest = 0
 
     def __init__(self, function):
         super().__init__(function)
@@ -66,6 +66,7 @@ class Counting(FunctionModel):
     def stream(self, batches):
         for scores in super().stream(batches):
             self.pictures += len(scores)
+            self.largest = max(self.largest, len(scores))
             yield scores
 
 
@@ -136,6 +137,15 @@ def test_calls_are_those_that_are_said(name):
     assert (said == 0) == (
         facts.needs in {"truth", "map"} or name in {"error", "split-half", "vsi", "csi", "class-swap"}
     )
+
+
+@EVERY
+def test_no_batch_is_larger_than_asked(name):
+    asked = question(batch_size=4)
+
+    METRICS[name].measure(asked, candidate())
+
+    assert 1 <= asked.model.largest <= 4
 
 
 @pytest.mark.parametrize("family", [("srg", "insertion", "deletion"), ("sensitivity-n", "infidelity")])

@@ -171,9 +171,9 @@ def _methods(given: dict[str, Any]) -> tuple[dict[str, object], list[str]]:
             raise InvalidInput(f"{file} must hold a method to be evaluated, got {', '.join(read) or 'nothing'}")
         label = Path(file).stem
         label = file if label in found or [Path(other).stem for other in files].count(label) > 1 else label
-        found[label] = read["method"]
+        found[label] = {"method": read["method"], "display": read.get("display", {})}
         more |= set(read) - {"method", "display"}
-    said = f"of the settings files only the method is used, not {', '.join(sorted(more))}"
+    said = f"of the settings files only the method and what it shows are used, not {', '.join(sorted(more))}"
     return found or {"auto": "auto"}, [said] if more else []
 
 

@@ -50,7 +50,8 @@ def evaluate(  # noqa: PLR0913  # the front door
         Where the objects are: a folder of PNG masks or of Pascal VOC XML, COCO JSON, a JSON list of photos, or a CSV of
         boxes; see docs/evaluate.md. Where it knows a photo's class, that class is explained, else the model's own.
     methods
-        Names or settings of methods, or a dict of them by labels of your own.
+        Names or settings of methods, or a dict of them by labels of your own. Settings with ``method`` and ``display``,
+        as settings files and :meth:`seewhy.tune.Tuning.settings` have them, say what is shown as well.
     metrics
         Names in :data:`seewhy.metrics.METRICS`, or metrics; None: ``iou``, ``ap``, ``pointing`` and ``srg``. What needs
         truth is measured where there is some. Seconds and model calls are always there.

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from seewhy.api import as_method
+from seewhy.api import MethodSetting, as_method
+from seewhy.display import Display
 from seewhy.errors import InvalidInput
 from seewhy.evaluate.plan import MEASURED_ALWAYS, Contender, NamedModel, Photo
 from seewhy.metrics import BASELINES, METRICS, Metric
@@ -67,6 +68,8 @@ def contenders_of(
 ) -> tuple[Contender, ...]:
     """Return what is to be graded: methods by name or settings, under labels of their own, and baselines.
 
+    Settings may be those of a method, or ``method`` and ``display`` as settings files hold them.
+
     Raises
     ------
     InvalidInput
@@ -76,8 +79,8 @@ def contenders_of(
     named = listed.items() if isinstance(listed, Mapping) else [(None, one) for one in _iterable("methods", listed)]
     found = []
     for label, one in named:
-        method = as_method(one)
-        found.append(Contender(method.name if label is None else str(label), method))
+        method, display = _settings(one)
+        found.append(Contender(method.name if label is None else str(label), method, display))
     found = _numbered(found)
     for name in _iterable("baselines", baselines):
         found.append(Contender(_known("baselines", name, BASELINES)))
@@ -158,7 +161,21 @@ def group_of(name: str, known: Known | None, groups: str) -> str:
 
 def _labels(methods: object) -> bool:
     """Say whether a dict names contenders, and is not the settings of one method."""
-    return isinstance(methods, dict) and not isinstance(methods.get("name"), str)
+    return isinstance(methods, dict) and not isinstance(methods.get("name"), str) and not _is_file(methods)
+
+
+def _is_file(one: object) -> bool:
+    """Say whether a dict is what a settings file holds."""
+    return isinstance(one, dict) and isinstance(one.get("method"), dict | Settings) and "name" not in one
+
+
+def _settings(one: Any) -> tuple[MethodSetting, Display]:
+    if not _is_file(one):
+        return as_method(one), Display()
+    display = one.get("display", {})
+    if not isinstance(display, dict | Display):
+        raise InvalidInput(f"methods must hold display as a dict, got {shown(display)}")
+    return as_method(one["method"]), display if isinstance(display, Display) else Display(**display)
 
 
 def _iterable(name: str, values: Any) -> Sequence[Any]:
@@ -179,7 +196,7 @@ def _known(what: str, name: object, known: Iterable[str]) -> str:
 
 def _numbered(found: list[Contender]) -> list[Contender]:
     labels = _unlike([one.label for one in found])
-    return [Contender(label, one.method) for label, one in zip(labels, found, strict=True)]
+    return [replace(one, label=label) for label, one in zip(labels, found, strict=True)]
 
 
 def _unlike(labels: list[str]) -> list[str]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from seewhy._types import JsonObject
 from seewhy._version import __version__
 from seewhy.api import MethodSetting
+from seewhy.display import Display
 from seewhy.metrics import Metric
 from seewhy.protocols import Model
 from seewhy.truth import Known
@@ -47,11 +48,16 @@ class Contender:
     label: str
     method: MethodSetting | None = None
     """None: the baseline of that name."""
+    display: Display = field(default_factory=Display)
+    """Which region it shows."""
 
     @property
     def asked(self) -> JsonObject:
-        """What decides its map, as plain values."""
-        return {"baseline": self.label} if self.method is None else self.method.to_dict()
+        """What decides its map and its region, as plain values."""
+        if self.method is None:
+            return {"baseline": self.label}
+        method = self.method.to_dict()
+        return method if self.display == Display() else {"method": method, "display": self.display.to_dict()}
 
 
 @dataclass(frozen=True, eq=False)

@@ -122,12 +122,12 @@ class Worker:
                 path = Path(folder) / "held.seewhy"
                 path.write_bytes(task.held)
                 try:
-                    return Candidate.of(load(path)), None
+                    return Candidate.of(load(path), display=task.contender.display), None
                 except FileError:  # damaged since: it is made once more, and is the same
                     pass
         found = self._explained(task, task.contender.method, subject)
         record = Record(task.unit, EXPLANATION, "done", facts=subject.facts | _costs(found), file=bytes_of(found))
-        return Candidate.of(found), record
+        return Candidate.of(found, display=task.contender.display), record
 
     def _explained(self, task: Task, method: MethodSetting, subject: _Subject) -> Explanation:
         asked: dict[str, Any] = {"model": self._model, "batch_size": task.batch_size, "progress": False}
@@ -179,7 +179,7 @@ class _Subject:
                 truth = None if marked is None else Truth(marked.mask, marked.kind)
             except InvalidInput as error:
                 fault = reason(error)
-        question = Question.of(image, model=model, truth=truth, seed=task.seed)
+        question = Question.of(image, model=model, truth=truth, seed=task.seed, batch_size=task.batch_size)
         facts = _class_of(question, task.known)
         question.target = facts["class"]
         return cls(image, question, facts | {"score": question.whole, "unit": question.unit}, fault)

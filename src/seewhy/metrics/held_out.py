@@ -32,7 +32,7 @@ def _held_out(question: Question, candidate: Candidate) -> Measure:
     assert isinstance(found, SegmentAttribution)
     subject = Subject.of(question.image, question.view, method, explanation.seed, explanation.scene_segments)
     block = _fresh(method, subject, explanation.samples)
-    asker = Asker(question.model, subject)
+    asker = Asker(question.model, subject, question.batch_size)
     samples = _scored(block, asker.score(subject.masks(block)), explanation)
     question.calls += len(samples)
     wanted = explanation.targets[candidate.place].scores(samples.answers)

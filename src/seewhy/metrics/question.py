@@ -57,6 +57,8 @@ class Question:
     clock: Clock = field(default_factory=Clock)
     calls: int = 0
     """Pictures that metrics have sent so far."""
+    batch_size: int | None = None
+    """Pictures a batch; None: what suits the model."""
     _known: dict[Hashable, Any] = field(default_factory=dict)
 
     @classmethod
@@ -69,6 +71,7 @@ class Question:
         truth: Truth | NDArray[np.bool_] | None = None,
         seed: int = 0,
         background: Background = "white",
+        batch_size: int | None = None,
     ) -> Question:
         """Return the question for a photo; ``target`` is a class, or ``top1`` for the model's own.
 
@@ -87,7 +90,7 @@ class Question:
             raise InvalidInput(
                 f"truth must be of the photo's size, {(image.height, image.width)}, got {truth.mask.shape}"
             )
-        asked = cls(image, view, black_box, -1, truth, seed)
+        asked = cls(image, view, black_box, -1, truth, seed, batch_size=batch_size)
         found = resolve_targets(target, asked.untouched[0].astype(np.float64), black_box.labels)
         if len(found) != 1 or not isinstance(found[0], int):
             raise InvalidInput(f"target must be one class, got {target!r}")
@@ -119,7 +122,7 @@ class Question:
     def scores(self, masks: NDArray[Any], fill: Fill | None) -> Floats:
         """Return the score (n,) of the class through masks (n, h, w) of the view, 1 keeps, over a fill; None: black."""
         composer = self._composer(fill)
-        size = best_batch_size(self.model, composer.picture_bytes, None)
+        size = best_batch_size(self.model, composer.picture_bytes, self.batch_size)
         self.calls += len(masks)
         return self._of_class(score_masks(self.model, composer, masks.astype(np.float32), size, self.clock))
 
