@@ -49,6 +49,7 @@ def refitted(before: Explanation, targets: Targets | None, changes: dict[str, An
         before.samples.head(n),
         _targets(before, targets, method),
         stop,
+        before.pilot,
         black_box=before.black_box,
         version=before.version,
     )
@@ -78,7 +79,7 @@ def continued(
             read(Outcome(samples, Stop("interrupted", 0))).save(checkpoint)
 
     def read(found: Outcome, **more: Any) -> Explanation:
-        return before.of(subject, before.model, found.samples, before.targets, found.stop, **more)
+        return before.of(subject, before.model, found.samples, before.targets, found.stop, before.pilot, **more)
 
     with reporting(progress, before.image.name) as report:
         found = run.collect(asker, before.model.classes, report, cancel, save)

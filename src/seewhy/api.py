@@ -281,27 +281,28 @@ def _explained(
     kept = tuple(strongest + [i for i in ranked if i in classes_of(wanted) and i not in strongest])
     untouched = Answers.of(scores, kind, kept)
     chosen = tuple(Target.of(one, untouched, model.labels, method.unit, log_odds=method.log_odds) for one in wanted)
+    piloted, begun = 0, perf_counter()
     if auto is not None:
         pilot = Pilot(
             asked.image, asked.view, model, asked.seed, chosen[0], untouched, scores.shape[1], asked.batch_size, cancel,
             asker.clock,
         )  # fmt: skip
-        decided, reasons = auto.choose(pilot)
+        decided, piloted, reasons = auto.choose(pilot)
         findings = (*findings, *reasons)
         if decided != method:
             method, subject = decided, Subject.of(asked.image, asked.view, decided, asked.seed)
             asker = Asker(model, subject, asked.batch_size, asker.clock)
     facts = ModelFacts.of(model, kind, scores.shape[1], kept, findings)
-    run = Run(subject, chosen, untouched, exact=asker.exact is not None)
+    run = Run(subject, chosen, untouched, exact=asker.exact is not None, started=begun)
 
     def save(samples: Samples) -> None:
         if checkpoint is not None:
-            Explanation.of(subject, facts, samples, chosen, Stop("interrupted", 0)).save(checkpoint)
+            Explanation.of(subject, facts, samples, chosen, Stop("interrupted", 0), piloted).save(checkpoint)
 
     found = run.collect(asker, scores.shape[1], report, cancel, save)
     again = getattr(model, "halved", 0) - halved
     if again:
         facts = facts.noted(f"{model.name}: {again} batches were halved, because memory was full")
     return Explanation.of(
-        subject, facts, found.samples, chosen, found.stop, seconds_model=asker.clock.model, black_box=model
+        subject, facts, found.samples, chosen, found.stop, piloted, seconds_model=asker.clock.model, black_box=model
     )

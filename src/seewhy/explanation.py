@@ -62,11 +62,13 @@ class Explanation:
     targets: tuple[Target, ...]
     attributions: tuple[Attribution, ...] = field(repr=False)
     n_evaluations: int
-    """Pictures sent to the model."""
+    """Pictures sent to the model, those of a pilot included."""
     stop: Stop
     """Why the run ended."""
     fill: str = field(repr=False)
     """What the fill looked like, as a digest."""
+    pilot: int = 0
+    """Pictures by which ``auto`` chose the settings."""
     warnings: tuple[str, ...] = ()
     version: str = __version__
     seconds: float | None = None
@@ -78,7 +80,14 @@ class Explanation:
 
     @classmethod
     def of(
-        cls, subject: Subject, model: ModelFacts, samples: Samples, targets: tuple[Target, ...], stop: Stop, **more: Any
+        cls,
+        subject: Subject,
+        model: ModelFacts,
+        samples: Samples,
+        targets: tuple[Target, ...],
+        stop: Stop,
+        pilot: int = 0,
+        **more: Any,
     ) -> Explanation:
         """Read an explanation out of samples, for targets whose unit and score are known."""
         method, scene = subject.method, subject.scene
@@ -93,7 +102,8 @@ class Explanation:
             predictions=predictions(samples, model.labels),
             targets=targets,
             attributions=tuple(method.estimate(samples, scene, one.read(samples)) for one in targets),
-            n_evaluations=evaluations(samples),
+            n_evaluations=evaluations(samples) + pilot,
+            pilot=pilot,
             stop=stop,
             fill=record.fill_digest(scene),
             **more,

@@ -322,7 +322,7 @@ def _composed(picture: Pillow.Image, color: tuple[int, ...], said: list[str]) ->
 def _from_array(source: Any, name: str, max_pixels: int) -> Image:
     with _one_error(name):
         values: NDArray[Any] = np.asarray(source)
-    _check_shape(values.shape, name)
+    check_shape(values.shape, name)
     _check_type(values.dtype, name)
     _check_size(name, values.shape[0], values.shape[1], max_pixels)
     kept: np.dtype[Any] = values.dtype.newbyteorder("=")
@@ -333,7 +333,8 @@ def _from_array(source: Any, name: str, max_pixels: int) -> Image:
     return Image(_frozen(pixels), name)
 
 
-def _check_shape(shape: tuple[int, ...], name: str) -> None:
+def check_shape(shape: tuple[int, ...], name: str) -> None:
+    """Refuse what is no picture (H, W) or (H, W, C)."""
     if len(shape) not in {2, 3}:
         batch = ", a batch: pass one of its images" if len(shape) == 4 else ""
         raise ImageError(f"{name} must have shape (H, W) or (H, W, C), got {shape}{batch}")

@@ -64,8 +64,8 @@ def _explanation(header: Header, arrays: result_file.Arrays) -> Explanation:
         raise FileError(f"the settings give {masks.d} segments or cells, but {header.d} were switched")
     samples = _samples(header, arrays, method, masks)
     masks(samples.block(slice(0, 1)))  # refuses samples of another kind of method
-    if header.n_evaluations != evaluations(samples):
-        raise FileError(f"these samples take {evaluations(samples)} evaluations, not {header.n_evaluations}")
+    if header.n_evaluations != (taken := evaluations(samples) + header.pilot):
+        raise FileError(f"these samples take {taken} evaluations, not {header.n_evaluations}")
     segments = masks.record(samples)
     if (None if segments is None else fingerprint(segments)) != (header.segments and header.segments.sha256):
         raise FileError("the segments are not those that were switched")
@@ -85,6 +85,7 @@ def _explanation(header: Header, arrays: result_file.Arrays) -> Explanation:
         targets=tuple(Target(t.index, t.label, t.score, t.unit, t.versus) for t in header.targets),
         attributions=tuple(_attributions(header, arrays, method, scene, samples)),
         n_evaluations=header.n_evaluations,
+        pilot=header.pilot,
         stop=Stop(header.stopped.by, header.stopped.looks),
         fill=header.fill,
         warnings=tuple(header.warnings),

@@ -43,6 +43,7 @@ def as_dict(explanation: Explanation) -> JsonObject:
         "n_samples": len(explanation.samples),
         "n_exact": explanation.samples.n_exact,
         "n_evaluations": explanation.n_evaluations,
+        "pilot": explanation.pilot,
         "complete": explanation.complete,
         "stopped": asdict(explanation.stop),
         "seconds": explanation.seconds,

@@ -60,7 +60,9 @@ def _weak_fit(found: Explanation) -> Iterator[str]:
     for target, one in zip(found.targets, found.attributions, strict=True):
         if one.error is not None and np.isinf(one.error):
             yield f"{target.label}: more noise than signal; ask for more samples, or another fill or unit"
-        if isinstance(one, SegmentAttribution) and one.r2 is not None and not one.values.any():
+        if np.ptp(target.read(found.samples)) == 0:
+            yield f"{target.label}: the score is the same in every picture that was asked; the map says nothing"
+        elif isinstance(one, SegmentAttribution) and one.r2 is not None and not one.values.any():
             spread = float(np.std(target.read(found.samples)))
             yield (
                 f"the surrogate gives every segment 0 for {target.label}, whose scores vary by {spread:.2g}; "
@@ -85,7 +87,8 @@ def _aim_missed(found: Explanation) -> Iterator[str]:
         # Of the worst target, as the last look would judge it: an estimate below the tolerance is not yet a promise.
         worst = max(spread.bound(RISK / 2, certain=True) for spread in spreads) / (SLACK * amount.tolerance)
         needed = f"; about {_rounded(len(found.samples) * max(worst, 1) ** 2)} samples would do" if worst < 1e3 else ""
-    yield f"stopped by {limit} before {aim} was sure: the estimated relative error is {reached}{needed}"
+    raised = f"; raise {found.stop.by.replace('-', '_')} for that" if needed else ""
+    yield f"stopped by {limit} before {aim} was sure: the estimated relative error is {reached}{needed}{raised}"
 
 
 def _rounded(n: float) -> int:

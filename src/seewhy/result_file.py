@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from seewhy._types import JsonObject
 from seewhy.errors import FileError
 
-FORMAT = 3
+FORMAT = 4
 """Raised when an older reader can no longer understand the file."""
 
 Arrays = dict[str, NDArray[Any]]

@@ -75,6 +75,7 @@ class Header(_Part):
     targets: Annotated[list[_Target], Field(min_length=1)]
     n_exact: NonNegativeInt | None
     n_evaluations: NonNegativeInt
+    pilot: NonNegativeInt
     stopped: _Stop
     warnings: list[str]
     version: str

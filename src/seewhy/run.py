@@ -121,6 +121,7 @@ class Run:
         known: Samples | None = None,
         *,
         exact: bool = False,
+        started: float | None = None,
     ) -> None:
         method, masks = subject.method, subject.masks
         self.subject, self.targets, self.known = subject, targets, known
@@ -131,7 +132,7 @@ class Run:
         self._source = _Rows(method.rows(masks, subject.seed))
         self._recorder = Recorder(masks.d, untouched, exact=exact)
         self._done = 0
-        self._started = perf_counter()
+        self._started = perf_counter() if started is None else started
 
     def collect(
         self, asker: Asker, classes: int, report: Report, cancel: Cancel | None, save: Save | None = None

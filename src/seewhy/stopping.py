@@ -139,6 +139,9 @@ class Draws(Protocol):
     def boundary(self, n: int) -> int:
         """Return the end of the block that row ``n`` - 1 is in: at least ``n``."""
 
+    def usable(self, n: int) -> int:
+        """Return how many of the first ``n`` rows can be read."""
+
     def alike(self) -> bool:
         """Say whether any share of the rows stands for all of them."""
 
@@ -168,6 +171,10 @@ class WholeBlocks:
         """Return the next multiple of the block."""
         block = self.design.block_rows(self.d)
         return -(-n // block) * block
+
+    def usable(self, n: int) -> int:
+        """Return ``n``: a block that was begun can be read."""
+        return n
 
     def alike(self) -> bool:
         """Say whether any share of the rows stands for all of them."""
@@ -215,11 +222,10 @@ class Looks:
         known = [spread for spread in found if spread is not None]
         if len(known) == len(found) and self._enough(known):
             return "tolerance" if self.amount.top is None else "until"
-        if n >= self._most:
-            return "max-evaluations"
         self.forecast = self._forecast(n, known)
         wanted = math.ceil(min(max(self.forecast * _MARGIN, 1.25 * n), _GROWTH * n))
-        return self._whole(min(wanted, self._most))
+        following = self._whole(min(wanted, self._most))
+        return following if following > n else "max-evaluations"
 
     @property
     def alpha(self) -> float:
@@ -258,5 +264,6 @@ class Looks:
         """Round up to whole blocks, as far as the settings and the design allow."""
         total = self.draws.total()
         if self.amount.n_samples is None:
-            n = min(self.draws.boundary(n), self._most)
+            whole = self.draws.boundary(n)
+            n = whole if whole <= self._most else self.draws.usable(self._most)
         return n if total is None else min(n, total)

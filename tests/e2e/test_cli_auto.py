@@ -5,6 +5,8 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import pytest
+
 import seewhy
 from support.cli import TINY, Call, strict
 
@@ -41,3 +43,25 @@ def test_what_auto_chooses_cannot_be_given(call: Call) -> None:
     found = call("explain", "cat.png", "--auto", "--fill", "black", *FEW)
     assert found.code == 2
     assert "--fill is a setting of" in found.error
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--fill", "black"], "note: --fill is no setting of auto, so lime explained"),
+        (["--regions", "2"], "note: --regions counts segments, and ensemble-lime gives a map"),
+        (["--method", "lime", "--share", "0.1"], "note: --share cuts maps, and lime has segments"),
+    ],
+)
+def test_what_a_flag_changed_or_did_not_do_is_said(call: Call, flags: list[str], said: str) -> None:
+    found = call("explain", "cat.png", "--model", TINY, *flags)
+
+    assert found.code == 0, found.err
+    assert said in found.out
+    quiet = call("explain", "cat.png", "--model", TINY, *flags, "--json")
+    assert strict(quiet.out)["method"] in {"lime", "ensemble-lime"}
+
+
+def test_where_nothing_surprises_nothing_is_said(call: Call) -> None:
+    for flags in ([], ["--share", "0.1"], ["--method", "lime", "--fill", "black", "--regions", "2"]):
+        assert "note: --" not in call("explain", "cat.png", "--model", TINY, *flags).out

@@ -61,6 +61,26 @@ def test_a_folder_in_a_grade_out(call: Call, graded: Path) -> None:
     assert f"{float(rows[0]['avg_iou']):.3f}" in found.out
 
 
+def test_a_mean_says_of_how_many_photos_it_is(call: Call, graded: Path) -> None:
+    (graded / "truth.csv").write_text("file,x0,y0,x1,y1\n0.png,0,0,8,8\n1.png,0,0,8,8\n")
+
+    found = call("evaluate", "photos", *QUICK, "--truth", "truth.csv", "--metrics", "iou", "ap", "complexity")
+
+    (line,) = [one for one in found.out.splitlines() if one.startswith("few") and one.endswith("0")]
+    assert line.count("(2 of 3)") == 2  # of IoU and of AP, not of the third
+    assert line.split()[-2:] == ["3", "0"]
+
+
+def test_notes_are_in_every_form_of_the_answer(call: Call, graded: Path) -> None:
+    found = strict(call("evaluate", "photos", *QUICK, "--json").out)
+
+    assert found["notes"] == [
+        "no intervals: they need 6 photos that are independent, got 3",
+        "of the settings files only the method and what it shows are used, not model",
+    ]
+    assert strict((graded / "run" / "summary.json").read_text())["notes"] == found["notes"]
+
+
 def test_options_take_several_words(call: Call, graded: Path) -> None:
     arguments = ["--settings", "few.toml", "more.toml", "--metrics", "iou", "energy", "--baselines", "none"]
     arguments += ["--model", TINY, "py:seewhy_tiny:logits", "--truth", "masks", "--json"]
@@ -117,6 +137,7 @@ WRONG = {
     "no such folder": (["evaluate", "nowhere"], "photos must be files or folders that exist, got nowhere"),
     "method": (["evaluate", "photos", "--methods", "limes"], "limes"),
     "metric": (["evaluate", "photos", "--metrics", "iou", "ious"], "got 'ious'"),
+    "metric without truth": (["evaluate", "photos", "--metrics", "srg", "iou"], "got iou; give truth"),
     "photos after a list": (["evaluate", "--methods", "lime", "photos"], "missing argument 'PHOTOS...'"),
     "truth": (["evaluate", "photos", "--truth", "nowhere"], "truth nowhere must be a folder of PNG masks"),
     "groups": (["evaluate", "photos", "--groups", "frames"], "'frames' is not one of 'auto', 'name', 'none'"),
@@ -194,9 +215,7 @@ def test_where_no_method_is_named_what_explain_does_is_graded(call: Call, graded
     mask.mkdir()
     Pillow.new("L", (90, 60), 255).save(mask / "cat.png")
 
-    found = call(
-        "evaluate", "cat.png", "--truth", "own", "--model", TINY, "--metrics", "iou", "--json", "--out", "run"
-    )
+    found = call("evaluate", "cat.png", "--truth", "own", "--model", TINY, "--metrics", "iou", "--json", "--out", "run")
 
     assert found.code == 0, found.err
     result = strict(found.out)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +119,42 @@ def test_a_bad_photo_is_named_and_the_code_says_so(call: Call, there: Path) -> N
     assert found.code == 1
     assert "not judged: owl/owl_0.png, top: owl_0.png must be a picture" in found.out
     assert "wrote" in found.out
+
+
+def test_names_that_are_no_utf8_leave_files_that_are(call: Call, there: Path) -> None:
+    (there / "photos/owl").rename(there / os.fsdecode(b"photos/\xff<owl>"))
+    (there / "photos/bear/bear_0.png").rename(there / os.fsdecode(b"photos/bear/\xfe.png"))
+    found = call("study", "photos", "--model", TOP, *ASKED, "--quiet", "--out", "new")
+
+    assert (found.code, found.err) == (0, "")
+    held = strict((there / "new/study.json").read_bytes().decode())
+    assert {one["class"] for one in held["photos"]} == {"bear", "\udcff<owl>"}
+    page = (there / "new/study.html").read_bytes().decode()
+    assert "\\udcff&lt;owl&gt;" in page
+    assert "\\udcfe.png" in page
+
+
+def test_a_settings_file_is_a_menu(call: Call, there: Path) -> None:
+    (there / "tune.toml").write_text(
+        'targets = "top1"\n[method]\nname = "lime"\nn_samples = 64\nsegmentation = "grid"\n'
+    )
+    found = call("study", "photos/bear", "--model", TOP, *ASKED, "--menu", "tune.toml")
+
+    assert (found.code, found.err) == (0, "")
+    assert "note: tune: n_samples 64 not used: the study asks n_samples 40 of every sampling\n" in found.out
+    assert "note: tune: only the method and what it shows are used, not targets\n" in found.out
+    held = strict((there / "seewhy-study/study.json").read_text())
+    (one,) = held["settings"]
+    assert (one["label"], one["method"]["n_samples"]) == ("tune", 40)
+    assert one["method"]["segmentation"]["name"] == "grid"
+
+
+def test_what_is_said_beside_the_example_counts(call: Call, there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_module("seewhy.study.example"), "write_example", lambda _: there / "photos")
+    found = call("study", "--example", "--model", TOP, "--n-samples", "0")
+
+    assert found.code == 2
+    assert "n_samples must be a whole number of at least 4, got 0" in found.error
 
 
 @pytest.mark.parametrize(

@@ -63,8 +63,21 @@ def test_several_photos_report_what_was_held_out_and_print_one_json(call: Call, 
     result = strict(found.out)
     assert (result["metric"], result["held_out"], result["seed"]) == ("iou", ["photos"], 3)
     assert [one["name"] for one in result["photos"]] == ["cat.png", "other.png"]
-    assert result["lead"]["low"] <= result["lead"]["value"] <= result["lead"]["high"]
+    assert (result["lead"]["low"], result["lead"]["groups"]) == (None, 2)
     assert "trials" not in result
+
+
+@pytest.mark.parametrize(("groups", "held_out"), [("name", []), ("none", ["photos"])])
+def test_frames_of_one_film_are_held_out_together(
+    call: Call, place: Path, small: tuple[str, ...], groups: str, held_out: list[str]
+) -> None:
+    for number, name in enumerate(("cat", "other")):
+        (place / f"{name}.png").rename(place / f"film_{number}.png")
+        (place / "masks" / f"{name}.png").rename(place / "masks" / f"film_{number}.png")
+    found = call("tune", "film_0.png", "film_1.png", *small, "--truth", "masks", "--json", "--groups", groups)
+
+    assert (found.code, found.err) == (0, "")
+    assert strict(found.out)["held_out"] == held_out
 
 
 def test_it_goes_on_in_the_same_folder(call: Call, small: tuple[str, ...]) -> None:
@@ -77,7 +90,17 @@ def test_it_goes_on_in_the_same_folder(call: Call, small: tuple[str, ...]) -> No
 
 def test_free_settings_alone_start_from_a_preset(call: Call, small: tuple[str, ...]) -> None:
     del small
-    given = ("--model", TINY, "--preset", "lime-scratch-resnet18", "--free-only", "--metric", "sufficiency")
+    given = (
+        "--model",
+        TINY,
+        "--preset",
+        "lime-scratch-resnet18",
+        "--target",
+        "top1",
+        "--free-only",
+        "--metric",
+        "sufficiency",
+    )
     found = call("tune", "cat.png", *given, "--n-samples", "60", "--json")
 
     assert found.code == 0, found.err
@@ -106,6 +129,8 @@ def test_the_embedded_model_is_tuned_on_a_cat(call: Call, place: Path) -> None:
         (["--truth", "masks/cat.png", "other.png"], "--truth must be a folder"),
         (["--truth", "nowhere"], "truth nowhere must be"),
         (["--preset", "best"], "--preset must be one of"),
+        (["--preset", "lime-lab"], "--target must be given, one class: preset lime-lab names several, 'top3'"),
+        (["--groups", "frames"], "'frames' is not one of 'auto', 'name', 'none'"),
         (["--preset", "lime-lab", "--settings", "s.toml"], "cannot be given together"),
         (["--settings", "several.toml"], "--target must be given, one class"),
         (["--space", "wrong.toml"], "must hold only the tables sampling and free"),

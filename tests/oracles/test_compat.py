@@ -247,3 +247,17 @@ def test_four_channels_are_explained_here_and_not_by_lime(segmentation_fn):
     assert found.image.shape[2] == 4
     with pytest.raises((ValueError, IndexError)):
         explained(theirs, image, **given)
+
+
+def test_the_default_segmentation_with_the_seed_that_lime_always_uses():
+    def classify(batch):
+        shares = batch.astype(np.float64).mean(axis=(1, 2))
+        return shares / shares.sum(axis=1, keepdims=True)
+
+    given = {"classify": classify, "segmentation_fn": None, "random_seed": 42}
+    one, other = (explained(module, LARGER, **given) for module in (ours, theirs))
+
+    np.testing.assert_array_equal(one.segments, other.segments)
+    for label in other.top_labels:
+        weights, wanted = dict(one.local_exp[label]), dict(other.local_exp[label])
+        assert weights == pytest.approx(wanted, abs=1e-6)

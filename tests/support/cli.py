@@ -68,6 +68,7 @@ KEYS = {
         "n_samples",
         "n_exact",
         "n_evaluations",
+        "pilot",
     ),
     *("complete", "stopped", "seconds", "seconds_model", "files", "warnings", "version"),
 }

@@ -18,32 +18,33 @@ import numpy as np
 
 import seewhy
 from seewhy.evaluate import evaluate
-from seewhy.metrics import Facts, Measure, Metric
+from seewhy.metrics import METRICS, Metric
 from support.graded import LIME, model, plain
 
 LEASE = 0.4
+NAMES = ("iou", "srg", "r2", "error", "complexity")
 
 
 def metrics(log: Path) -> list[Metric]:
-    """Return metrics that leave a line for each measurement."""
+    """Return metrics of every kind - of truth, model, samples and region - that leave a line for each measurement."""
 
     def measuring(name: str) -> Metric:
         def measured(question, candidate):
-            time.sleep(0.002)
+            asked = 0 if candidate.explanation is None else len(candidate.explanation.samples)
             with log.open("a") as file:
-                file.write(f"{name} {candidate.name} {question.image.sha256}\n")
-            return Measure(float(candidate.on_photo.mean()) + question.image.pixels.mean() + len(name))
+                file.write(f"{name} {candidate.name} {asked} {question.image.sha256}\n")
+            return METRICS[name].measured(question, candidate)
 
-        return Metric(Facts(name, name, "higher", "", "", "0", "map", ""), measured)
+        return Metric(METRICS[name].facts, measured)
 
-    return [measuring(name * (i + 1)) for i, name in enumerate("abcd")]
+    return [measuring(name) for name in NAMES]
 
 
 def run(place: Path, out: str, report=False):
     return evaluate(
         place / "photos",
         truth=place / "masks",
-        methods={"lime": LIME},
+        methods={"lime": LIME, "more": {"method": LIME.replace(n_samples=60), "display": {"regions": 2}}},
         metrics=metrics(place / f"{out}.log"),
         model=model(),
         progress=report,
@@ -88,7 +89,7 @@ def kill_after(process: int, reader: int, pieces: int, delay: float) -> bool:
 def killed(place: Path, seed: int) -> int:
     """Work on a run with processes that are killed at random; return how many were."""
     chance, kills = random.Random(seed), 0
-    while kill_after(*child(place, "killed"), chance.randint(0, 18), chance.random() * 0.01):
+    while kill_after(*child(place, "killed"), chance.randint(0, 12), chance.random() * 0.01):
         kills += 1
     return kills
 
@@ -112,7 +113,8 @@ def main(place: Path, how: str, seed: int) -> None:
     held = {
         "kills": kills,
         "same": plain(again) == plain(straight),
-        "cells": sum(map(len, (r.grades for r in again.rows))),
+        "cells": sum(len(row.grades) for row in again.rows),
+        "done": sum(one.state == "done" for row in again.rows for one in row.grades.values()),
     }
     held |= {"measured": counts[0], "different": len(set(lines)), "straight": counts[1]}
     print(json.dumps(held))

@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image as Pillow
 
 import seewhy
+from seewhy.evaluate import evaluate
+from seewhy.metrics import Facts, Metric
 
 SIDE = 16
 LIME = seewhy.Lime(segmentation=seewhy.Grid(rows=4, columns=4), fill="black", n_samples=40)
@@ -59,3 +61,26 @@ def plain(found: object) -> list[dict[str, object]]:
     """Return the rows of an evaluation without what the clock says."""
     rows = [row.to_dict(found.metrics) for row in found.rows]
     return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+def asked(place, **more):
+    """Evaluate the folder into ``run``."""
+    usual = {"truth": place / "masks", "methods": {"lime": LIME}, "model": model(), "progress": False}
+    return evaluate(place / "photos", **(usual | {"out": place / "run", "metrics": ["iou", "ap", "srg"]} | more))
+
+
+def metric(name, measured, needs="map", version=1, *, region=True):
+    return Metric(Facts(name, name, "higher", "", "", "0", needs, "", version, region), measured)
+
+
+class Counting(seewhy.FunctionModel):
+    """Counts pictures; another object of it is the same model."""
+
+    def __init__(self, function=scores):
+        super().__init__(function, labels=("red", "green", "blue"), kind="score", input_size=16)
+        self.pictures = 0
+
+    def stream(self, batches):
+        for found in super().stream(batches):
+            self.pictures += len(found)
+            yield found

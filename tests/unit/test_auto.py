@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import seewhy
+from seewhy.designs import FoldoverHadamard
 from seewhy.errors import InvalidInput
 
 SIDE = 40
@@ -190,7 +191,8 @@ def test_the_pilot_asks_as_many_pictures_as_it_says():
     pilot = next(text for text in found.warnings if "pilot" in text)
     number = int(pilot.split("pilot of ")[1].split()[0])
     assert number < 200
-    assert sum(asked) == found.n_evaluations + number
+    assert sum(asked) == found.n_evaluations
+    assert found.pilot == number
 
 
 def test_the_class_that_is_asked_for_decides():
@@ -211,8 +213,9 @@ def test_plain_scores_have_no_log_odds():
 
 
 def test_amounts_are_handed_on():
-    found = auto(of_texture, method=seewhy.Auto(tolerance=0.5, max_evaluations=260))
-    assert (found.method.tolerance, found.method.max_evaluations) == (0.5, 260)
+    found = auto(of_texture, method=seewhy.Auto(tolerance=0.5, max_evaluations=360))
+    assert (found.method.tolerance, found.method.max_evaluations) == (0.5, 360 - found.pilot)
+    assert found.n_evaluations <= 360
     with pytest.raises(InvalidInput, match="until needs segments"):
         auto(of_texture, method=seewhy.Auto(until="top3"))
 
@@ -221,7 +224,8 @@ def test_amounts_are_handed_on():
     ("method", "regions"),
     [
         (seewhy.Auto(n_samples=300), (15, 30)),
-        (seewhy.Auto(max_evaluations=200), (15, 30)),
+        (seewhy.Auto(max_evaluations=399), (15, 30)),
+        (seewhy.Auto(max_evaluations=400), (12, 80)),
         (seewhy.Auto(n_samples=301), (12, 80)),
         (seewhy.Auto(n_samples=5000, max_evaluations=300), (12, 80)),
     ],
@@ -243,3 +247,14 @@ def test_several_photos_have_settings_of_their_own():
         alone = seewhy.explain(photo, model=model, method=SMALL)
         np.testing.assert_array_equal(found.heatmap(), alone.heatmap())
         assert found.warnings == alone.warnings
+
+
+def test_no_picture_is_asked_for_a_segmentation_that_cannot_be_finished():
+    for most in (300, 330, 360, 400, 431):
+        found = auto(of_texture, method=seewhy.Auto(tolerance=0.001, max_evaluations=most))
+        kept = found.samples.parts
+        last = kept == kept[-1]
+        whole = FoldoverHadamard().block_rows(int(found.scene.segments[kept[-1]].max()) + 1)
+        assert np.count_nonzero(last) == whole
+        assert found.stop.by == "max-evaluations"
+        assert found.n_evaluations <= most

@@ -265,6 +265,7 @@ WRONG = {
     "image-shape": ({"image": IMAGE[None]}, ImageError, r"image must be an array of numbers .* shape \(1, 24"),
     "image-text": ({"image": "photo.png"}, ImageError, "image must be an array"),
     "image-nan": ({"image": np.full((24, 32, 3), np.nan)}, ImageError, "finite"),
+    "image-channels-first": ({"image": np.zeros((3, 24, 32))}, ImageError, r"channels last .*transpose"),
     "classifier": ({"classify": None}, InvalidInput, "classifier_fn must be a function"),
     "labels-high": ({"labels": (0, 2), "top_labels": None}, InvalidInput, "labels must be from 0 to 1, got 2"),
     "labels-low": ({"labels": (-1,), "top_labels": None}, InvalidInput, "labels must be a whole number"),

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sqlite3
 import threading
 import time
 
-import numpy as np
 import pytest
 
 import seewhy
 from seewhy.errors import FileError, InvalidInput
 from seewhy.evaluate import evaluate
-from seewhy.evaluate.averages import average, interval
-from seewhy.evaluate.store import Store
-from seewhy.metrics import METRICS, Candidate, Facts, Measure, Metric, NotMeasured, Question, Truth
-from support.graded import LIME, folder, listed, model, photo, plain, scores
+from seewhy.evaluate.store import Record, Store
+from seewhy.metrics import METRICS, Candidate, Measure, Question, Truth
+from support.graded import LIME, Counting, asked, folder, listed, metric, model, photo, plain, scores
 
 
 @pytest.fixture(autouse=True)
@@ -29,28 +26,6 @@ def no_thread_is_left_behind():
 @pytest.fixture
 def place(tmp_path):
     return folder(tmp_path)
-
-
-def asked(place, **more):
-    usual = {"truth": place / "masks", "methods": {"lime": LIME}, "model": model(), "progress": False}
-    return evaluate(place / "photos", **(usual | {"out": place / "run", "metrics": ["iou", "ap", "srg"]} | more))
-
-
-class Counting(seewhy.FunctionModel):
-    """Counts pictures; another object of it is the same model."""
-
-    def __init__(self, function=scores):
-        super().__init__(function, labels=("red", "green", "blue"), kind="score", input_size=16)
-        self.pictures = 0
-
-    def stream(self, batches):
-        for found in super().stream(batches):
-            self.pictures += len(found)
-            yield found
-
-
-def metric(name, measured, needs="map", version=1):
-    return Metric(Facts(name, name, "higher", "", "", "0", needs, "", version), measured)
 
 
 # --- the grades ---------------------------------------------------------------------------------------------
@@ -69,67 +44,6 @@ def test_grades_are_those_that_the_metrics_give_by_hand(place):
         assert row.value("calls") == explanation.n_evaluations
         assert row.explanation.facts["label"] == ("red", "green", "blue")[i % 3]
         assert row.value("ap") > 0.9
-
-
-def test_the_summary_begins_with_what_graders_print(place):
-    (line,) = asked(place, baselines=()).summary
-
-    assert list(line)[:2] == ["avg_iou", "avg_time"]
-    by_hand = [row["iou"] for row in plain(asked(place, baselines=()))]
-    assert line["avg_iou"] == pytest.approx(np.mean(by_hand))
-    assert line["avg_time"] > 0
-    assert (line["photos"], line["failed"]) == (4, 0)
-
-
-def test_baselines_stand_beside_the_methods_and_have_no_time(place):
-    found = asked(place)
-
-    assert [line["contender"] for line in found.summary] == ["lime", "random", "center", "edges"]
-    assert [line["avg_time"] is None for line in found.summary] == [False, True, True, True]
-    assert all(row.value("iou") is not None for row in found.rows)
-
-
-def test_several_settings_and_models_are_told_apart(place):
-    few = LIME.replace(n_samples=24)
-    found = asked(
-        place,
-        methods=[LIME, few, seewhy.Rise(n_samples=64, grid=4)],
-        model=[model(), model()],
-        baselines=(),
-        metrics=["iou"],
-    )
-
-    assert [(line["model"], line["contender"]) for line in found.summary] == [
-        (f"scores {i}", contender) for i in (1, 2) for contender in ("lime 1", "lime 2", "rise")
-    ]
-    assert found.summary[1]["metrics"]["iou"]["photos"] == 4
-    assert found.to_dict()["contenders"]["lime 2"]["n_samples"] == 24
-
-
-def test_what_a_settings_file_shows_is_what_is_graded(place):
-    one = {"method": LIME.to_dict(), "display": {"regions": 1, "sign": "positive"}}
-    found = asked(place, methods={"plain": LIME, "shown": one}, metrics=["iou", "ap"], baselines=())
-
-    plain_rows, shown_rows = ([row for row in found.rows if row.contender == name] for name in ("plain", "shown"))
-    for before, after in zip(plain_rows, shown_rows, strict=True):
-        explanation = seewhy.load(next((place / "run" / "explanations").rglob(f"{after.explanation.key}*")))
-        region = explanation.region(1, sign="positive")
-        mask = seewhy.load_image(place / "masks" / after.photo).pixels[..., 0] > 0
-        assert after.value("iou") == pytest.approx((region & mask).sum() / (region | mask).sum())
-        assert after.value("ap") == before.value("ap")
-    assert [row.value("iou") for row in plain_rows] != [row.value("iou") for row in shown_rows]
-    assert found.to_dict()["contenders"]["shown"]["display"]["regions"] == 1
-    with pytest.raises(InvalidInput, match="regions"):
-        asked(place, methods={"shown": one | {"display": {"regions": 0}}})
-
-
-def test_without_truth_only_what_needs_none_is_measured(place):
-    found = asked(place, truth=None, metrics=None, baselines=())
-
-    assert found.metrics == ("iou", "ap", "pointing", "srg")
-    assert {name for row in found.rows for name in row.grades} == {"srg"}
-    assert found.summary[0]["avg_iou"] is None
-    assert found.summary[0]["metrics"]["srg"]["photos"] == 4
 
 
 def test_masks_in_the_folder_of_photos_are_no_photos(place):
@@ -175,7 +89,7 @@ def test_a_class_that_the_model_does_not_have_is_said(place):
     found = asked(place, truth=place / "truth.json", baselines=(), metrics=["complexity"])
 
     assert found.faults == {"0.png": "the truth must name classes of the model, 0 to 2, got 3"}
-    assert found.notes[-1].startswith("the truth does not say where the object is in 4 photos")
+    assert found.notes[0].startswith("the truth does not say where the object is in 4 photos")
 
 
 # --- once ---------------------------------------------------------------------------------------------------
@@ -347,25 +261,6 @@ def test_a_bad_mask_costs_only_what_needs_it(place):
     assert "2.png" in found.faults["2.png"]
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), "not measured"])
-def test_a_metric_that_does_not_apply_is_left_out_of_the_mean(place, value):
-    def measured(question, candidate):
-        if question.target == 1:
-            if value == "not measured":
-                raise NotMeasured("green is not measured")
-            return Measure(value)
-        return Measure(2.0, low=float("-inf"), high=3.0, parts={"x": float("nan")}, curves={"c": (1.0, 2.0)})
-
-    found = asked(place, metrics=[metric("odd", measured)], baselines=())
-
-    assert found.faults == {}
-    assert found.summary[0]["metrics"]["odd"]["photos"] == 3
-    assert found.summary[0]["metrics"]["odd"]["value"] == 2.0
-    assert found.rows[1].grades["odd"].state == "none"
-    cell = found.rows[0].grades["odd"]
-    assert (cell.low, cell.high, cell.facts) == (None, 3.0, {"parts": {"x": None}, "curves": {"c": [1.0, 2.0]}})
-
-
 def test_a_store_that_is_none_is_refused_and_left_alone(place):
     (place / "run").mkdir()
     other = sqlite3.connect(place / "run" / "cells.sqlite")
@@ -378,6 +273,24 @@ def test_a_store_that_is_none_is_refused_and_left_alone(place):
     (place / "other" / "cells.sqlite").write_bytes(b"x" * 5000)
     with pytest.raises(FileError, match=r"cells\.sqlite"):
         asked(place, out=place / "other")
+
+
+def test_a_full_disk_is_named(tmp_path):
+    with Store(tmp_path) as store:
+        store._database.execute("PRAGMA max_page_count = 20")
+
+        def fill():
+            for i in range(100):
+                store.put("unit", Record(str(i), "iou", "done", reason="x" * 4000))
+
+        with pytest.raises(FileError, match=r"cells\.sqlite must be a store .*full"):
+            fill()
+    with Store(tmp_path) as store:
+        (tmp_path / "explanations" / "unit.seewhy").mkdir()
+        with pytest.raises(FileError, match=r"cannot write .*unit\.seewhy"):
+            store.put("unit", Record("unit", "", "done", file=b"x"))
+        assert store.records(["unit"]) == {}
+        assert len(list((tmp_path / "explanations").iterdir())) == 1
 
 
 @pytest.mark.parametrize(
@@ -412,96 +325,3 @@ def test_photos_must_be_there(place, tmp_path):
     (place / "truth.csv").write_text("file,x0,y0,x1,y1\nother.png,0,0,4,4\n")
     with pytest.raises(InvalidInput, match=r"other\.png"):
         asked(place, truth=place / "truth.csv")
-
-
-# --- groups and intervals -----------------------------------------------------------------------------------
-
-
-def test_each_group_counts_once():
-    values = {"a0": 1.0, "a1": 1.0, "a2": 1.0, "b": 0.0}
-    groups = {"a0": "a", "a1": "a", "a2": "a", "b": "b"}
-    found = average(values, groups, 0)
-    assert (found.value, found.photos, found.groups, found.low) == (0.5, 4, 2, None)
-    assert average({}, {}, 0) is None
-
-
-def test_frames_of_a_sequence_are_one_group(tmp_path):
-    folder(tmp_path, 6, frames=True)
-    ask = {"metrics": ["iou"], "baselines": ()}
-    assert asked(tmp_path, **ask).summary[0]["metrics"]["iou"]["groups"] == 6
-    assert asked(tmp_path, **ask, groups="name").summary[0]["metrics"]["iou"]["groups"] == 3
-
-
-def test_intervals_hold_the_mean_as_often_as_they_say():
-    rng, held = np.random.default_rng(3), 0
-    for seed in range(300):
-        low, high = interval(rng.beta(2, 5, 12), seed)
-        held += low <= 2 / 7 <= high
-    assert 0.90 < held / 300 < 0.99
-
-
-def test_no_interval_is_given_where_there_is_nothing_to_tell_from():
-    assert interval(np.array([1.0, 2, 3, 4, 5]), 0) == (None, None)
-    assert interval(np.ones(50), 0) == (None, None)
-    low, high = interval(np.arange(6.0), 0)
-    assert 0 <= low < 2.5 < high <= 5
-
-
-def test_differences_are_of_pairs_and_say_who_is_better(tmp_path):
-    folder(tmp_path, 8)
-    noise = {str(i): float(np.random.default_rng(i).normal()) for i in range(8)}
-
-    def measured(question, candidate):
-        bonus = {"random": 0.0, "center": 0.5, "edges": -0.5}[candidate.name]
-        index = next(i for i in range(8) if np.array_equal(photo(i)[0], question.image.pixels))
-        return Measure(noise[str(index)] + bonus + 0.01 * noise[str(7 - index)] * bonus)
-
-    found = asked(tmp_path, methods=(), baselines=["random", "center", "edges"], metrics=[metric("m", measured)])
-
-    differences = {(one["first"], one["second"]): one for one in found.differences}
-    assert differences["random", "center"]["value"] == pytest.approx(0.5, abs=0.02)
-    assert differences["random", "center"]["better"] == "center"
-    assert differences["random", "edges"]["better"] == "random"
-    assert differences["center", "edges"]["better"] == "center"
-    one = found.summary[0]["metrics"]["m"]
-    apart = differences["random", "center"]
-    assert apart["high"] - apart["low"] < (one["high"] - one["low"]) / 10  # what photos have in common cancels
-
-
-# --- files --------------------------------------------------------------------------------------------------
-
-
-def test_the_tables_hold_every_photo_and_every_grade(place):
-    found = asked(place)
-
-    with (place / "run" / "photos.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [(row["photo"], row["contender"]) for row in rows] == [(row.photo, row.contender) for row in found.rows]
-    assert [float(row["iou"]) for row in rows] == [row.value("iou") for row in found.rows]
-    assert {row["state"] for row in rows} == {"done"}
-    with (place / "run" / "cells.csv").open(newline="") as file:
-        assert len(list(csv.DictReader(file))) == 4 * 4 * 3
-    with (place / "run" / "summary.csv").open(newline="") as file:
-        assert next(iter(csv.DictReader(file)))["avg_iou"] == str(found.summary[0]["avg_iou"])
-    held = json.loads((place / "run" / "summary.json").read_text())
-    assert list(held["summary"][0])[:2] == ["avg_iou", "avg_time"]
-    assert held == json.loads(json.dumps(found.to_dict()))
-    assert not list((place / "run").rglob("*.part"))
-
-
-def test_tables_can_be_parquet_too(place):
-    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
-    found = asked(place, parquet=True)
-
-    table = parquet.read_table(place / "run" / "photos.parquet")
-
-    assert table.column("iou").to_pylist() == [row.value("iou") for row in found.rows]
-    assert (place / "run" / "cells.parquet").exists()
-    assert (place / "run" / "summary.parquet").exists()
-
-
-def test_progress_goes_up_to_all_pieces(place):
-    told = []
-    asked(place, progress=lambda done, total: told.append((done, total)))
-    assert told[-1] == (4 * 4 * 4, 4 * 4 * 4)
-    assert [done for done, _ in told] == sorted(done for done, _ in told)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import seewhy
+from seewhy.metrics import METRICS, Candidate, NotMeasured, Question
 
 PICTURE = np.random.default_rng(0).random((24, 30, 3)).astype(np.float32)
 
@@ -52,3 +53,13 @@ def test_what_a_surrogate_shrank_to_zero_is_not_called_silence():
 
     assert "surrogate gives every segment 0" in words
     assert "no region changes the score" not in words
+
+
+@pytest.mark.parametrize("method", [seewhy.Lime(segmentation=seewhy.Grid(rows=3, columns=3)), seewhy.Rise(grid=4)])
+def test_a_score_that_never_changes_is_said_and_is_no_certainty(method):
+    found = seewhy.explain(PICTURE, model=lambda batch: np.full((len(batch), 2), 0.5), method=method)
+
+    assert any("the score is the same in every picture" in text for text in found.warnings)
+    question = Question.of(PICTURE, model=lambda batch: np.full((len(batch), 2), 0.5), target=found.targets[0].index)
+    with pytest.raises(NotMeasured, match="never changes"):
+        METRICS["error"].measure(question, Candidate.of(found))

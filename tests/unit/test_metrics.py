@@ -113,6 +113,20 @@ def test_a_metric_that_travels_to_another_process_is_itself_there(name):
     assert pickle.loads(pickle.dumps(METRICS[name])) is METRICS[name]
 
 
+def test_a_map_of_another_photo_is_refused():
+    other = Question.of(PHOTO[:, ::-1].copy(), model=FunctionModel(READS), truth=OBJECT, target=0)
+    with pytest.raises(InvalidInput, match="must explain the photo of the question"):
+        METRICS["iou"].measure(other, candidate())
+
+
+def test_what_is_random_differs_between_photos_and_not_between_runs():
+    other = Question.of(PHOTO[:, ::-1].copy(), model=FunctionModel(READS), truth=OBJECT, target=0)
+    one, again, mirrored = (BASELINES["random"](asked).on_view for asked in (question(), question(), other))
+    np.testing.assert_array_equal(one, again)
+    assert abs(np.corrcoef(one.ravel(), mirrored.ravel())[0, 1]) < 0.7
+    assert question().generator("subsets").random() != other.generator("subsets").random()
+
+
 def test_an_error_in_a_metric_is_not_a_metric_that_does_not_apply():
     assert not issubclass(NotMeasured, InvalidInput)
 

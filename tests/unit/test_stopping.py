@@ -32,6 +32,9 @@ class Rows:
     def total(self):
         return self.end
 
+    def usable(self, n):
+        return n
+
     def boundary(self, n):
         return -(-n // 16) * 16
 

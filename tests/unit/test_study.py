@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 
 import numpy as np
 import pytest
@@ -14,8 +15,7 @@ from seewhy.errors import InvalidInput
 from seewhy.metrics import METRICS, Candidate, Question
 from seewhy.models import FunctionModel
 from seewhy.study import study
-from seewhy.study.menu import MENUS, Menu
-from seewhy.study.photos import classed
+from seewhy.study.menu import Menu
 from seewhy.study.rule import ALLOWED, CHOSEN_ON, REPORTED_ON, Rule
 
 SIDE = 32
@@ -205,6 +205,36 @@ def test_samples_are_asked_once_and_equal_maps_scored_once(two_stripes):
     assert sum(more) <= sum(one) + 2 * 126
 
 
+def test_no_map_stays_in_memory_once_it_is_judged(two_stripes, monkeypatch):
+    held, most = [], []
+    of = Candidate.of.__func__
+
+    def noted(cls, *args, **more):
+        most.append(sum(one() is not None for one in held))
+        found = of(cls, *args, **more)
+        held.append(weakref.ref(found))
+        return found
+
+    monkeypatch.setattr(Candidate, "of", classmethod(noted))
+    run(two_stripes / "cross" / "1.png", menu=MENU | {"free": {"num_features": [1, 2], "n_samples": [20]}})
+
+    assert len(held) > 10
+    assert max(most) <= 1  # the one before
+
+
+def test_a_setting_that_cannot_be_used_somewhere_adds_nothing_to_the_mean_area(two_classes, tmp_path):
+    menu = {"sampling": {"upright": UPRIGHT, "tall": {"name": "rise", "grid": 20}}, "free": {"share": [0.25]}}
+    photos = {"a/large.png": np.kron(striped(red=1), np.ones((2, 2, 1), np.uint8)), "a/small.png": striped(red=1)[:16]}
+    model = FunctionModel(seen(0).function, kind="probability", name="any size")
+    found = run(written(tmp_path, photos), model=model, menu=menu, metric="sufficiency")
+
+    assert {(one["photo"], one["setting"]) for one in found.failed} == {
+        ("small.png", "tall"),
+        ("small.png", "tall \u00b7 share 0.25"),
+    }
+    assert found.scores.areas["tall \u00b7 share 0.25"] == pytest.approx(0.25, abs=0.02)
+
+
 def test_iou_is_judged_where_there_is_truth(two_classes, tmp_path):
     for path in two_classes.rglob("upright/*.png"):
         mask = np.asarray(Pillow.open(path))[..., 0] == 255
@@ -284,24 +314,6 @@ def test_what_was_damaged_is_asked_again(two_classes, tmp_path):
 # --- what is handed in ----------------------------------------------------------------------------------------
 
 
-def test_classes_come_from_folders_files_or_a_dict(two_classes):
-    a, b = two_classes / "upright", two_classes / "level" / "2.png"
-
-    def kinds(photos):
-        return {one.photo.name: one.kind for one in classed(photos, None, "auto")[0]}
-
-    assert kinds(two_classes)["upright/1.png"] == "upright"
-    assert kinds([a, b]) == {
-        "level/2.png": "2",
-        "upright/1.png": "upright",
-        "upright/3.png": "upright",
-        "upright/6.png": "upright",
-    }
-    assert set(kinds({"stripes": [a, b]}).values()) == {"stripes"}
-    with pytest.raises(InvalidInput, match="one class each"):
-        kinds({"x": a, "y": a / "1.png"})
-
-
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -328,33 +340,3 @@ def test_what_breaks_a_rule_is_refused_before_any_work(two_classes, given, messa
 def test_photos_that_are_none_are_refused(photos):
     with pytest.raises(InvalidInput, match="photos must be"):
         run(photos)
-
-
-@pytest.mark.parametrize("name", MENUS)
-@pytest.mark.parametrize("region", [False, True])
-def test_the_menus_have_no_impossible_settings_and_labels_of_their_own(name, region):
-    menu = Menu.of(name, 200, region=region)
-
-    labels = [one.label for one in menu.settings]
-    assert len(set(labels)) == len(labels)
-    assert menu.default.method == seewhy.Lime(n_samples=200)
-    assert not [note for note in menu.notes if "left out" in note]
-    for one in menu.settings:
-        assert menu.samplings[one.sampling].replace(**one.changes) == one.method
-
-
-def test_a_menu_may_be_a_file(two_classes, tmp_path):
-    path = tmp_path / "menu.toml"
-    path.write_text(
-        '[sampling."my own"]\nname = "lime"\nsegmentation = "grid"\nmax_seconds = 1\n'
-        '[free]\nsurrogate = ["lasso"]\nkernel = ["shapley"]\n'
-    )
-    menu = Menu.of(str(path), 60, region=False)
-
-    labels = [one.label for one in menu.settings]
-    assert labels[:2] == ["my own", "my own \u00b7 kernel shapley"]
-    assert "my own \u00b7 surrogate lasso" in labels
-    assert len(labels) == 3
-    (note,) = menu.notes
-    assert "left out surrogate lasso, kernel shapley" in note
-    assert menu.default.method.max_seconds is None

@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from seewhy.evaluate.averages import interval
 from seewhy.intervals import FEWEST
@@ -76,7 +77,7 @@ def test_the_matrix_over_photos_is_that_of_a_plain_loop(tensor):
 
 
 def test_the_matrix_over_classes_is_that_of_a_plain_loop(tensor):
-    matrix = between_classes(tensor, KINDS, GROUPS, 0)
+    matrix = between_classes(tensor, KINDS, GROUPS)
 
     assert matrix.names == ("x", "y", "z")
     for i, j in np.ndindex(3, 3):
@@ -95,7 +96,7 @@ def test_the_matrix_over_classes_is_that_of_a_plain_loop(tensor):
 
 
 def test_the_matrix_over_models_is_that_of_a_plain_loop(tensor):
-    matrix = between_models(tensor, ("f", "g", "h"), GROUPS, 0)
+    matrix = between_models(tensor, ("f", "g", "h"), GROUPS)
 
     for m, n in np.ndindex(M, M):
         losses = [own(tensor, n, p) - carried(tensor, m, p, n, p) for p in range(P)]
@@ -108,8 +109,8 @@ def test_the_matrix_over_models_is_that_of_a_plain_loop(tensor):
 
 def test_the_questions_are_answered_with_the_numbers_of_plain_loops(tensor):
     alike = np.equal.outer(np.array(KINDS), np.array(KINDS))
-    second = fits_elsewhere("?", "on another photo of the class", tensor, alike & ~np.eye(P, dtype=bool), GROUPS, 0)
-    fourth = fits_another_model(tensor, GROUPS, 0)
+    second = fits_elsewhere("?", "on another photo of the class", tensor, alike & ~np.eye(P, dtype=bool), GROUPS)
+    fourth = fits_another_model(tensor, GROUPS)
 
     pairs = [(a, b) for a, b in itertools.permutations(range(P), 2) if KINDS[a] == KINDS[b]]
     cases = {
@@ -143,52 +144,94 @@ def test_one_setting_for_all_has_the_best_mean_rank():
 # --- intervals ------------------------------------------------------------------------------------------------
 
 
+def names(n):
+    return [str(i) for i in range(n)]
+
+
 def test_the_interval_over_photos_is_that_of_independent_values():
     values = np.random.default_rng(0).normal(size=12)
-    found = over_photos(values, [str(i) for i in range(12)], 0)
+    found = over_photos(values, names(12))
 
     assert found.value == pytest.approx(values.mean())
+    reach = stats.t.ppf(0.975, 11) * stats.sem(values)
+    assert (found.low, found.high) == pytest.approx((values.mean() - reach, values.mean() + reach))
     np.testing.assert_allclose([found.low, found.high], interval(values, 0), atol=0.08)
 
 
-def test_intervals_over_pairs_cover_the_truth():
-    rng = np.random.default_rng(5)
-    names = [str(i) for i in range(12)]
+@pytest.mark.parametrize("n", [6, 8, 20])
+def test_the_interval_over_pairs_of_sums_is_that_of_the_sums(n):
+    row, column = np.random.default_rng(n).normal(size=(2, n))
+    pairs = row[:, None] + column
+    np.fill_diagonal(pairs, np.nan)  # its mean is that of row + column all the same
+    found, same = over_pairs(pairs, names(n)), over_photos(row + column, names(n))
+
+    assert (found.value, found.low, found.high) == pytest.approx((same.value, same.low, same.high))
+
+
+@pytest.mark.parametrize(("classes", "within"), [(1, True), (2, True), (3, True), (2, False), (3, False)])
+def test_intervals_over_pairs_cover_the_truth(classes, within):
+    n, rng = 6, np.random.default_rng(classes)
+    of = np.arange(n) % classes
+    pairs = ((of[:, None] == of) == within) & ~np.eye(n, dtype=bool)
     covered = 0
-    for i in range(60):
-        values = rng.normal(size=12)[:, None] + rng.normal(size=12)  # rows and columns both matter
-        np.fill_diagonal(values, np.nan)
-        found = over_pairs(values, names, i)
+    for _ in range(400):
+        values = rng.normal(size=n)[:, None] + rng.normal(size=n)  # rows and columns both matter
+        found = over_pairs(np.where(pairs, values, np.nan), names(n))
         covered += found.low <= 0 <= found.high
-    assert covered >= 52
+    assert 0.91 <= covered / 400 <= 0.98
 
 
 def test_photos_of_one_group_count_as_one():
     values = np.random.default_rng(2).normal(size=6)
-    alone = over_photos(values, tuple("abcdef"), 0)
-    doubled = over_photos(np.repeat(values, 4), [one for one in "abcdef" for _ in range(4)], 0)
-    taken_for_many = over_photos(np.repeat(values, 4), [str(i) for i in range(24)], 0)
+    alone = over_photos(values, tuple("abcdef"))
+    doubled = over_photos(np.repeat(values, 4), [one for one in "abcdef" for _ in range(4)])
+    taken_for_many = over_photos(np.repeat(values, 4), names(24))
 
     assert (doubled.low, doubled.high) == pytest.approx((alone.low, alone.high))
     assert taken_for_many.high - taken_for_many.low < 0.7 * (alone.high - alone.low)
     assert (doubled.groups, doubled.photos) == (6, 24)
 
 
-def test_pairs_within_a_group_count_once_a_draw():
-    values = np.full((10, 10), np.nan)
-    for i in range(0, 10, 2):
+def test_pairs_within_a_group_count_once():
+    values = np.full((12, 12), np.nan)
+    for i in range(0, 12, 2):
         values[i, i + 1] = i
-    found = over_pairs(values, [str(i // 2) for i in range(10)], 0)
-    same = over_photos(np.arange(0, 10, 2.0), tuple("abcde"), 0)
+    found = over_pairs(values, [str(i // 2) for i in range(12)])
+    same = over_photos(np.arange(0, 12, 2.0), tuple("abcdef"))
 
     assert (found.low, found.high) == pytest.approx((same.low, same.high))
 
 
+def test_leaving_out_a_group_takes_all_its_pairs():
+    values = np.random.default_rng(4).normal(size=(9, 9))
+    values[2, 5] = np.nan
+    groups = np.array(list("aabcdeffg"))
+    found = over_pairs(values, groups)
+
+    means = [np.nanmean(values[np.ix_(groups != one, groups != one)]) for one in "abcdefg"]
+    reach = stats.t.ppf(0.975, 6) * np.sqrt(6 / 7 * np.sum((means - np.mean(means)) ** 2))
+    assert found.high - found.value == pytest.approx(reach)
+
+
 def test_fewer_than_the_least_groups_have_no_interval_and_none_no_mean():
     for n in (1, FEWEST - 1, FEWEST):
-        found = over_photos(np.arange(n, dtype=float), [str(i) for i in range(n)], 0)
+        found = over_photos(np.arange(n, dtype=float), names(n))
         assert (found.low is None) == (n < FEWEST)
-    assert over_photos(np.full(3, np.nan), tuple("abc"), 0) is None
+    assert over_photos(np.full(3, np.nan), tuple("abc")) is None
+
+
+def test_a_photo_that_is_in_every_pair_leaves_no_interval():
+    values = np.full((8, 8), np.nan)
+    values[0, 1:] = values[1:, 0] = np.arange(7.0)
+    found = over_pairs(values, names(8))
+
+    assert (found.value, found.low, found.high) == (3, None, None)
+    tensor = made(0.5 + NOISE, 0.4, 0.3)
+    star = np.zeros((8, 8), dtype=bool)
+    star[0, 1:] = star[1:, 0] = True
+    said = fits_elsewhere("?", "on another class", tensor, star, names(8))
+    assert said.word == "Too few photos"
+    assert said.text.startswith("One photo, or group, is in every case, and nothing says how others would do: too few")
 
 
 # --- verdicts -------------------------------------------------------------------------------------------------
@@ -209,7 +252,7 @@ def made(own_scores, elsewhere, default):
 
 def asked(tensor):
     n = tensor.own.shape[1]
-    return fits_elsewhere("?", "on another photo", tensor, ~np.eye(n, dtype=bool), [str(i) for i in range(n)], 0)
+    return fits_elsewhere("?", "on another photo", tensor, ~np.eye(n, dtype=bool), names(n))
 
 
 NOISE = np.random.default_rng(1).normal(0, 0.01, 8)
@@ -236,13 +279,13 @@ def test_verdicts_of_clear_cases(elsewhere, default, word, says):
 def test_verdicts_without_enough_to_go_by():
     few = asked(made(0.5 + NOISE[:4], 0.49, 0.1))
     assert few.word == "Too few photos"
-    assert few.text.startswith("4 independent photos are too few; 5 are needed for a verdict. Here,")
+    assert few.text.startswith("4 independent photos are too few; 6 are needed for a verdict. Here,")
     assert asked(made(-0.5 + NOISE, -0.5, -0.6)).word == "Not clear"  # nothing to lose a share of
-    lonely = fits_elsewhere("?", "on another photo of the class", made([0.5], 0, 0), np.zeros((1, 1), bool), ["a"], 0)
+    lonely = fits_elsewhere("?", "on another photo of the class", made([0.5], 0, 0), np.zeros((1, 1), bool), ["a"])
     assert (lonely.word, lonely.text) == ("Not asked", "No class has two photos.")
-    assert fits_another_model(made([0.5], 0, 0), ["a"], 0).word == "Not asked"
+    assert fits_another_model(made([0.5], 0, 0), ["a"]).word == "Not asked"
     nothing = Tensor(np.full((1, 2, 2), np.nan), np.full((1, 2, 2), np.nan), {})
-    assert explains_best(nothing, ["a", "b"], 0, apart=True).word == "Not measured"
+    assert explains_best(nothing, ["a", "b"], apart=True).word == "Not measured"
     assert asked(nothing).word == "Not measured"
 
 
@@ -250,7 +293,7 @@ def test_verdicts_without_enough_to_go_by():
     ("default", "word"), [(0.4, "Yes"), (0.6, "No"), (0.5 + 3 * NOISE[::-1], "Not clear")], ids=["yes", "no", "unclear"]
 )
 def test_whether_choosing_pays(default, word):
-    found = explains_best(made(0.5 + NOISE, 0.1, default), [str(i) for i in range(8)], 0, apart=True)
+    found = explains_best(made(0.5 + NOISE, 0.1, default), names(8), apart=True)
 
     assert found.word == word
     assert "It beats the strongest baseline (edges) in 100 % of cases." in found.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -133,7 +134,7 @@ def test_the_digest_follows_the_pixels(tmp_path):
 
 def test_everything_marked_in_a_photo_counts_together(tmp_path):
     held = coco([[1, 2, 4, 2, 4, 5, 1, 5], [6, 0, 8, 0, 8, 2, 6, 2]])
-    held["annotations"].append({"image_id": 7, "bbox": [0, 0, 1, 1], "segmentation": None})
+    held["annotations"].append({"image_id": 7, "category_id": 3, "bbox": [0, 0, 1, 1], "segmentation": None})
     (tmp_path / "truth.json").write_text(json.dumps(held))
 
     marked = only(tmp_path / "truth.json")[0].marked(HEIGHT, WIDTH)
@@ -189,7 +190,7 @@ def test_a_csv_may_hold_several_boxes_a_photo_and_its_group(tmp_path):
 
     one, other = read_truth(tmp_path / "truth.csv")[0]
 
-    assert (one.classes, one.sure, one.group, len(one.marks.boxes)) == ((5,), True, "s", 2)
+    assert (one.classes, one.sure, one.group, len(one.marks.all.boxes)) == ((5,), True, "s", 2)
     assert (other.classes, other.group) == ((), None)
 
 
@@ -217,6 +218,10 @@ def test_masks_of_the_benchmark_photos_reach_as_far_as_their_boxes():
         ("val/cat.jpg", ["train/cat.jpg", "val/cat.jpg"], "val/cat.jpg"),
         ("cat.jpg", ["cat.jpg", "val/cat.jpg"], "cat.jpg"),
         ("cat.jpg", ["cat.png"], None),
+        ("dog/cat.jpg", ["val/cat.jpg"], None),
+        ("set/val/cat.jpg", ["val/cat.jpg"], "val/cat.jpg"),
+        ("set/val/cat.jpg", ["cat.jpg", "val/cat.jpg"], "val/cat.jpg"),
+        ("set/cat.jpg", ["set/val/cat.jpg"], None),
     ],
 )
 def test_an_entry_is_about_the_photo_whose_path_agrees(file, photos, expected):
@@ -225,7 +230,16 @@ def test_an_entry_is_about_the_photo_whose_path_agrees(file, photos, expected):
     assert others == ([] if expected else [file])
 
 
+def test_a_mask_of_another_folder_is_of_no_photo():
+    masks = [Known(name, exact=False) for name in ("cat/001.png", "dog/002.png")]
+    found, others = matched(masks, ["cat/001.jpg", "cat/002.jpg", "dog/001.jpg"])
+    assert found == {"cat/001.jpg": masks[0]}
+    assert others == ["dog/002.png"]
+
+
 def test_what_fits_two_photos_is_refused():
+    with pytest.raises(InvalidInput, match=r"cat.jpg .* fits a/cat.jpg and b/c/cat.jpg"):
+        matched([Known("cat.jpg")], ["a/cat.jpg", "b/c/cat.jpg"])
     with pytest.raises(InvalidInput, match=r"cat.jpg .* fits a/cat.jpg and b/cat.jpg"):
         matched([Known("cat.jpg")], ["a/cat.jpg", "b/cat.jpg"])
     with pytest.raises(InvalidInput, match=r"several for cat.jpg"):
@@ -248,11 +262,16 @@ WRONG = {
     "a mask out of the folder": ("truth.json", '[{"file": "x.jpg", "mask": "/etc/passwd"}]', "inside the folder"),
     "a class that is no number": ("truth.json", '[{"file": "x.jpg", "index": "cat"}]', "whole number .* got 'cat'"),
     "an accepted half class": ("truth.json", '[{"file": "x.jpg", "accept": [3.5]}]', "whole number .* got 3.5"),
+    "a size that is no number": ("truth.json", '[{"file": "x.jpg", "boxes": [[0, 0, 1, 1]], "size": [NaN, 3]}]', "nan"),
+    "an endless size": ("truth.json", '[{"file": "x.jpg", "boxes": [[0, 0, 1, 1]], "size": [Infinity, 3]}]', "inf"),
+    "half a pixel": ("truth.json", '[{"file": "x.jpg", "boxes": [[0, 0, 1, 1]], "size": [640.7, 3]}]', r"got 640\.7"),
+    "endless runs": ("truth.json", json.dumps(coco({"size": [6, math.inf], "counts": [48]})), "size must .* got inf"),
     "three corners": ("truth.json", '[{"file": "x.jpg", "boxes": [[1, 2, 3]]}]', "4 numbers"),
     "columns": ("truth.csv", "photo,x,y\n", "columns file, x0, y0, x1, y1"),
     "a short row": ("truth.csv", "file,x0,y0,x1,y1\nx.jpg,1,2\n", "line 2 must have 5 values"),
     "a corner that is no number": ("truth.csv", "file,x0,y0,x1,y1\nx.jpg,1,2,3,left\n", "line 2: y1 .* got 'left'"),
     "two groups": ("truth.csv", "file,x0,y0,x1,y1,group\nx.jpg,0,0,1,1,a\nx.jpg,0,0,1,1,b\n", "one group, got a, b"),
+    "a fault after blank lines": ("truth.csv", "file,x0,y0,x1,y1\n\nx.jpg,0,0,1,1\n\ny.jpg,q,0,1,1\n", "line 5: x0"),
     "no UTF-8": ("truth.csv", b"file,x0\xff", "UTF-8"),
     "an annotation of no image": ("truth.json", json.dumps(coco([]) | {"images": []}), "image_id 7"),
     "counts of a wrong kind": ("truth.json", json.dumps(coco({"size": [6, 8], "counts": 3})), "counts .* got 3"),
@@ -266,6 +285,13 @@ def test_a_wrong_file_is_refused_with_its_place(case, tmp_path):
         (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(FileError, match=match):
         read_truth(tmp_path / name)
+
+
+@pytest.mark.parametrize("width", ["nan", "inf", "640.5", "0", "-3"])
+def test_a_wrong_size_in_xml_is_refused(width, tmp_path):
+    (tmp_path / "cat.xml").write_text(VOC.replace("<width>8", f"<width>{width}"))
+    with pytest.raises(FileError, match=rf"cat\.xml: size must be a whole number of at least 1, got {float(width):g}"):
+        read_truth(tmp_path)
 
 
 @pytest.mark.parametrize("text", [ENTITIES, ENTITIES.encode("utf-16"), "<a/>", "<annotation", VOC.replace("3<", "x<")])

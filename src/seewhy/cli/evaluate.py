@@ -17,7 +17,6 @@ from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.errors import InvalidInput
 from seewhy.evaluate.asking import DEFAULT_METRICS, Grouping
 from seewhy.evaluate.plan import NamedModel
-from seewhy.intervals import FEWEST
 from seewhy.methods import METHODS
 from seewhy.metrics import BASELINES, METRICS
 
@@ -136,7 +135,7 @@ def evaluate(photos: tuple[str, ...], **given: Any) -> int:
     """  # noqa: D301  # \b keeps click from joining the lines
     from seewhy.evaluate import evaluate as evaluated
 
-    methods, notes = _methods(given)
+    methods = _methods(given)
     baselines = given["baselines"] or tuple(BASELINES)
     found = evaluated(
         photos,
@@ -154,27 +153,25 @@ def evaluate(photos: tuple[str, ...], **given: Any) -> int:
         retry=given["retry"],
         progress=False if given["quiet"] else None,
     )
-    _emit(found, notes, given)
+    _emit(found, given)
     if not found.complete:
         click.echo("interrupted; the same call goes on", err=True)
         return INTERRUPTED
     return FAILED if found.faults else DONE
 
 
-def _methods(given: dict[str, Any]) -> tuple[dict[str, object], list[str]]:
-    """Return methods by their labels, and what people should hear of the settings files."""
+def _methods(given: dict[str, Any]) -> dict[str, object]:
+    """Return methods by their labels."""
     found: dict[str, object] = {name: name for name in given["methods"]}
-    files, more = given["settings"], set[str]()
+    files = given["settings"]
     for file in files:
         read = read_settings(file)
         if "method" not in read:
             raise InvalidInput(f"{file} must hold a method to be evaluated, got {', '.join(read) or 'nothing'}")
         label = Path(file).stem
         label = file if label in found or [Path(other).stem for other in files].count(label) > 1 else label
-        found[label] = {"method": read["method"], "display": read.get("display", {})}
-        more |= set(read) - {"method", "display"}
-    said = f"of the settings files only the method and what it shows are used, not {', '.join(sorted(more))}"
-    return found or {"auto": "auto"}, [said] if more else []
+        found[label] = read
+    return found or {"auto": "auto"}
 
 
 def _models(given: dict[str, Any]) -> list[NamedModel]:
@@ -183,19 +180,19 @@ def _models(given: dict[str, Any]) -> list[NamedModel]:
     return [NamedModel("", named_model(one), one) for one in asked]
 
 
-def _emit(found: Evaluation, notes: list[str], given: dict[str, Any]) -> None:
+def _emit(found: Evaluation, given: dict[str, Any]) -> None:
     if given["as_json"]:
         click.echo(json.dumps(found.to_dict() | {"out": str(found.out)}, allow_nan=False))
         return
     if not given["quiet"]:
-        click.echo(_text(found, notes), nl=False)
+        click.echo(_text(found), nl=False)
     for photo, why in list(found.faults.items())[:_FAULTS]:
         click.echo(f"error: {'' if why.startswith(photo) else f'{photo}: '}{why}", err=True)
     if len(found.faults) > _FAULTS:
         click.echo(f"error: and {len(found.faults) - _FAULTS} more photos; see photos.csv", err=True)
 
 
-def _text(found: Evaluation, notes: list[str]) -> str:
+def _text(found: Evaluation) -> str:
     """Return the tables: photos, summary, differences; then what was decided, and the files."""
     from rich.console import Console
 
@@ -207,18 +204,12 @@ def _text(found: Evaluation, notes: list[str]) -> str:
         console.print()
         _summary(console, found)
         _differences(console, found)
-        for note in (*found.notes, *notes, *_grouped(found)):
+        for note in found.notes:
             console.print(f"note: {note}")
+        if not found.complete:
+            console.print("note: some grades are missing: the run was interrupted")
         console.print(f"wrote {found.out}: photos.csv, cells.csv, summary.csv, differences.csv, summary.json")
     return text.get()
-
-
-def _grouped(found: Evaluation) -> list[str]:
-    photos, groups = len(found.plan.photos), len({photo.group for photo in found.plan.photos})
-    said = [] if photos == groups else [f"{photos} photos in {groups} groups: each group counts once"]
-    if groups < FEWEST:
-        said.append(f"no intervals: they need {FEWEST} photos that are independent, got {groups}")
-    return said + (["some grades are missing: the run was interrupted"] if not found.complete else [])
 
 
 def _table(*left: str) -> Table:
@@ -256,13 +247,20 @@ def _summary(console: Console, found: Evaluation) -> None:
     for line in found.summary:
         cells = [_number(line["avg_iou"]), _number(line["avg_time"])]
         if "iou" in found.metrics:
-            cells.append(_ends(line["metrics"]["iou"]))
+            cells.append(_spread(line, "iou"))
         for name in names:
             one = line["metrics"][name]
-            cells.append("-" if one is None else f"{_number(one['value'])} {_ends(one)}".strip())
+            cells.append("-" if one is None else f"{_number(one['value'])} {_spread(line, name)}".strip())
         named = [line["model"]] if several else []
         table.add_row(*named, line["contender"], *cells, str(line["photos"]), str(line["failed"]))
     console.print(table)
+
+
+def _spread(line: JsonObject, metric: str) -> str:
+    """Return the interval of a mean, and of how many photos it is where those are not all that were explained."""
+    one = line["metrics"][metric]
+    some = "" if one is None or one["photos"] == line["photos"] else f"({one['photos']} of {line['photos']})"
+    return f"{_ends(one)} {some}".strip()
 
 
 def _differences(console: Console, found: Evaluation) -> None:

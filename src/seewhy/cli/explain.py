@@ -154,7 +154,7 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
         asked["model"] = asked["model"] | {"name": asked["model"].get("name") or model.name}
     else:
         asked["model"] = asked["model"] or model.name
-    codes: list[int] = []
+    codes, explained = list[int](), False
     for i, (photo, found) in enumerate(_explanations(photos, model, method, asked, given, writer)):
         try:
             explanation = _found(found)
@@ -173,9 +173,31 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
             later=bool(i),
             smallest=smallest,
         )
+        explained = True
         if not explanation.complete:
             codes.append(INTERRUPTED)
+    if explained and not given["quiet"] and not given["as_json"]:
+        for note in _notes(given, _kind(method)):
+            click.echo(f"note: {note}")
     return max(codes, default=DONE)
+
+
+def _kind(method: MethodSetting) -> str:
+    """Return the method that the result will be of."""
+    return method.becomes if isinstance(method, Auto) else method.name
+
+
+def _notes(given: dict[str, Any], kind: str) -> Iterator[str]:
+    """Yield what flags did that people may not expect, or did not do."""
+    by_flags = given["method_name"] is None and given["preset"] is None and given["settings_file"] is None
+    used = [flag.name for flag in _METHOD_FLAGS if given.get(flag.key) is not None and "auto" not in flag.owners]
+    if by_flags and kind != Auto.becomes and used:
+        yield f"{used[0]} is no setting of auto, so {kind} explained; --method names another"
+    segments = "segmentation" in METHODS[kind].model_fields
+    if given["regions"] is not None and not segments:
+        yield f"--regions counts segments, and {kind} gives a map; --share says how much of a map is shown"
+    if given["share"] is not None and segments:
+        yield f"--share cuts maps, and {kind} has segments; --regions says how many of them are shown"
 
 
 def _found(explanation: Explanation | Exception) -> Explanation:
@@ -198,7 +220,7 @@ def _explanations(
     from seewhy.progress import reporting
 
     paths = {Path(photo): photo for photo in photos}
-    kind = method.becomes if isinstance(method, Auto) else method.name  # as the result will be called
+    kind = _kind(method)
     settings: dict[str, Any] = {key: given[key] for key in ("batch_size", "background", "keep_scores", "preflight")}
     settings |= {"model": model, "method": method, "targets": asked["targets"], "seed": asked["seed"]}
     progress = False if given["quiet"] else None

@@ -34,9 +34,11 @@ _EXAMPLE: dict[str, Any] = {
 @click.option("--class", "kinds", multiple=True, metavar="NAME=PATH", help="A class: a folder or a file; repeatable.")
 @click.option("--model", "models", multiple=True, metavar="MODEL", help=f"{MODEL_HELP}; repeatable, for question 4.")
 @click.option("--metric", metavar="NAME", default="srg", help=f"What judges settings (default srg): {_METRICS}.")
-@click.option("--menu", metavar="MENU", help="Settings to choose among: small, usual (default) or FILE.toml.")
+@click.option(
+    "--menu", metavar="MENU", help="Settings to choose among: small, usual (default), FILE.toml, or what tune wrote."
+)
 @click.option("--n-samples", type=int, metavar="N", help="Rows that each way of sampling is asked (default 500).")
-@click.option("--example", is_flag=True, help="Ten photos of scikit-image, two models and a small menu.")
+@click.option("--example", is_flag=True, help="Twelve photos of scikit-image, two models and a small menu.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("seewhy-study"), metavar="FOLDER",
               help="Folder for page, JSON and what is done so far (default seewhy-study).")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON, and nothing else.")
@@ -63,8 +65,10 @@ def study(photos: tuple[str, ...], out: Path, *, as_json: bool, quiet: bool, **g
       seewhy study photos/bear photos/elephant --model keras:Xception --model keras:ResNet50V2
       seewhy study --class bear=one.jpg --class bear=two.jpg --class cat=three.jpg --metric sufficiency
     """  # noqa: D301  # \b keeps click from joining the lines
+    from seewhy.models.extras import need
     from seewhy.study import study as run
 
+    need("jinja2", "study")  # writes the page: said before the work, not after it
     given["photos"] = photos
     if given.pop("example"):
         given = _of_example(given, out)
@@ -86,7 +90,7 @@ def _of_example(given: dict[str, Any], out: Path) -> dict[str, Any]:
 
     if given["photos"] or given["kinds"]:
         raise InvalidInput("--example has photos of its own, and takes no others")
-    given = {name: value if value else _EXAMPLE.get(name, value) for name, value in given.items()}
+    given = {name: _EXAMPLE.get(name, value) if value in (None, ()) else value for name, value in given.items()}
     return given | {"photos": (str(write_example(out / "photos")),)}
 
 

@@ -16,6 +16,7 @@ from seewhy.cli.flags import Option, Sectioned
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.display import Display
 from seewhy.errors import InvalidInput
+from seewhy.evaluate.asking import Grouping
 from seewhy.methods import METHODS
 from seewhy.presets import PRESETS
 from seewhy.settings import read_toml
@@ -110,6 +111,14 @@ _DETAILS = "Details of the run"
     help="Look only at what costs no model call; the samples are asked once.",
 )
 @click.option(
+    "--groups",
+    cls=Option,
+    section=_DETAILS,
+    type=click.Choice(get_args(Grouping)),
+    default="auto",
+    help="Photos held out together: as the truth says, of one name but for its number, or none (default auto).",
+)
+@click.option(
     "--batch-size", cls=Option, section=_DETAILS, type=click.IntRange(min=1), metavar="N", help="Pictures a model call."
 )
 @click.option(
@@ -138,13 +147,11 @@ def tune(photos: tuple[str, ...], **given: Any) -> int:
       seewhy tune photos/*.jpg --truth masks/ --metric iou --seconds 600
       seewhy explain photo.jpg --settings seewhy-tune/tune.toml
     """  # noqa: D301  # \b keeps click from joining the lines
-    from seewhy.images import load_image
     from seewhy.tune import tune as find
 
     asked = _asked(given)
-    images = [load_image(Path(photo), background=given["background"]) for photo in photos]
     found = find(
-        images,
+        [Path(photo) for photo in photos],
         model=named_model(asked["model"]),
         metric=given["metric"],
         truth=None if given["truth"] is None else _known(Path(given["truth"]), photos),
@@ -153,6 +160,7 @@ def tune(photos: tuple[str, ...], **given: Any) -> int:
         display=asked["display"],
         methods=given["methods"] or None,
         search=not given["free_only"],
+        groups=given["groups"],
         seed=asked["seed"],
         out=given["out"],
         progress=False if given["quiet"] else None,
@@ -180,18 +188,18 @@ def _asked(given: dict[str, Any]) -> JsonObject:
         if given["preset"] not in PRESETS:
             raise InvalidInput(f"--preset must be one of {', '.join(PRESETS)}, got {given['preset']!r}")
         preset = PRESETS[given["preset"]]
-        read = {"method": preset.method.to_dict(), "display": preset.display.to_dict()}
+        read = {"method": preset.method.to_dict(), "display": preset.display.to_dict(), "targets": preset.targets}
     return {
         "model": asked_model(read.get("model"), given),
-        "target": _target(given["target"], read.get("targets"), given["settings_file"]),
+        "target": _target(given["target"], read.get("targets"), given["settings_file"] or f"preset {given['preset']}"),
         "seed": read.get("seed", 0) if given["seed"] is None else given["seed"],
         "start": read.get("method"),
         "display": Display(**read["display"]) if "display" in read else None,
     }
 
 
-def _target(given: str | None, read: Any, path: str | None) -> str | int | None:
-    """Return the one class to tune for: the flag's, or that of a settings file; None: that of the truth, else top1."""
+def _target(given: str | None, read: Any, source: str) -> str | int | None:
+    """Return the one class to tune for: the flag's, or that of a file or preset; None: the truth's, else top1."""
     if given is not None:
         return given
     found = read[0] if isinstance(read, list) and len(read) == 1 else read
@@ -201,7 +209,7 @@ def _target(given: str | None, read: Any, path: str | None) -> str | int | None:
         str(found).removeprefix("top").isdigit() and str(found) not in {"top1", str(found).removeprefix("top")}
     )
     if several:
-        raise InvalidInput(f"--target must be given, one class: {path} names several, {read!r}")
+        raise InvalidInput(f"--target must be given, one class: {source} names several, {read!r}")
     return found  # type: ignore[no-any-return]  # text or a number, as read_settings has checked
 
 

@@ -85,7 +85,7 @@ def fit_label(
     sums = WeightedSums(x.shape[1], float(y[0]))
     sums.update(rows, y, weights)
     used = select(how, sums, num_features)
-    if regressor is not None:
+    if regressor is not None and used.size:
         return _by_regressor(regressor, rows[:, used], y, weights, used)
     part = sums.only(used)
     coef = Ridge(alpha=1.0).solve(part)

@@ -25,6 +25,7 @@ from seewhy.compat.asking import Asked, CoinFlips, Repainted, as_random_state, a
 from seewhy.compat.fitting import SELECTIONS, Kernel, LocalFit, exponential, fit_label, weights_of
 from seewhy.compat.wrappers.scikit_image import SegmentationAlgorithm
 from seewhy.errors import ImageError, InvalidInput
+from seewhy.images import check_shape
 from seewhy.progress import reporting
 from seewhy.settings import shown, whole_number
 
@@ -261,6 +262,8 @@ class LimeImageExplainer:
 def _pixels(image: Any) -> NDArray[Any]:
     """Return a copy (H, W, C) of an image; a gray one (H, W) is repeated to three channels."""
     found = np.array(image)
+    if found.ndim == 3:
+        check_shape(found.shape, "image")  # channels first, say
     if found.ndim == 2:
         found = np.stack([found] * 3, axis=-1)
     if found.ndim != 3 or found.dtype.kind not in "biuf" or 0 in found.shape:

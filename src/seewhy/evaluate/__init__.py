@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from seewhy.evaluate.asking import Grouping, contenders_of, metrics_of, models_of, photos_of
+from seewhy.evaluate.asking import Grouping, contenders_of, lacking, metrics_of, models_of, photos_of
 from seewhy.evaluate.files import need_parquet, written
 from seewhy.evaluate.here import Report, missing, work_here
 from seewhy.evaluate.on_ray import work_on_ray
 from seewhy.evaluate.plan import Plan, Unit
-from seewhy.evaluate.result import Evaluation, rows_of
+from seewhy.evaluate.result import Evaluation, grouped, rows_of, truth_notes
 from seewhy.evaluate.store import LEASE, Store
 from seewhy.metrics import BASELINES, Metric
 from seewhy.progress import Report as Progress
@@ -54,7 +55,8 @@ def evaluate(  # noqa: PLR0913  # the front door
         as settings files and :meth:`seewhy.tune.Tuning.settings` have them, say what is shown as well.
     metrics
         Names in :data:`seewhy.metrics.METRICS`, or metrics; None: ``iou``, ``ap``, ``pointing`` and ``srg``. What needs
-        truth is measured where there is some. Seconds and model calls are always there.
+        truth is measured where there is some, and may be named only where there is. Seconds and model calls are always
+        there.
     model
         As for :func:`seewhy.explain`; a list means several.
     baselines
@@ -93,20 +95,22 @@ def evaluate(  # noqa: PLR0913  # the front door
     """
     checked = whole_number("seed", seed, 0)
     size = None if batch_size is None else whole_number("batch_size", batch_size, 1)
-    contenders, asked = contenders_of(methods, baselines), metrics_of(metrics)
+    (contenders, said), graded = contenders_of(methods, baselines), metrics_of(metrics)
     if parquet:
         need_parquet()
     sources = [photos] if isinstance(photos, str | os.PathLike) else photos
     listed, notes = photos_of(sources, truth, groups)
-    plan = Plan(listed, models_of(model), contenders, asked, checked, size)
+    notes += [*lacking(graded, listed, named=metrics is not None), *grouped(listed), *said]
+    plan = Plan(listed, models_of(model), contenders, graded, checked, size)
     with tempfile.TemporaryDirectory(prefix="seewhy-") as nothing_kept:
         folder = Path(nothing_kept if out is None else out)
         with Store(folder, lease) as store:
             found = _evaluated(plan, store, progress, notes, retry=retry, ray=ray)
         if out is None:
             return found
+        found = replace(found, out=folder)
         written(found, folder, parquet=parquet)
-        return Evaluation(found.plan, found.rows, found.complete, found.notes, folder)
+        return found
 
 
 def _evaluated(
@@ -127,20 +131,24 @@ def _evaluated(
         except KeyboardInterrupt:
             complete = False
     records = store.records(key for unit in units for key in unit.keys)
-    return Evaluation(plan, rows_of(units, records), complete, tuple(notes))
+    rows = rows_of(units, records)
+    return Evaluation(plan, rows, complete, (*notes, *truth_notes(rows)))
 
 
 def _counted(units: list[Unit], store: Store, report: Progress) -> Report:
-    """Return a function that adds up what is left of each unit, and reports it."""
-    left = {unit.key: missing(unit, store) for unit in units}
-    total = sum(len(unit.keys) for unit in units)
+    """Return a function that hears what is left of a unit, and reports how many pieces of all are done.
 
-    report(total - sum(left.values()), total)
+    Units may share pieces: photos of the same bytes, contenders that differ in what they show.
+    """
+    total = len({key for unit in units for key in unit.keys})
+    left = {key for unit in units for key in missing(unit, store)}
 
-    def told(unit: Unit, pieces: int) -> None:
-        if pieces == left[unit.key]:
-            return
-        left[unit.key] = pieces
-        report(total - sum(left.values()), total)
+    report(total - len(left), total)
+
+    def told(unit: Unit, pieces: list[str]) -> None:
+        done = left.intersection(unit.keys).difference(pieces)
+        if done:
+            left.difference_update(done)
+            report(total - len(left), total)
 
     return told

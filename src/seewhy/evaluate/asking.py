@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,11 +12,12 @@ from typing import Any, Literal, TypeAlias, get_args
 from seewhy.api import MethodSetting, as_method
 from seewhy.display import Display
 from seewhy.errors import InvalidInput
+from seewhy.evaluate.identity import digest_of
 from seewhy.evaluate.plan import MEASURED_ALWAYS, Contender, NamedModel, Photo
 from seewhy.metrics import BASELINES, METRICS, Metric
 from seewhy.models import load_model
 from seewhy.settings import Settings, shown
-from seewhy.truth import Known, matched, read_truth
+from seewhy.truth import Known, matched, printable, read_truth
 from seewhy.truth.photo_list import sequence
 
 Grouping = Literal["auto", "name", "none"]
@@ -27,6 +27,8 @@ PHOTO_ENDINGS = frozenset(
     ".avif .bmp .gif .heic .heif .jp2 .jpeg .jpg .pgm .png .ppm .tif .tiff .webp".split()  # noqa: SIM905  # shorter so
 )
 """Files of a folder that are photos."""
+FILE_HOLDS = frozenset({"method", "model", "targets", "seed", "display"})
+"""Parts of a settings file."""
 DEFAULT_METRICS = ("iou", "ap", "pointing", "srg")
 
 FilePath: TypeAlias = str | os.PathLike[str]
@@ -65,8 +67,8 @@ def photos_of(sources: Iterable[FilePath], truth: FilePath | None, groups: str) 
 
 def contenders_of(
     methods: Iterable[object] | Mapping[str, object] | str, baselines: Iterable[str]
-) -> tuple[Contender, ...]:
-    """Return what is to be graded: methods by name or settings, under labels of their own, and baselines.
+) -> tuple[tuple[Contender, ...], list[str]]:
+    """Return what is to be graded, and what people should hear of it: methods under labels of their own, and baselines.
 
     Settings may be those of a method, or ``method`` and ``display`` as settings files hold them.
 
@@ -76,11 +78,12 @@ def contenders_of(
         A name is not known, or the same thing is asked twice.
     """
     listed = [methods] if isinstance(methods, str | dict | Settings) and not _labels(methods) else methods
-    named = listed.items() if isinstance(listed, Mapping) else [(None, one) for one in _iterable("methods", listed)]
+    alone = [] if isinstance(listed, Mapping) else [(None, one) for one in _iterable("methods", listed)]
+    named = list(listed.items()) if isinstance(listed, Mapping) else alone
     found = []
     for label, one in named:
         method, display = _settings(one)
-        found.append(Contender(method.name if label is None else str(label), method, display))
+        found.append(Contender(method.name if label is None else printable(str(label)), method, display))
     found = _numbered(found)
     for name in _iterable("baselines", baselines):
         found.append(Contender(_known("baselines", name, BASELINES)))
@@ -89,7 +92,9 @@ def contenders_of(
     twice = [label for label, n in Counter(one.label for one in found).items() if n > 1]
     if twice:
         raise InvalidInput(f"methods must have labels of their own, got {twice[0]} twice")
-    return tuple(found)
+    more = {key for _, one in named if _is_file(one) for key in one} - {"method", "display"}
+    said = f"of the settings files only the method and what it shows are used, not {', '.join(sorted(more))}"
+    return tuple(found), [said] if more else []
 
 
 def metrics_of(metrics: Iterable[str | Metric] | None) -> dict[str, Metric]:
@@ -104,13 +109,31 @@ def metrics_of(metrics: Iterable[str | Metric] | None) -> dict[str, Metric]:
     return found
 
 
+def lacking(metrics: Mapping[str, Metric], photos: Iterable[Photo], *, named: bool) -> list[str]:
+    """Return what people should hear of metrics that need truth where no photo has any.
+
+    Raises
+    ------
+    InvalidInput
+        Such a metric was ``named``.
+    """
+    needy = [name for name, metric in metrics.items() if metric.facts.needs == "truth"]
+    if not needy or any(photo.known is not None and photo.known.marks is not None for photo in photos):
+        return []
+    if named:
+        raise InvalidInput(
+            f"metrics must not need truth where none says where the object is, got {', '.join(needy)}; give truth"
+        )
+    return [f"{', '.join(needy)} need truth that says where the object is, and are not measured"]
+
+
 def models_of(model: object) -> tuple[NamedModel, ...]:
     """Return the models to ask; a list or tuple means several."""
     sources = list(model) if isinstance(model, list | tuple) else [model]
     if not sources:
         raise InvalidInput("model must be at least one, got none")
     found = [one if isinstance(one, NamedModel) else NamedModel("", load_model(one), one) for one in sources]
-    labels = _unlike([one.model.name for one in found])
+    labels = _unlike([printable(one.model.name) for one in found])
     return tuple(replace(one, label=label) for one, label in zip(found, labels, strict=True))
 
 
@@ -121,9 +144,11 @@ def _found(sources: Iterable[FilePath], masks: set[Path]) -> dict[str, Path]:
         place = Path(source)
         if place.is_dir():
             inside = sorted(path for path in place.rglob("*") if is_photo(path, place))
-            found = {path.relative_to(place).as_posix(): path for path in inside if path.resolve() not in masks}
+            found = {
+                printable(path.relative_to(place).as_posix()): path for path in inside if path.resolve() not in masks
+            }
         elif place.exists():
-            found = {place.name: place}
+            found = {printable(place.name): place}
         else:
             raise InvalidInput(f"photos must be files or folders that exist, got {place}")
         for name, path in found.items():
@@ -141,15 +166,6 @@ def is_photo(path: Path, folder: Path) -> bool:
     return path.suffix.lower() in PHOTO_ENDINGS and not hidden and path.is_file()
 
 
-def digest_of(path: Path) -> str:
-    """Return the hash of a file, or of its path where it cannot be read: that is found out when it is its turn."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return f"unreadable:{path}"
-
-
 def group_of(name: str, known: Known | None, groups: str) -> str:
     """Return what a photo has in common with others of its group; its own name where it stands alone."""
     if groups == "name":
@@ -160,13 +176,16 @@ def group_of(name: str, known: Known | None, groups: str) -> str:
 
 
 def _labels(methods: object) -> bool:
-    """Say whether a dict names contenders, and is not the settings of one method."""
-    return isinstance(methods, dict) and not isinstance(methods.get("name"), str) and not _is_file(methods)
+    """Say whether a dict names contenders, and is neither the settings of one method nor a settings file."""
+    if not isinstance(methods, dict) or isinstance(methods.get("name"), str):
+        return False
+    # Alone, settings under ``method`` carry a label; as plain values they are a settings file that holds nothing else.
+    return not _is_file(methods) or (len(methods) == 1 and isinstance(methods["method"], Settings))
 
 
 def _is_file(one: object) -> bool:
     """Say whether a dict is what a settings file holds."""
-    return isinstance(one, dict) and isinstance(one.get("method"), dict | Settings) and "name" not in one
+    return isinstance(one, dict) and isinstance(one.get("method"), dict | Settings) and set(one) <= FILE_HOLDS
 
 
 def _settings(one: Any) -> tuple[MethodSetting, Display]:

@@ -1,7 +1,7 @@
 """Means over photos that may not be independent, and how far chance may have moved them.
 
 Photos of one group are averaged first, so that a long sequence counts as one. Intervals are bootstrap percentiles over
-groups, widened for few of them.
+groups, widened for few of them. Everything that is asked together is drawn together, which makes many means cheap.
 
 Source: Hesterberg (2015), doi:10.1080/00031305.2015.1089789, the expanded percentile interval.
 """
@@ -9,10 +9,11 @@ Source: Hesterberg (2015), doi:10.1080/00031305.2015.1089789, the expanded perce
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seewhy._types import Floats
 from seewhy.intervals import FEWEST, expanded_tail
@@ -45,32 +46,87 @@ def average(values: Mapping[str, float], groups: Mapping[str, str], seed: int) -
     groups
         The group of each photo, and perhaps of others.
     """
-    if not values:
-        return None
-    together: dict[str, list[float]] = defaultdict(list)
-    for photo in sorted(values):
-        together[groups[photo]].append(values[photo])
-    means = np.array([np.mean(one) for one in together.values()])
-    low, high = interval(means, seed)
-    return Average(float(means.mean()), low, high, len(values), len(means))
+    photos = sorted(values)
+    column = np.array([values[photo] for photo in photos], dtype=np.float64)
+    return averages([column], [groups[photo] for photo in photos], seed)[0]
+
+
+def averages(
+    columns: Sequence[Floats], groups: Sequence[str], seed: int, *, differences: bool = False
+) -> list[Average | None]:
+    """Return the mean of each column over groups of photos; None for one without a value.
+
+    Parameters
+    ----------
+    columns
+        Values (photos,) each, NaN where a photo has none.
+    groups
+        The group of each photo.
+    differences
+        The values are differences: one that is the same for every group, and not 0, is its own interval. A value that
+        is the same for every group has none, for nothing tells how far another photo's would be from it.
+    """
+    place = {group: i for i, group in enumerate(sorted(set(groups)))}
+    of_photo = np.array([place[group] for group in groups], dtype=np.intp)
+    means = [_of_groups(column, of_photo) for column in columns]
+    ends: list[tuple[float | None, float | None]] = [(None, None)] * len(means)
+    for n, places in _varying(means):
+        found = _intervals(np.stack([means[i] for i in places], axis=1), n, seed)
+        for i, (low, high) in zip(places, found, strict=True):
+            ends[i] = float(low), float(high)
+    if differences:
+        for i, one in enumerate(means):
+            if len(one) >= FEWEST and np.ptp(one) == 0 and one[0] != 0:
+                ends[i] = float(one[0]), float(one[0])
+    return [
+        Average(float(one.mean()), *ends[i], int(np.count_nonzero(~np.isnan(columns[i]))), len(one))
+        if len(one)
+        else None
+        for i, one in enumerate(means)
+    ]
 
 
 def interval(means: Floats, seed: int) -> tuple[float | None, float | None]:
     """Return the ends of the 95 % interval of the mean of independent values (n,); None where they do not tell."""
-    n = len(means)
-    if n < FEWEST or np.ptp(means) == 0:
-        return None, None
-    share = expanded_tail(n)
-    low, high = np.quantile(_drawn(means, seed), [share, 1 - share])
-    return float(low), float(high)
+    for n, _ in _varying([means]):
+        ((low, high),) = _intervals(means[:, None], n, seed)
+        return float(low), float(high)
+    return None, None
 
 
-def _drawn(means: Floats, seed: int) -> Floats:
-    """Return means of bootstrap samples."""
-    rng, n = generator(seed, "interval"), len(means)
-    rows = max(1, _AT_ONCE // n)
-    pieces = [
-        means[rng.integers(0, n, (min(rows, _DRAWS - begun), n))].mean(axis=1) for begun in range(0, _DRAWS, rows)
-    ]
-    found: Floats = np.concatenate(pieces)
+def _of_groups(column: Floats, of_photo: NDArray[np.intp]) -> Floats:
+    """Return the mean (n,) of each group that has a value."""
+    known = ~np.isnan(column)
+    count = np.bincount(of_photo[known])
+    total = np.bincount(of_photo[known], column[known])
+    found: Floats = total[count > 0] / count[count > 0]
     return found
+
+
+def _varying(means: Sequence[Floats]) -> Iterator[tuple[int, list[int]]]:
+    """Yield each number of groups with the places of what has so many and an interval, some at a time."""
+    by_number = defaultdict(list)
+    for i, one in enumerate(means):
+        if len(one) >= FEWEST and np.ptp(one) > 0:
+            by_number[len(one)].append(i)
+    most = _AT_ONCE // _DRAWS
+    for n, places in by_number.items():
+        for i in range(0, len(places), most):
+            yield n, places[i : i + most]
+
+
+def _intervals(means: Floats, n: int, seed: int) -> Floats:
+    """Return the ends (k, 2) of k means of ``n`` independent values, (n, k)."""
+    share = expanded_tail(n)
+    drawn = np.concatenate([counts @ means for counts in _counts(n, seed)]) / n
+    found: Floats = np.quantile(drawn, [share, 1 - share], axis=0).T
+    return found
+
+
+def _counts(n: int, seed: int) -> Iterator[Floats]:
+    """Yield how often each of ``n`` values is in each bootstrap sample, (some, n)."""
+    rng, rows = generator(seed, "interval"), max(1, _AT_ONCE // n)
+    for begun in range(0, _DRAWS, rows):
+        some = min(rows, _DRAWS - begun)
+        drawn = rng.integers(0, n, (some, n)) + n * np.arange(some)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=some * n).reshape(some, n).astype(np.float64)

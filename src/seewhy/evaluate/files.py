@@ -15,16 +15,23 @@ from seewhy.errors import FileError
 from seewhy.evaluate.result import Evaluation
 from seewhy.models.extras import need
 
+_COLUMNS = {
+    "cells": ("photo", "group", "model", "contender", "metric", "value", "low", "high", "state", "reason", "parts"),
+    "differences": ("model", "metric", "first", "second", "value", "low", "high", "photos", "groups", "better"),
+}
+"""Of the tables that may have no row."""
+
 
 def written(found: Evaluation, out: Path, *, parquet: bool) -> list[Path]:
     """Write all files and return their paths; a reader sees the old file or the new one, never half of it."""
-    tables = {"photos": _photos(found), "cells": _cells(found), "summary": _summary(found)}
+    tables = {"photos": _photos(found), "cells": list(_grades(found)), "summary": _summary(found)}
     tables["differences"] = found.differences
     paths = []
     for name, rows in tables.items():
-        paths.append(_write(out / f"{name}.csv", _csv(rows)))
+        columns = _COLUMNS.get(name) or tuple(rows[0])
+        paths.append(_write(out / f"{name}.csv", _csv(rows, columns)))
         if parquet:
-            paths.append(_write(out / f"{name}.parquet", _parquet(rows)))
+            paths.append(_write(out / f"{name}.parquet", _parquet(rows, columns)))
     text = json.dumps(found.to_dict(), indent=1, allow_nan=False) + "\n"
     return [*paths, _write(out / "summary.json", text.encode())]
 
@@ -33,48 +40,36 @@ def _photos(found: Evaluation) -> list[JsonObject]:
     return [row.to_dict(found.metrics) for row in found.rows]
 
 
-def _cells(found: Evaluation) -> list[JsonObject]:
-    """Return a row for each grade, with its interval, what it is made of, and why it is missing."""
-    return list(_grades(found))
-
-
 def _grades(found: Evaluation) -> Iterator[JsonObject]:
+    """Yield a row for each grade, with its interval, what it is made of, and why it is missing."""
     for row in found.rows:
         for name, one in row.grades.items():
-            yield {
-                "photo": row.photo,
-                "group": row.group,
-                "model": row.model,
-                "contender": row.contender,
-                "metric": name,
-                "value": one.value,
-                "low": one.low,
-                "high": one.high,
-                "state": {"done": "done", "none": "does not apply", "failed": "failed"}[one.state],
-                "reason": one.reason,
-                "parts": json.dumps(one.facts.get("parts", {})),
-            }
+            state = {"done": "done", "none": "does not apply", "failed": "failed"}[one.state]
+            parts = json.dumps(one.facts.get("parts", {}))
+            named = (row.photo, row.group, row.model, row.contender, name)
+            values = (*named, one.value, one.low, one.high, state, one.reason, parts)
+            yield dict(zip(_COLUMNS["cells"], values, strict=True))
 
 
 def _summary(found: Evaluation) -> list[JsonObject]:
-    """Return a row for each line of the summary, the interval of each metric beside it."""
+    """Return a row for each line of the summary; beside each metric its interval, and of how many photos it is."""
     rows = []
     for line in found.summary:
         row = {key: value for key, value in line.items() if key != "metrics"}
         for name, one in line["metrics"].items():
             row[name] = None if one is None else one["value"]
             row |= {f"{name} {end}": None if one is None else one[end] for end in ("low", "high")}
+            row[f"{name} photos"] = 0 if one is None else one["photos"]
         rows.append(row)
     return rows
 
 
-def _csv(rows: list[JsonObject]) -> bytes:
+def _csv(rows: list[JsonObject], columns: tuple[str, ...]) -> bytes:
     stream = io.StringIO(newline="")
-    if rows:
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    return stream.getvalue().encode("utf-8", "surrogateescape")
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue().encode("utf-8", "backslashreplace")
 
 
 def need_parquet() -> Any:
@@ -82,9 +77,10 @@ def need_parquet() -> Any:
     return need("pyarrow.parquet", "evaluate")
 
 
-def _parquet(rows: list[JsonObject]) -> bytes:
-    writer, stream = need_parquet(), io.BytesIO()
-    writer.write_table(need("pyarrow", "evaluate").Table.from_pylist(rows), stream)
+def _parquet(rows: list[JsonObject], columns: tuple[str, ...]) -> bytes:
+    writer, arrow, stream = need_parquet(), need("pyarrow", "evaluate"), io.BytesIO()
+    values = {name: [row[name] for row in rows] for name in columns}
+    writer.write_table(arrow.table(values), stream)
     return stream.getvalue()
 
 

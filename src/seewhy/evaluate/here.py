@@ -9,18 +9,15 @@ from seewhy.evaluate.plan import Plan, Unit
 from seewhy.evaluate.store import Store
 from seewhy.evaluate.work import Task, Worker
 
-Report = Callable[[Unit, int], None]
-"""Called with a unit and the pieces of it that are left."""
+Report = Callable[[Unit, list[str]], None]
+"""Called with a unit and the keys of it that are left."""
 
 WAIT = 0.2
 """Seconds between two looks at what other processes have in work; a share of the lease if that is shorter."""
 
 
 def work_here(plan: Plan, units: list[Unit], store: Store, report: Report) -> None:
-    """Do what is missing of ``units``; what others have in work is waited for.
-
-    ``report`` is called with a unit and the pieces of it that are left.
-    """
+    """Do what is missing of ``units``; what others have in work is waited for."""
     workers = {one.label: Worker(one.model, plan.metrics) for one in plan.models}
     left = list(units)
     while left:
@@ -30,12 +27,12 @@ def work_here(plan: Plan, units: list[Unit], store: Store, report: Report) -> No
         left = later
 
 
-def missing(unit: Unit, store: Store) -> int:
-    """Return how many pieces of a unit are not done: none of one whose explanation failed."""
+def missing(unit: Unit, store: Store) -> list[str]:
+    """Return the keys of a unit that are not done: none of one whose explanation failed."""
     done = store.records(unit.keys)
     if unit.key in done and done[unit.key].state == "failed":
-        return 0
-    return sum(key not in done for key in unit.keys)
+        return []
+    return [key for key in unit.keys if key not in done]
 
 
 def task_of(plan: Plan, unit: Unit, store: Store) -> Task | None:
@@ -57,5 +54,5 @@ def _one(plan: Plan, unit: Unit, store: Store, worker: Worker, report: Report) -
                     return False
                 store.put(unit.key, record)
                 report(unit, missing(unit, store))
-    report(unit, 0)
+    report(unit, [])
     return True

@@ -1,14 +1,17 @@
 """The same work on the machines of a Ray cluster: workers compute, this process plans, stores and hands out.
 
-Workers may die: Ray starts them again, and what they had in work is done once more.
+Each piece of work is stored as soon as a worker has finished it. Workers may die: Ray starts them again, and the piece
+that they had in work is done once more.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,11 @@ from seewhy.models import load_model
 from seewhy.models.extras import need
 
 _DEATHS = 3
-"""Deaths of workers at one task before it is recorded as failed."""
+"""Deaths of workers at one piece of work before it is recorded as failed."""
+
+
+class _Lost(Exception):
+    """A worker has been started again since, and knows nothing of the task."""
 
 
 class Hands:
@@ -33,9 +40,14 @@ class Hands:
         self._sources = sources
         self._metrics: dict[str, Metric] = {name: METRICS[name] for name in metrics}
         self._workers: dict[str, Worker] = {}
+        self._records: Iterator[Record] | None = None
 
-    def do(self, model: str, task: Task) -> list[Record]:
-        """Return everything that a task asks."""
+    def ready(self) -> bool:
+        """Answer, which only a worker does that has found its place."""
+        return True
+
+    def begin(self, model: str, task: Task) -> Record | None:
+        """Begin a task, in place of the one before; return the first piece of it."""
         if model not in self._workers:
             source, fingerprint = self._sources[model]
             found = load_model(source)
@@ -44,7 +56,14 @@ class Hands:
                     f"model {model} must be the same on every machine, {fingerprint}, got {found.fingerprint}"
                 )
             self._workers[model] = Worker(found, self._metrics)
-        return list(self._workers[model].do(task))
+        self._records = self._workers[model].do(task)
+        return next(self._records, None)
+
+    def go_on(self) -> Record | None:
+        """Return the next piece of the task; None: it is done."""
+        if self._records is None:
+            raise _Lost
+        return next(self._records, None)
 
 
 def work_on_ray(plan: Plan, units: list[Unit], store: Store, report: Report, address: str) -> None:
@@ -71,6 +90,12 @@ def work_on_ray(plan: Plan, units: list[Unit], store: Store, report: Report, add
 def _cluster(ray: Any, address: str) -> Iterator[None]:
     """Connect, unless somebody has done so already, and leave afterwards."""
     if ray.is_initialized():
+        there = ray.get_runtime_context().gcs_address
+        if address not in {"auto", "local", there}:
+            raise InvalidInput(
+                f"ray must be 'auto' or {there}, the cluster that this process is connected to, got {address!r}; "
+                f"call ray.shutdown() before, to work on another"
+            )
         yield
         return
     try:
@@ -84,42 +109,63 @@ def _cluster(ray: Any, address: str) -> Iterator[None]:
 
 
 def _hired(ray: Any, plan: Plan) -> list[Any]:
-    """Return a worker for each GPU, or for each CPU where there is none."""
+    """Ask for a worker for each GPU, or for each CPU where there is none; others may hold some of them."""
     there = ray.cluster_resources()
     gpus = int(there.get("GPU", 0))
     sources = {one.label: (one.source, one.model.fingerprint) for one in plan.models}
     names = [one.source.get("name") if isinstance(one.source, dict) else one.source for one in plan.models]
     paths = [str(Path.cwd())] if any(str(name).startswith("py:") for name in names) else []
-    hands = ray.remote(Hands).options(
-        num_cpus=1, num_gpus=1 if gpus else 0, max_restarts=-1, max_task_retries=_DEATHS - 1
-    )
+    hands = ray.remote(Hands).options(num_cpus=1, num_gpus=1 if gpus else 0, max_restarts=-1)
     return [hands.remote(sources, tuple(plan.metrics), paths) for _ in range(gpus or max(1, int(there.get("CPU", 1))))]
 
 
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """A unit that a worker has in work."""
+
+    unit: Unit
+    claim: ExitStack
+
+
 class _Crew:
-    """Hands out tasks, one a worker at a time, so that it is known which one a worker died of."""
+    """Hands out tasks, one a worker at a time, so that it is known which one a worker died of.
+
+    A worker gets work once it has answered: one that waits for a free CPU, or is started again, does not.
+    """
 
     def __init__(self, ray: Any, plan: Plan, store: Store, report: Report, hands: list[Any]) -> None:
         self._ray, self._plan, self._store, self._report = ray, plan, store, report
-        self._free = list(hands)
-        self._in_work: dict[Any, tuple[Unit, Any, ExitStack]] = {}
+        self._free: list[Any] = []
+        self._asked: dict[Any, tuple[Any, _Job | None]] = {}
+        """The worker behind each answer that is waited for, and its job; None: it is asked whether it is ready."""
+        self._again: list[Unit] = []
+        self._deaths: Counter[str] = Counter()
+        for worker in hands:
+            self._greet(worker)
 
     def work(self, units: list[Unit]) -> None:
         """Work until nothing is left, by us or others."""
         left = list(units)
         try:
-            while left or self._in_work:
+            while left or self._at_work():
                 later: list[Unit] = []
                 for unit in left:
                     while not self._free:
-                        self._collect(None)
+                        self._hear(None)
                     if not self._begun(unit):
                         later.append(unit)
-                self._collect(WAIT)
-                left = later
+                self._hear(WAIT)
+                left, self._again = later + self._again, []
         finally:
-            for _, _, claim in self._in_work.values():
-                claim.close()
+            for _, job in self._asked.values():
+                if job is not None:
+                    job.claim.close()
+
+    def _at_work(self) -> bool:
+        return any(job is not None for _, job in self._asked.values())
+
+    def _greet(self, worker: Any) -> None:
+        self._asked[worker.ready.options(max_task_retries=-1).remote()] = worker, None
 
     def _begun(self, unit: Unit) -> bool:
         """Hand out a unit if anything of it is missing; False: another process has it in work."""
@@ -128,34 +174,59 @@ class _Crew:
                 return False
             task = task_of(self._plan, unit, self._store)
             if task is None:
-                self._report(unit, 0)
+                self._report(unit, [])
                 return True
             worker = self._free.pop(0)
-            self._in_work[worker.do.remote(unit.model.label, task)] = (unit, worker, claim.pop_all())
+            self._asked[worker.begin.remote(unit.model.label, task)] = worker, _Job(unit, claim.pop_all())
         return True
 
-    def _collect(self, timeout: float | None) -> None:
-        """Store what has been finished; wait for one piece of work, or until ``timeout``."""
-        if not self._in_work:  # all that is left is in work elsewhere
-            time.sleep(timeout or WAIT)
+    def _hear(self, timeout: float | None) -> None:
+        """Take the next answers of workers; wait for one, or until ``timeout``."""
+        if not self._asked and timeout is not None:  # all that is left is in work elsewhere
+            time.sleep(timeout)
             return
-        finished, _ = self._ray.wait(list(self._in_work), num_returns=1, timeout=timeout)
-        for one in finished:
-            unit, worker, claim = self._in_work.pop(one)
-            self._free.append(worker)
-            with claim:
-                for record in self._answer(unit, one):
-                    if self._store.holds(unit.key):
-                        self._store.put(unit.key, record)
-            self._report(unit, missing(unit, self._store))
+        for one in self._ray.wait(list(self._asked), num_returns=1, timeout=timeout)[0]:
+            worker, job = self._asked.pop(one)
+            errors = self._ray.exceptions
+            try:
+                record = self._ray.get(one)
+            except errors.RayTaskError as error:  # what the worker itself raised, such as a library that it lacks
+                if isinstance(error.cause, _Lost):
+                    self._died(worker, job, error)
+                    continue
+                if job is not None:
+                    job.claim.close()
+                raise error.cause from error
+            except errors.RayActorError as error:
+                self._died(worker, job, error)
+            else:
+                self._heard(worker, job, record)
 
-    def _answer(self, unit: Unit, one: Any) -> list[Record]:
-        errors = self._ray.exceptions
-        try:
-            found: list[Record] = self._ray.get(one)
-        except errors.RayTaskError as error:  # what the worker itself raised, such as a library that it lacks
-            raise error.cause from error
-        except errors.RayActorError as error:
-            why = f"workers died {_DEATHS} times at it: {reason(error)}"
-            return [Record(unit.key, EXPLANATION, "failed", reason=why)]
-        return found
+    def _heard(self, worker: Any, job: _Job | None, record: Record | None) -> None:
+        """Store a piece of work and let the worker go on; or let it be free."""
+        if job is None:
+            self._free.append(worker)
+        elif record is not None and self._store.holds(job.unit.key):
+            self._store.put(job.unit.key, record)
+            self._report(job.unit, missing(job.unit, self._store))
+            self._asked[worker.go_on.remote()] = worker, job
+        else:
+            job.claim.close()
+            self._free.append(worker)
+            self._again.append(job.unit)  # nothing is left of it, or another process has taken it over
+
+    def _died(self, worker: Any, job: _Job | None, error: Exception) -> None:
+        """Let what a worker had in work be done once more, unless it has killed several."""
+        if job is None:  # it did not come to life, and never will
+            if not self._asked and not self._free:
+                raise ModelError(f"no worker could be started on the cluster: {reason(error)}") from error
+            return
+        self._greet(worker)
+        self._again.append(job.unit)
+        with job.claim:
+            left = missing(job.unit, self._store)
+            self._deaths.update(left[:1])
+            if left and self._deaths[left[0]] >= _DEATHS and self._store.holds(job.unit.key):
+                names = {key: name for name, key in job.unit.cells.items()}
+                why = f"workers died {_DEATHS} times at it: {reason(error)}"
+                self._store.put(job.unit.key, Record(left[0], names.get(left[0], EXPLANATION), "failed", reason=why))

@@ -16,6 +16,7 @@ from seewhy._types import JsonObject
 from seewhy._version import __version__
 from seewhy.api import MethodSetting
 from seewhy.display import Display
+from seewhy.evaluate.identity import asked_of
 from seewhy.metrics import Metric
 from seewhy.protocols import Model
 from seewhy.truth import Known
@@ -53,11 +54,13 @@ class Contender:
 
     @property
     def asked(self) -> JsonObject:
-        """What decides its map and its region, as plain values."""
-        if self.method is None:
-            return {"baseline": self.label}
-        method = self.method.to_dict()
-        return method if self.display == Display() else {"method": method, "display": self.display.to_dict()}
+        """What decides its map, as plain values: contenders that differ in what they show share their explanations."""
+        return {"baseline": self.label} if self.method is None else self.method.to_dict()
+
+    def to_dict(self) -> JsonObject:
+        """Return what decides its map and its region, as plain values."""
+        shown = {} if self.display == Display() else {"display": self.display.to_dict()}
+        return {"method": self.asked} | shown if shown else self.asked
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +81,13 @@ class Unit:
     model: NamedModel
     contender: Contender
     key: str
+    """Of the explanation, which units of other contenders may share."""
     cells: Mapping[str, str]
     """Name of each metric to the key of its grade."""
+    marks: str | None = None
+    """Digest of what the truth marks."""
+    asked: JsonObject = field(default_factory=dict)
+    """What decides the map, with digests of the code and the files that settings name."""
 
     @property
     def keys(self) -> list[str]:
@@ -101,15 +109,22 @@ class Plan:
     def units(self) -> Iterator[Unit]:
         """Yield all units in order."""
         identities = [[one.label, *identity_of(one.model)] for one in self.models]
+        asked = [one.asked if one.method is None else asked_of(one.method) for one in self.contenders]
         for photo in self.photos:
             known = photo.known
             marks = None if known is None or known.marks is None else known.marks.digest()
             for model, identity in zip(self.models, identities, strict=True):
-                for contender in self.contenders:
-                    yield self._unit(photo, marks, model, identity, contender)
+                for contender, own in zip(self.contenders, asked, strict=True):
+                    yield self._unit(photo, marks, model, identity, contender, own)
 
     def _unit(
-        self, photo: Photo, marks: str | None, model: NamedModel, identity: list[object], contender: Contender
+        self,
+        photo: Photo,
+        marks: str | None,
+        model: NamedModel,
+        identity: list[object],
+        contender: Contender,
+        asked: JsonObject,
     ) -> Unit:
         known = photo.known
         key = hashed(
@@ -117,16 +132,17 @@ class Plan:
             photo=photo.digest,
             model=identity,
             classes=[] if known is None else [known.sure, *known.classes],
-            asked=contender.asked,
+            asked=asked,
             seed=self.seed,
         )
         cells = {}
         for name, metric in self.metrics.items():
-            if metric.facts.needs != "truth":
-                cells[name] = hashed(explanation=key, metric=name, version=metric.facts.version)
-            elif marks is not None:
-                cells[name] = hashed(explanation=key, metric=name, version=metric.facts.version, truth=marks)
-        return Unit(photo, model, contender, key, cells)
+            if metric.facts.needs == "truth" and marks is None:
+                continue
+            read: JsonObject = {"truth": marks} if metric.facts.needs == "truth" else {}
+            read |= {"display": contender.display.to_dict()} if metric.facts.region else {}
+            cells[name] = hashed(explanation=key, metric=name, version=metric.facts.version, **read)
+        return Unit(photo, model, contender, key, cells, marks, asked)
 
 
 def identity_of(model: Model) -> list[object]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 
-from seewhy._types import JsonObject
+import numpy as np
+
+from seewhy._types import Floats, JsonObject
 from seewhy._version import __version__
-from seewhy.evaluate.averages import average
-from seewhy.evaluate.plan import MEASURED_ALWAYS, Plan, Unit
+from seewhy.evaluate.averages import Average, averages
+from seewhy.evaluate.plan import MEASURED_ALWAYS, Photo, Plan, Unit
 from seewhy.evaluate.store import Record
+from seewhy.intervals import FEWEST
+from seewhy.truth import of_others
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +39,11 @@ class Row:
             return self.explanation.reason
         return next((one.reason for one in self.grades.values() if one.state == "failed"), "")
 
+    @property
+    def truth_of(self) -> str | None:
+        """Of what the object is that was graded against, as :class:`seewhy.truth.Marked` has it; None: of nothing."""
+        return next((one.facts["truth_of"] for one in self.grades.values() if "truth_of" in one.facts), None)
+
     def value(self, metric: str) -> float | None:
         """Return a grade, or ``seconds`` or ``calls``; None where there is none."""
         if metric in MEASURED_ALWAYS:
@@ -47,7 +58,7 @@ class Row:
         state = "missing" if self.explanation is None else "failed" if self.fault else "done"
         named = {"photo": self.photo, "group": self.group, "model": self.model, "contender": self.contender}
         grades = {name: self.value(name) for name in (*metrics, *MEASURED_ALWAYS)}
-        return named | known | grades | {"state": state, "reason": self.fault}
+        return named | known | {"truth_of": self.truth_of} | grades | {"state": state, "reason": self.fault}
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,16 +85,17 @@ class Evaluation:
         found = {row.photo: row.fault for row in reversed(self.rows) if row.fault}
         return dict(reversed(found.items()))
 
-    @property
+    @cached_property
     def summary(self) -> list[JsonObject]:
         """A dict for each model and contender: ``avg_iou`` and ``avg_time`` first, then every metric with interval.
 
         ``avg_iou`` is None without truth, or where the metric ``iou`` was not asked; ``avg_time`` is seconds a photo,
-        None for baselines.
+        None for baselines. Both are means over groups of photos, as those of the metrics are, each of which says over
+        how many ``photos`` and ``groups``; the line's own ``photos`` are those that were explained.
         """
-        return [self._line(model, contender, rows) for (model, contender), rows in self._lines()]
+        return list(self._summary())
 
-    @property
+    @cached_property
     def differences(self) -> list[JsonObject]:
         """For each model, metric and pair of contenders: the second less the first, on photos that both have."""
         return list(self._differences())
@@ -97,7 +109,7 @@ class Evaluation:
             "photos": len(plan.photos),
             "seed": plan.seed,
             "models": {one.label: one.model.fingerprint for one in plan.models},
-            "contenders": {one.label: one.asked for one in plan.contenders},
+            "contenders": {one.label: one.to_dict() for one in plan.contenders},
             "metrics": {name: metric.facts.__dict__ for name, metric in plan.metrics.items()},
             "summary": self.summary,
             "differences": self.differences,
@@ -105,43 +117,57 @@ class Evaluation:
             "notes": list(self.notes),
         }
 
-    def _lines(self) -> Iterator[tuple[tuple[str, str], list[Row]]]:
-        for model in self.plan.models:
-            for contender in self.plan.contenders:
-                named = (model.label, contender.label)
-                yield named, [row for row in self.rows if (row.model, row.contender) == named]
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str], list[Row]]:
+        """The rows of each model and contender."""
+        found = defaultdict(list)
+        for row in self.rows:
+            found[row.model, row.contender].append(row)
+        return {(m.label, c.label): found[m.label, c.label] for m in self.plan.models for c in self.plan.contenders}
 
-    def _line(self, model: str, contender: str, rows: list[Row]) -> JsonObject:
-        found = {name: average(_values(rows, name), self._groups, self.plan.seed) for name in self.metrics}
-        seconds = list(_values(rows, "seconds").values())
-        iou = found.get("iou")
-        return {
-            "avg_iou": None if iou is None else iou.value,
-            "avg_time": sum(seconds) / len(seconds) if seconds else None,
-            "model": model,
-            "contender": contender,
-            "photos": sum(row.explanation is not None and row.explanation.state == "done" for row in rows),
-            "failed": sum(bool(row.fault) for row in rows),
-            "metrics": {name: None if one is None else asdict(one) for name, one in found.items()},
-        }
+    @cached_property
+    def _values(self) -> dict[tuple[str, str], dict[str, Floats]]:
+        """Values of each metric and of seconds, of each model and contender: one a photo, NaN where there is none."""
+        place = {photo.name: i for i, photo in enumerate(self.plan.photos)}
+        found = {}
+        for line, rows in self._rows.items():
+            found[line] = {name: np.full(len(place), np.nan) for name in (*self.metrics, "seconds")}
+            for name, values in found[line].items():
+                for row in rows:
+                    value = row.value(name)
+                    values[place[row.photo]] = np.nan if value is None else value
+        return found
 
-    @property
-    def _groups(self) -> dict[str, str]:
-        return {photo.name: photo.group for photo in self.plan.photos}
+    def _averages(self, columns: list[Floats], *, differences: bool = False) -> list[Average | None]:
+        groups = [photo.group for photo in self.plan.photos]
+        return averages(columns, groups, self.plan.seed, differences=differences)
+
+    def _summary(self) -> Iterator[JsonObject]:
+        names = (*self.metrics, "seconds")
+        means = iter(self._averages([one[name] for one in self._values.values() for name in names]))
+        for (model, contender), rows in self._rows.items():
+            found = {name: next(means) for name in names}
+            seconds, iou = found.pop("seconds"), found.get("iou")
+            yield {
+                "avg_iou": None if iou is None else iou.value,
+                "avg_time": None if seconds is None else seconds.value,
+                "model": model,
+                "contender": contender,
+                "photos": sum(row.explanation is not None and row.explanation.state == "done" for row in rows),
+                "failed": sum(bool(row.fault) for row in rows),
+                "metrics": {name: None if one is None else asdict(one) for name, one in found.items()},
+            }
 
     def _differences(self) -> Iterator[JsonObject]:
-        lines = dict(self._lines())
+        values, pairs, columns = self._values, [], []
         for model in self.plan.models:
             for one, other in combinations(self.plan.contenders, 2):
                 for name in (*self.metrics, "seconds"):
-                    first = _values(lines[model.label, one.label], name)
-                    second = _values(lines[model.label, other.label], name)
-                    apart = {photo: second[photo] - value for photo, value in first.items() if photo in second}
-                    found = average(apart, self._groups, self.plan.seed)
-                    if found is None:
-                        continue
-                    pair = {"model": model.label, "metric": name, "first": one.label, "second": other.label}
-                    yield pair | asdict(found) | {"better": self._better(name, found.low, found.high, pair)}
+                    columns.append(values[model.label, other.label][name] - values[model.label, one.label][name])
+                    pairs.append({"model": model.label, "metric": name, "first": one.label, "second": other.label})
+        for pair, found in zip(pairs, self._averages(columns, differences=True), strict=True):
+            if found is not None:
+                yield pair | asdict(found) | {"better": self._better(pair["metric"], found.low, found.high, pair)}
 
     def _better(self, metric: str, low: float | None, high: float | None, pair: Mapping[str, str]) -> str | None:
         """Return the contender whose grade is better beyond chance; None: neither, or the metric does not say."""
@@ -149,6 +175,20 @@ class Evaluation:
         if low is None or high is None or low <= 0 <= high or not sign:
             return None
         return pair["second" if (low > 0) == (sign == "higher") else "first"]
+
+
+def grouped(photos: tuple[Photo, ...]) -> list[str]:
+    """Return what people should hear of how photos count."""
+    groups = len({photo.group for photo in photos})
+    said = [] if len(photos) == groups else [f"{len(photos)} photos in {groups} groups: each group counts once"]
+    if groups < FEWEST:
+        said.append(f"no intervals: they need {FEWEST} photos that are independent, got {groups}")
+    return said
+
+
+def truth_notes(rows: Iterable[Row]) -> list[str]:
+    """Return what people should hear of photos that were graded against objects of other classes."""
+    return of_others(row.photo for row in rows if row.truth_of == "all")
 
 
 def rows_of(units: list[Unit], records: Mapping[str, Record]) -> tuple[Row, ...]:
@@ -164,9 +204,3 @@ def rows_of(units: list[Unit], records: Mapping[str, Record]) -> tuple[Row, ...]
         )
         for unit in units
     )
-
-
-def _values(rows: list[Row], metric: str) -> dict[str, float]:
-    """Return the grade of each photo that has one."""
-    found = {row.photo: row.value(metric) for row in rows}
-    return {photo: value for photo, value in found.items() if value is not None}

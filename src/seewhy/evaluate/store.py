@@ -11,14 +11,15 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from seewhy._types import JsonObject
-from seewhy.errors import FileError
+from seewhy.errors import FileError, InvalidInput
+from seewhy.settings import shown
 
 LEASE = 20.0
 """Seconds after which a process that has not been heard of is taken for dead."""
@@ -51,6 +52,8 @@ class Record:
     facts: JsonObject = field(default_factory=dict)
     file: bytes | None = field(default=None, repr=False)
     """The result file of an explanation; it is kept beside the store."""
+    passing: bool = False
+    """Whether it holds for this run alone, and is asked anew by the next."""
 
 
 class Store:
@@ -58,10 +61,11 @@ class Store:
 
     def __init__(self, folder: Path, lease: float = LEASE) -> None:
         self.folder = folder
-        self.lease = lease
+        self.lease = _seconds(lease)
         self.owner = f"{os.getpid()}-{uuid.uuid4().hex}"
         self._path = folder / "cells.sqlite"
         self._explanations = folder / "explanations"
+        self._passing: dict[str, Record] = {}
         self._stop = threading.Event()
         try:
             self._explanations.mkdir(parents=True, exist_ok=True)
@@ -77,7 +81,8 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._pulse.join()
-        self._database.execute("DELETE FROM claims WHERE owner = ?", (self.owner,))
+        with suppress(sqlite3.Error):  # claims that cannot be given back, as on a full disk, end by themselves
+            self._database.execute("DELETE FROM claims WHERE owner = ?", (self.owner,))
         self._database.close()
 
     def records(self, keys: Iterable[str]) -> dict[str, Record]:
@@ -87,24 +92,28 @@ class Store:
             some = wanted[i : i + 500]
             marks = ",".join("?" * len(some))
             columns = "key, metric, state, value, low, high, reason, facts"
-            for row in self._database.execute(f"SELECT {columns} FROM cells WHERE key IN ({marks})", some):  # noqa: S608
+            for row in self._run(f"SELECT {columns} FROM cells WHERE key IN ({marks})", some):  # noqa: S608
                 key, metric, state, value, low, high, why, facts = row
                 found[key] = Record(key, metric, state, value, low, high, why, json.loads(facts))
-        return found
+        return found | {key: self._passing[key] for key in wanted if key in self._passing}
 
     def put(self, unit: str, record: Record) -> None:
-        """Store a finished piece of work; from now on it is not lost."""
+        """Store a finished piece of work; from now on it is not lost, unless it is passing."""
+        if record.passing:
+            self._passing[record.key] = record
+            return
         if record.file is not None:
             _write(self.explanation(unit), record.file)
         values = (record.value, record.low, record.high, record.reason, json.dumps(record.facts, allow_nan=False))
-        self._database.execute(
+        self._run(
             "INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (record.key, unit, record.metric, record.state, *values, time.time()),
         )
 
     def forget_failed(self, units: Iterable[str]) -> None:
         """Let what failed in these units be tried again."""
-        self._database.executemany("DELETE FROM cells WHERE unit = ? AND state = 'failed'", ((one,) for one in units))
+        for unit in units:
+            self._run("DELETE FROM cells WHERE unit = ? AND state = 'failed'", (unit,))
 
     def explanation(self, unit: str) -> Path:
         """Return where the result file of a unit is kept."""
@@ -114,7 +123,7 @@ class Store:
     def claimed(self, unit: str) -> Iterator[bool]:
         """Claim a unit; False while another living process is at work on it."""
         now = time.time()
-        mine = self._database.execute(
+        mine = self._run(
             "INSERT INTO claims VALUES (?, ?, ?) ON CONFLICT (unit) DO UPDATE "
             "SET owner = excluded.owner, until = excluded.until WHERE claims.until < ?",
             (unit, self.owner, now + self.lease, now),
@@ -123,12 +132,17 @@ class Store:
             yield mine == 1
         finally:
             if mine == 1:
-                self._database.execute("DELETE FROM claims WHERE unit = ? AND owner = ?", (unit, self.owner))
+                self._run("DELETE FROM claims WHERE unit = ? AND owner = ?", (unit, self.owner))
 
     def holds(self, unit: str) -> bool:
         """Say whether the claim is still this process's: one that slept for long has lost it."""
-        held = self._database.execute("SELECT 1 FROM claims WHERE unit = ? AND owner = ?", (unit, self.owner))
-        return held.fetchone() is not None
+        return bool(self._run("SELECT 1 FROM claims WHERE unit = ? AND owner = ?", (unit, self.owner)).fetchall())
+
+    def _run(self, statement: str, values: Sequence[object]) -> sqlite3.Cursor:
+        try:
+            return self._database.execute(statement, values)
+        except sqlite3.Error as error:
+            raise FileError(f"{self._path} must be a store that can be read and written: {error}") from error
 
     def _beat(self) -> None:
         """Renew this process's claims until the end, on a connection of its own."""
@@ -136,9 +150,16 @@ class Store:
         try:
             while not self._stop.wait(self.lease / 4):
                 until = time.time() + self.lease
-                database.execute("UPDATE claims SET until = ? WHERE owner = ?", (until, self.owner))
+                with suppress(sqlite3.OperationalError):  # the disk is full: the next beat may find room
+                    database.execute("UPDATE claims SET until = ? WHERE owner = ?", (until, self.owner))
         finally:
             database.close()
+
+
+def _seconds(lease: object) -> float:
+    if isinstance(lease, bool) or not isinstance(lease, int | float) or not 0 < lease < threading.TIMEOUT_MAX:
+        raise InvalidInput(f"lease must be seconds, above 0, got {shown(lease)}")
+    return float(lease)
 
 
 def _connected(path: Path) -> sqlite3.Connection:
@@ -175,5 +196,10 @@ def _prepared(database: sqlite3.Connection, path: Path) -> None:
 
 def _write(path: Path, data: bytes) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(data)
-    part.replace(path)
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise FileError(f"cannot write {path}: {error.strerror or error}") from error

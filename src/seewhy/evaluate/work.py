@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 import tempfile
@@ -15,17 +16,18 @@ import numpy as np
 from seewhy._types import JsonObject
 from seewhy.api import MethodSetting, explain
 from seewhy.errors import FileError, InvalidInput, MissingExtra
+from seewhy.evaluate.identity import HELD, asked_of
 from seewhy.evaluate.plan import EXPLANATION, Contender, Unit
 from seewhy.evaluate.store import Record
 from seewhy.explanation import Explanation
 from seewhy.images import Image, load_image
 from seewhy.loading import load
-from seewhy.methods import Lime
+from seewhy.methods import Auto, Lime
 from seewhy.metrics import BASELINES, Candidate, Metric, NotMeasured, Question, Truth
 from seewhy.protocols import Model
 from seewhy.segmentation import Grid
 from seewhy.targets import label_of
-from seewhy.truth import Known, MaskPicture, class_of, right_classes
+from seewhy.truth import Known, MaskPicture, class_of, printable, right_classes
 
 _WARM_UP = Lime(segmentation=Grid(rows=3, columns=3), n_samples=20)
 
@@ -37,8 +39,12 @@ class Task:
     unit: str
     photo: str
     data: bytes | None
-    """The photo's file; None where it could not be read, for ``fault``."""
+    """The photo's file; None where it cannot be used, for ``fault``."""
     fault: str
+    truth_fault: str
+    """Why the truth cannot be used; empty: it can, as far as is known before."""
+    changed: bool
+    """Whether a fault is that a file is another one than it was when the work was planned."""
     known: Known | None
     contender: Contender
     seed: int
@@ -53,16 +59,20 @@ class Task:
     @classmethod
     def of(cls, unit: Unit, seed: int, batch_size: int | None, done: Mapping[str, Record], file: Path) -> Task:
         """Return the task that is left of a unit, where ``done`` is done; ``file``: its explanation, if there."""
-        data, fault = _read(unit.photo.path)
-        known = unit.photo.known
+        data, fault, changed = _photo(unit)
+        known, truth_fault = unit.photo.known, ""
         if known is not None and isinstance(known.marks, MaskPicture):
-            known = replace(known, marks=known.marks.carried())
+            carried = known.marks.carried()
+            known = replace(known, marks=carried)
+            truth_fault = "" if carried.digest() == unit.marks else _CHANGED.format(carried.path.name)
         held = file.read_bytes() if unit.key in done and file.is_file() else None
         return cls(
             unit=unit.key,
             photo=unit.photo.name,
             data=data,
             fault=fault,
+            truth_fault=truth_fault,
+            changed=changed or bool(truth_fault),
             known=known,
             contender=unit.contender,
             seed=seed,
@@ -96,7 +106,8 @@ class Worker:
         except MissingExtra:
             raise
         except Exception as error:  # noqa: BLE001  # one bad photo must not cost the others
-            yield Record(task.unit, EXPLANATION, "failed", reason=reason(error))
+            passing = task.changed and task.data is None
+            yield Record(task.unit, EXPLANATION, "failed", reason=reason(error), passing=passing)
             return
         if record is not None:
             yield record
@@ -105,7 +116,7 @@ class Worker:
 
     def _subject(self, task: Task) -> _Subject:
         # The same photo under another truth is another question.
-        asked = (task.photo, task.data, task.known, task.seed)
+        asked = (task.photo, task.data, task.known, task.truth_fault, task.seed)
         if self._last is None or self._last[0] != asked:
             self._last = None  # what was known of the photo before goes first
             self._last = asked, _Subject.of(task, self._model)
@@ -122,7 +133,7 @@ class Worker:
                 path = Path(folder) / "held.seewhy"
                 path.write_bytes(task.held)
                 try:
-                    return Candidate.of(load(path), display=task.contender.display), None
+                    return Candidate.of(_loaded(path, task.contender.method), display=task.contender.display), None
                 except FileError:  # damaged since: it is made once more, and is the same
                     pass
         found = self._explained(task, task.contender.method, subject)
@@ -138,8 +149,9 @@ class Worker:
 
     def _grade(self, name: str, key: str, subject: _Subject, candidate: Candidate) -> Record:
         metric = self._metrics[name]
-        if metric.facts.needs == "truth" and subject.fault:
-            return Record(key, name, "failed", reason=subject.fault)
+        reads_truth = metric.facts.needs == "truth"
+        if reads_truth and subject.fault:
+            return Record(key, name, "failed", reason=subject.fault, passing=subject.changed)
         try:
             found = metric.measure(subject.question, candidate)
             if not math.isfinite(found.value):
@@ -150,7 +162,9 @@ class Worker:
             return Record(key, name, "none", reason=str(why))
         except Exception as error:  # noqa: BLE001  # one grade must not cost the others
             return Record(key, name, "failed", reason=reason(error))
-        facts = {what: _plain(getattr(found, what)) for what in ("parts", "curves") if getattr(found, what)}
+        facts: JsonObject = {what: _plain(getattr(found, what)) for what in ("parts", "curves") if getattr(found, what)}
+        if reads_truth:
+            facts["truth_of"] = subject.truth_of
         return Record(key, name, "done", float(found.value), _finite(found.low), _finite(found.high), facts=facts)
 
 
@@ -164,6 +178,10 @@ class _Subject:
     """Which class is explained, and why that one."""
     fault: str
     """Why the truth cannot be used; empty: it can, or there is none."""
+    changed: bool
+    """Whether that is for its file, which changed while it was in work."""
+    truth_of: str
+    """Of what the object is that the truth marks, as :class:`seewhy.truth.Marked` has it; empty: nothing is marked."""
 
     @classmethod
     def of(cls, task: Task, model: Model) -> _Subject:
@@ -172,17 +190,19 @@ class _Subject:
         file = _Named(task.data)
         file.name = task.photo
         image = load_image(file)
-        fault, truth = "", None
-        if task.known is not None and task.known.marks is not None:
-            try:
-                marked = task.known.marked(image.height, image.width)
-                truth = None if marked is None else Truth(marked.mask, marked.kind)
-            except InvalidInput as error:
-                fault = reason(error)
-        question = Question.of(image, model=model, truth=truth, seed=task.seed, batch_size=task.batch_size)
+        question = Question.of(image, model=model, seed=task.seed, batch_size=task.batch_size)
         facts = _class_of(question, task.known)
         question.target = facts["class"]
-        return cls(image, question, facts | {"score": question.whole, "unit": question.unit}, fault)
+        fault, truth_of = task.truth_fault, ""
+        if task.known is not None and not fault:
+            try:
+                marked = task.known.marked(image.height, image.width, question.target, question.model.labels)
+            except InvalidInput as error:
+                marked, fault = None, reason(error)
+            if marked is not None:
+                question.truth, truth_of = Truth(marked.mask, marked.kind), marked.of
+        facts |= {"score": question.whole, "unit": question.unit}
+        return cls(image, question, facts, fault, bool(task.truth_fault), truth_of)
 
 
 def _class_of(question: Question, known: Known | None) -> JsonObject:
@@ -219,18 +239,35 @@ def bytes_of(found: Explanation) -> bytes:
         return found.save(Path(folder) / "found.seewhy").read_bytes()
 
 
-def _read(path: Path) -> tuple[bytes | None, str]:
+def _loaded(path: Path, asked: MethodSetting | None) -> Explanation:
+    """Return an explanation made before, with the objects among its settings that a file does not hold."""
+    found = load(path)
+    return found if asked is None or isinstance(asked, Auto) else replace(found, method=asked)
+
+
+_CHANGED = "{} must stay as it is while it is in work, got another file since this run began; the next run takes it"
+
+
+def _photo(unit: Unit) -> tuple[bytes | None, str, bool]:
+    """Return the photo's file, or why there is none, and whether that is for a file that has changed since."""
+    photo, method = unit.photo, unit.contender.method
     try:
-        return path.read_bytes(), ""
+        data = photo.path.read_bytes()
     except OSError as error:
-        return None, f"{path.name} must be a file that can be read: {error.strerror or error}"
+        fault = f"{photo.path.name} must be a file that can be read: {error.strerror or error}"
+        return None, fault, not photo.digest.startswith("unreadable:")
+    if hashlib.sha256(data).hexdigest() != photo.digest:
+        return None, _CHANGED.format(photo.path.name), True
+    if method is not None and HELD in unit.asked and asked_of(method) != unit.asked:
+        return None, _CHANGED.format(f"what the settings of {unit.contender.label} name"), True
+    return data, "", False
 
 
 def reason(error: Exception) -> str:
     """Return what went wrong as one line."""
     kind = "" if type(error).__module__.startswith("seewhy") else f"{type(error).__name__}: "
     notes = "".join(f" ({note})" for note in getattr(error, "__notes__", []))
-    return " ".join(f"{kind}{error}{notes}".split()) or type(error).__name__
+    return printable(" ".join(f"{kind}{error}{notes}".split())) or type(error).__name__
 
 
 def _finite(value: float | None) -> float | None:

@@ -36,6 +36,8 @@ from seewhy.targets import Target
 _FILLS: dict[str, AnyFill] = {"blur": Blur(), "image-mean": ImageMean(), "black": Color(value=(0, 0, 0))}
 """In order of preference: the first that does its work is taken."""
 _GRID = (3, 5)
+_PILOT = 99
+"""Pictures of the pilot, at most: a block of 32 and the bare fill, for each fill."""
 _FEW, _COARSE = 300, (15, 30)
 """Samples up to which fewer and larger regions found objects better."""
 _LEAVES = 0.5
@@ -57,14 +59,21 @@ class Auto(Amount):
         float, setting("estimated relative error at which a run stops by itself", ge=0.001, le=1, search=(0.1, 0.4))
     ] = 0.30
     max_evaluations: Annotated[
-        int, setting("most pictures sent to the model by a run that stops by itself", ge=16, le=10_000_000)
-    ] = 450  # more hardly helped: see the table of quality in docs/benchmarks.md
+        int,
+        setting("most pictures sent to the model by a run that stops by itself, the pilot's too", ge=16, le=10_000_000),
+    ] = 550  # more hardly helped: see the table of quality in docs/benchmarks.md
 
     @property
     def usual(self) -> EnsembleLime:
         """The method as it is before anything is known of the photo."""
-        few = (self.n_samples or self.max_evaluations) <= _FEW
-        return EnsembleLime(**self.model_dump(exclude={"name"}), **({"n_segments": _COARSE} if few else {}))
+        most = self._beside_the_pilot
+        few = (self.n_samples or most) <= _FEW
+        kept = self.model_dump(exclude={"name", "max_evaluations"})
+        return EnsembleLime(**kept, max_evaluations=max(16, most), **({"n_segments": _COARSE} if few else {}))
+
+    @property
+    def _beside_the_pilot(self) -> int:
+        return self.max_evaluations - _PILOT
 
     def check(self, least: int) -> None:
         """Refuse fewer samples than the first block of a picture has.
@@ -74,15 +83,16 @@ class Auto(Amount):
         InvalidInput
             Names the setting and the number.
         """
-        name = "max_evaluations" if self.n_samples is None else "n_samples"
-        most = self.n_samples or self.max_evaluations
-        if most < least:
+        adaptive = self.n_samples is None
+        most, extra = (self.max_evaluations, _PILOT) if adaptive else (self.n_samples or 0, 0)
+        if most < least + extra:
             raise InvalidInput(
-                f"Auto.{name} must be at least {least}, one block of coalitions over this picture's regions, got {most}"
+                f"Auto.{'max_evaluations' if adaptive else 'n_samples'} must be at least {least + extra}, "
+                f"{'the pilot and ' if adaptive else ''}one block of coalitions over this picture's regions, got {most}"
             )
 
-    def choose(self, asked: Pilot) -> tuple[EnsembleLime, tuple[str, ...]]:
-        """Return the settings for one target of one photo, and the reasons.
+    def choose(self, asked: Pilot) -> tuple[EnsembleLime, int, tuple[str, ...]]:
+        """Return the settings for one target of one photo, the pictures that it took to find them, and the reasons.
 
         Raises
         ------
@@ -106,7 +116,7 @@ class Auto(Amount):
             f"{said}: chosen by a pilot of {pictures} pictures, beside those of the samples",
         ]
         doubts = [f"{said}: {text}" for text in (*failed, *_doubts(tried, name, asked.kind))]
-        return method, (*reasons, *doubts)
+        return method, pictures, (*reasons, *doubts)
 
 
 @dataclass(frozen=True, eq=False)

@@ -194,8 +194,10 @@ class EnsembleLime(MethodSettings):
     def warnings(self, samples: Samples) -> Iterator[str]:
         """Yield what a reader of the result must know."""
         blocks = int(_parts(samples)[-1]) + 1
-        if blocks < _LEAST:
+        if blocks < _TOLD:
             yield f"{blocks} segmentations are too few to say how sure the map is; ask for more samples"
+        elif blocks < _LEAST:
+            yield f"{blocks} segmentations only roughly tell how sure the map is; ask for more samples"
 
 
 _LEAST = 6
@@ -235,6 +237,15 @@ class _Blocks:
             if end >= n:
                 break
         return end
+
+    def usable(self, n: int) -> int:
+        """Return the end of the last block that ``n`` rows hold whole; ``n`` where they do not hold the first."""
+        end = 0
+        for index in count():
+            if end + self._rows(index) > n:
+                return end or n
+            end += self._rows(index)
+        return n
 
     def _rows(self, index: int) -> int:
         return FoldoverHadamard().block_rows(self._masks.size(index))

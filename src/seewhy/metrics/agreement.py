@@ -48,6 +48,7 @@ AGREEMENT = Metric(
         f"{_SAMPLES + 1}, shared by all maps of a question, and once more for those of RISE",
         "model",
         "two methods can be wrong together; their fills differ by default",
+        region=False,
     ),
     _agreement,
 )

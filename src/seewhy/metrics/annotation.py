@@ -94,6 +94,7 @@ BEST_IOU = Metric(
         "0",
         "truth",
         f"the size is chosen with the truth in hand, so it is an upper end; {_CONTEXT}",
+        region=False,
     ),
     _best_iou,
 )
@@ -107,6 +108,7 @@ AVERAGE_PRECISION = Metric(
         "0",
         "truth",
         f"chance level is the object's share of the picture (parts: chance); {_CONTEXT}",
+        region=False,
     ),
     _average_precision,
 )
@@ -120,6 +122,7 @@ POINTING = Metric(
         "0",
         "truth",
         f"one pixel decides, and the center of a photo does well; {_CONTEXT}",
+        region=False,
     ),
     _pointing,
 )
@@ -133,6 +136,7 @@ ENERGY = Metric(
         "0",
         "truth",
         f"a wide flat map has the object's share of the picture (parts: chance); {_CONTEXT}",
+        region=False,
     ),
     _energy,
 )

@@ -12,7 +12,6 @@ import numpy as np
 
 from seewhy._types import Heatmap
 from seewhy.metrics.question import Candidate, Question
-from seewhy.randomness import generator
 
 Baseline = Callable[[Question], Candidate]
 
@@ -20,11 +19,11 @@ _CELLS = 7
 
 
 def random_order(question: Question) -> Candidate:
-    """Smooth noise: cells of a seventh of the picture, blown up."""
+    """Smooth noise: cells of a seventh of the picture, blown up; other noise for each photo."""
     from skimage.transform import resize
 
     height, width = question.view.apply(question.image).shape[:2]
-    cells = generator(question.seed, "baseline", 0).random((_CELLS, _CELLS))
+    cells = question.generator("baseline").random((_CELLS, _CELLS))
     return Candidate.of_map("random", question, resize(cells, (height, width), order=1).astype(np.float32))
 
 

@@ -7,6 +7,7 @@ insertion, run backward. Both curves are asked once for each fill, and every met
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,9 +60,12 @@ def curves(question: Question, candidate: Candidate, fill: str) -> Curves:
         whole = [question.whole]
         return Curves(np.concatenate([empty, strongest, whole]), np.concatenate([empty, weakest, whole]))
 
-    found: Curves = question.remember((id(candidate), candidate.name, fill), ask)
-    question.remember(("held", id(candidate)), lambda: candidate)  # its id stays its own
-    return found
+    # They go with their map: those of all settings of a large photo together would fill the memory.
+    known: WeakKeyDictionary[Candidate, dict[str, Curves]] = question.remember("curves", WeakKeyDictionary)
+    of_map = known.setdefault(candidate, {})
+    if fill not in of_map:
+        of_map[fill] = ask()
+    return of_map[fill]
 
 
 def ranks(heatmap: Heatmap) -> NDArray[np.intp]:
@@ -120,6 +124,7 @@ SRG = Metric(
         _CALLS,
         "model",
         "pictures with holes are unlike any that the model knows; two fills that disagree (parts) say so",
+        region=False,
     ),
     _gain,
 )
@@ -133,6 +138,7 @@ INSERTION = Metric(
         _CALLS,
         "model",
         "ranks alone count; a few sharp pixels on a blurred picture may be enough",
+        region=False,
     ),
     _insertion,
 )
@@ -146,6 +152,7 @@ DELETION = Metric(
         _CALLS,
         "model",
         "ranks alone count; scattered holes may destroy a picture without saying where the object is",
+        region=False,
     ),
     _deletion,
 )

@@ -30,6 +30,8 @@ class Facts:
     """When not to trust it."""
     version: int = 1
     """Raised when its value changes for the same map."""
+    region: bool = True
+    """Whether it reads the region that is shown; False: its value for a map is the same whatever is shown."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,13 @@ class Metric:
         NotMeasured
             It does not apply: there is no truth, there are no samples, ...
         InvalidInput
-            The map is of another class than the question.
+            The map is of another class, or another photo, than the question.
         """
+        made = candidate.explanation
+        if made is not None and made.image is not question.image and made.image.sha256 != question.image.sha256:
+            raise InvalidInput(
+                f"{candidate.name} must explain the photo of the question, {question.image.name}, got {made.image.name}"
+            )
         explained = None if candidate.explanation is None else candidate.explanation.targets[candidate.place]
         if explained is not None and (explained.index, explained.versus) != (question.target, None):
             raise InvalidInput(

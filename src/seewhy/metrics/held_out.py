@@ -93,6 +93,7 @@ HELD_OUT = Metric(
         f"{_ROWS}, less those asked before",
         "samples",
         "low where regions act together, however many samples there are; it says nothing about other fills",
+        region=False,
     ),
     _held_out,
 )

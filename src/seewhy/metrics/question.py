@@ -21,6 +21,7 @@ from seewhy.geometry import View
 from seewhy.images import Background, Image
 from seewhy.models import load_model
 from seewhy.protocols import Fill, Model
+from seewhy.randomness import Purpose, generator
 from seewhy.samples import convert, log_total, recognize_kind
 from seewhy.scene import Scene
 from seewhy.targets import resolve_targets
@@ -72,10 +73,12 @@ class Question:
         seed: int = 0,
         background: Background = "white",
         batch_size: int | None = None,
+        untouched: NDArray[np.float32] | None = None,
     ) -> Question:
         """Return the question for a photo; ``target`` is a class, or ``top1`` for the model's own.
 
-        ``truth``: of the photo's size; what is not 0 is the object.
+        ``truth``: of the photo's size; what is not 0 is the object. ``untouched``: (1, K), what the model answered to
+        the whole picture before; None: it is asked.
 
         Raises
         ------
@@ -91,6 +94,8 @@ class Question:
                 f"truth must be of the photo's size, {(image.height, image.width)}, got {truth.mask.shape}"
             )
         asked = cls(image, view, black_box, -1, truth, seed, batch_size=batch_size)
+        if untouched is not None:
+            asked.remember("untouched", lambda: untouched)
         found = resolve_targets(target, asked.untouched[0].astype(np.float64), black_box.labels)
         if len(found) != 1 or not isinstance(found[0], int):
             raise InvalidInput(f"target must be one class, got {target!r}")
@@ -124,7 +129,11 @@ class Question:
         composer = self._composer(fill)
         size = best_batch_size(self.model, composer.picture_bytes, self.batch_size)
         self.calls += len(masks)
-        return self._of_class(score_masks(self.model, composer, masks.astype(np.float32), size, self.clock))
+        return self._of_class(score_masks(self.model, composer, masks, size, self.clock))
+
+    def generator(self, purpose: Purpose) -> np.random.Generator:
+        """Return the generator of this photo and seed: another photo draws otherwise, a second contender the same."""
+        return generator(self.seed, purpose, int(self.image.sha256[:8], 16))
 
     def remember(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return what was made under ``key`` before, or make it now."""

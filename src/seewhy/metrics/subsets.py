@@ -36,7 +36,7 @@ class _Drops:
 
 def _asked(question: Question) -> _Drops:
     def ask() -> _Drops:
-        rng = generator(question.seed, "subsets", 0)
+        rng = question.generator("subsets")
         cells = _GRID * _GRID
         order = np.argsort(rng.random((len(_SHARES), _SUBSETS, cells)), axis=2)
         removed = order < np.round(np.asarray(_SHARES) * cells)[:, None, None]
@@ -124,6 +124,8 @@ SENSITIVITY_N = Metric(
         _CALLS,
         "model",
         "50 subsets a share leave an interval of about 0.1; what cells do together cannot add up",
+        version=2,
+        region=False,
     ),
     _sensitivity_n,
 )
@@ -137,6 +139,8 @@ INFIDELITY = Metric(
         _CALLS,
         "model",
         "where every subset of a size costs alike, a flat map does well: hold it against the baselines",
+        version=2,
+        region=False,
     ),
     _infidelity,
 )

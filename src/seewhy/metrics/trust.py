@@ -29,8 +29,10 @@ def _error(question: Question, candidate: Candidate) -> Measure:
     if found.error is None or not math.isfinite(found.error):
         raise NotMeasured("the samples do not tell, or hold more noise than signal")
     spread, samples = found.spread, explanation.samples
+    scores = explanation.targets[candidate.place].read(samples)
+    if np.ptp(scores) == 0:
+        raise NotMeasured("the score never changes: there is nothing to be sure of")
     if spread is None:  # of a result from a file, which keeps the error but not where it comes from
-        scores = explanation.targets[candidate.place].read(samples)
         spread = explanation.method.spread(samples, explanation.scene, scores)
     bound = None if spread is None else spread.bound(_BOUND)
     return Measure(found.error, high=bound if bound is not None and math.isfinite(bound) else None)
@@ -124,6 +126,7 @@ ERROR = Metric(
         "0",
         "samples",
         "it is the error of sampling; a wrong fill or segmentation is as wrong with many samples",
+        region=False,
     ),
     _error,
 )
@@ -137,6 +140,7 @@ SPLIT_HALF = Metric(
         "0",
         "samples",
         "of half the samples: the whole answer is better; a map that is the same for every photo is stable too",
+        region=False,
     ),
     _split_half,
 )
@@ -150,6 +154,7 @@ VSI = Metric(
         "0",
         "samples",
         "of parts of the run, which are shorter than the run",
+        region=False,
     ),
     _stability("vsi"),
 )
@@ -163,6 +168,7 @@ CSI = Metric(
         "0",
         "samples",
         "intervals as wide as they should be nearly always overlap, however noisy the run, and wider ones more so",
+        region=False,
     ),
     _stability("csi"),
 )
@@ -176,6 +182,7 @@ CLASS_SWAP = Metric(
         "0",
         "samples",
         "classes that look alike have maps that are alike, and rightly so",
+        region=False,
     ),
     _class_swap,
 )
@@ -189,6 +196,7 @@ COMPLEXITY = Metric(
         "0",
         "map",
         "neither small nor large is right",
+        region=False,
     ),
     _complexity,
 )

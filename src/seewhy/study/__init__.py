@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from seewhy._types import JsonObject
 from seewhy.errors import InvalidInput
 from seewhy.evaluate.asking import Grouping, models_of
 from seewhy.evaluate.store import Store
@@ -19,10 +21,11 @@ from seewhy.settings import shown, whole_number
 from seewhy.study.menu import MENUS, Menu
 from seewhy.study.photos import FilePath, Photos, classed
 from seewhy.study.pictures import pictures
-from seewhy.study.plan import Plan
+from seewhy.study.plan import Plan, Sitting
 from seewhy.study.result import Study, gathered
 from seewhy.study.rule import Rule
 from seewhy.study.work import Faults, work
+from seewhy.truth import of_others
 
 __all__ = ["MENUS", "Menu", "Study", "study"]
 
@@ -48,7 +51,8 @@ def study(  # noqa: PLR0913  # the front door
     ----------
     photos
         Files and folders: a photo found in a folder is of the class that its folder is called, a file given by itself
-        of a class of its own. Or a dict of files and folders by class.
+        of a class of its own, called as the file is, with its folders where two would be called the same. Or a dict of
+        files and folders by class.
     model
         As for :func:`seewhy.explain`; a list means several.
     metric
@@ -57,9 +61,10 @@ def study(  # noqa: PLR0913  # the front door
         two fills: settings are chosen over blur, and reported over black.
     menu
         ``"small"``, ``"usual"``, a TOML file, or a dict with ``sampling``, methods by labels of your own, and ``free``,
-        lists of values of settings that cost no model call. The first setting is the default.
+        lists of values of settings that cost no model call. The first setting is the default. A file or dict with
+        ``method``, as ``seewhy tune`` writes it, is a menu of this one setting.
     n_samples
-        Rows that the model is asked for each of ``sampling``.
+        Rows that the model is asked for each of ``sampling``, whatever the menu says of the amount itself.
     truth
         Where the objects are, as for :func:`seewhy.evaluate`.
     target
@@ -126,4 +131,18 @@ def _studied(plan: Plan, store: Store, progress: Progress | bool | None, notes: 
         (one.photo.photo.name, one.model.label): records[one.answer].facts for one in sittings if one.answer in records
     }
     shown_there = pictures(plan, store, scores.tensor, answers)
+    notes = (*notes, *_of_others(sittings, answers, plan))
     return Study(plan, scores, answers, faults, complete, notes, shown_there)
+
+
+def _of_others(sittings: Iterable[Sitting], answers: Mapping[tuple[str, str], JsonObject], plan: Plan) -> list[str]:
+    """Return what people should hear of photos that were judged by objects of other classes."""
+    if plan.rule.metric.facts.needs != "truth":
+        return []
+    found = []
+    for one in sittings:
+        photo, model = one.photo.photo, one.model
+        answer = answers.get((photo.name, model.label))
+        if answer and photo.known is not None and photo.known.is_of_others(answer["class"], model.model.labels):
+            found.append(photo.name)
+    return of_others(found)

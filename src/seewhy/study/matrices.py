@@ -56,7 +56,7 @@ def between_photos(tensor: Tensor, m: int, model: str, photos: Sequence[str], gr
     return Matrix("photos", tuple(photos), scores, loss, default, model)
 
 
-def between_classes(tensor: Tensor, kinds: Sequence[str], groups: Sequence[str], seed: int) -> Matrix:
+def between_classes(tensor: Tensor, kinds: Sequence[str], groups: Sequence[str]) -> Matrix:
     """Return the matrix over classes: means over models and over all pairs of different photos."""
     names, of = np.unique(np.asarray(kinds), return_inverse=True)
     carried = mean(tensor.across_photos, axis=0)
@@ -69,19 +69,19 @@ def between_classes(tensor: Tensor, kinds: Sequence[str], groups: Sequence[str],
         for b in range(len(names)):
             pairs = (of[:, None] == a) & (of == b) & apart
             score[a, b] = mean(np.where(pairs, carried, np.nan))
-            row.append(over_pairs(np.where(pairs, lost, np.nan), groups, seed))
+            row.append(over_pairs(np.where(pairs, lost, np.nan), groups))
         rows.append(tuple(row))
     lost_by_default = mean(tensor.own - tensor.default, axis=0)
-    default = tuple(over_photos(np.where(of == b, lost_by_default, np.nan), groups, seed) for b in range(len(names)))
+    default = tuple(over_photos(np.where(of == b, lost_by_default, np.nan), groups) for b in range(len(names)))
     return Matrix("classes", tuple(map(str, names)), score, tuple(rows), default)
 
 
-def between_models(tensor: Tensor, models: Sequence[str], groups: Sequence[str], seed: int) -> Matrix:
+def between_models(tensor: Tensor, models: Sequence[str], groups: Sequence[str]) -> Matrix:
     """Return the matrix over models: means over photos."""
     carried = tensor.across_models
     lost = tensor.own[None] - carried
-    loss = tuple(tuple(over_photos(one, groups, seed) for one in row) for row in lost)
-    default = tuple(over_photos(one, groups, seed) for one in tensor.own - tensor.default)
+    loss = tuple(tuple(over_photos(one, groups) for one in row) for row in lost)
+    default = tuple(over_photos(one, groups) for one in tensor.own - tensor.default)
     return Matrix("models", tuple(models), mean(carried, axis=2), loss, default)
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from seewhy._types import JsonObject
@@ -17,6 +18,8 @@ from seewhy.stopping import AMOUNT
 
 _SHOWN = frozenset(Display.model_fields) - {"hide_rest"}
 """Settings of what is shown that some metrics judge."""
+_OF_SETTINGS = frozenset({"method", "display", "model", "targets", "seed"})
+"""What a settings file may hold."""
 _LIME: dict[str, JsonObject] = {
     "lime": {"name": "lime"},
     "lime, black": {"name": "lime", "fill": "black"},
@@ -87,13 +90,14 @@ class Menu:
 
     @classmethod
     def of(cls, menu: object, n_samples: int, *, region: bool) -> Menu:
-        """Return the menu of a name, a TOML file, or a dict with ``sampling`` and ``free``.
+        """Return the menu of a name, a TOML file, or a dict with ``sampling`` and ``free``, or with ``method``.
 
         Parameters
         ----------
         menu
             ``sampling`` holds methods by labels of your own; ``free`` lists of values by the name of a setting that
-            costs no model call. Each sampling's own value is always looked at, and comes first.
+            costs no model call. Each sampling's own value is always looked at, and comes first. Or settings with
+            ``method`` and maybe ``display``, as ``seewhy tune`` writes them: a menu of these alone.
         n_samples
             Rows that each sampling is asked.
         region
@@ -107,11 +111,15 @@ class Menu:
             The file cannot be read.
         """
         held = _held(menu)
+        if "method" in held:
+            return cls._of_settings(held, _label(menu), n_samples)
         surplus = sorted(set(held) - {"sampling", "free"})
         if surplus or not isinstance(held.get("sampling"), Mapping) or not held["sampling"]:
             raise InvalidInput(f"menu must have sampling, and may have free, got {', '.join(held) or 'nothing'}")
-        samplings = {str(name): _asked(method, n_samples) for name, method in held["sampling"].items()}
-        free, notes = _free(held.get("free", {}), samplings, n_samples), []
+        asked = {str(name): _asked(str(name), method, n_samples) for name, method in held["sampling"].items()}
+        samplings = {name: method for name, (method, _) in asked.items()}
+        notes = [note for _, overruled in asked.values() for note in overruled]
+        free = _free(held.get("free", {}), samplings, n_samples)
         if not region and set(free) & _SHOWN:
             notes.append("what is shown is not varied: this metric reads the map, and not the region that is shown")
             free = {name: values for name, values in free.items() if name not in _SHOWN}
@@ -121,6 +129,20 @@ class Menu:
             settings += found
             notes += refused
         return cls(tuple(settings), samplings, tuple(dict.fromkeys(notes)))
+
+    @classmethod
+    def _of_settings(cls, held: JsonObject, label: str, n_samples: int) -> Menu:
+        """Return the menu of one sampling with its own reading, as a settings file holds it."""
+        surplus = sorted(set(held) - _OF_SETTINGS)
+        if surplus or not isinstance(held.get("display", {}), Mapping):
+            got = ", ".join(surplus) or f"display {shown(held['display'])}"
+            raise InvalidInput(f"{label} must hold {', '.join(sorted(_OF_SETTINGS))} as explain writes them, got {got}")
+        method, notes = _asked(label, held["method"], n_samples)
+        unused = sorted(set(held) - {"method", "display"})
+        if unused:
+            notes.append(f"{label}: only the method and what it shows are used, not {', '.join(unused)}")
+        setting = Setting(label, label, method, {}, Display(**held.get("display", {})))
+        return cls((setting,), {label: method}, tuple(notes))
 
 
 def _held(menu: object) -> JsonObject:
@@ -133,11 +155,19 @@ def _held(menu: object) -> JsonObject:
     raise InvalidInput(f"menu must be {', '.join(MENUS)}, a TOML file, or a dict, got {shown(menu)}")
 
 
-def _asked(method: object, n_samples: int) -> AnyMethod:
-    """Return the method asked for exactly so many samples, whatever it says of the amount itself."""
+def _label(menu: object) -> str:
+    return Path(menu).stem if isinstance(menu, str | os.PathLike) else "settings"
+
+
+def _asked(label: str, method: object, n_samples: int) -> tuple[AnyMethod, list[str]]:
+    """Return the method asked for exactly so many samples, and what it says of the amount itself, which is not used."""
     found = as_concrete(method)
-    amount = {name: found.__class__.model_fields[name].default for name in AMOUNT}
-    return found.replace(**amount | {"n_samples": n_samples})
+    usual = {name: type(found).model_fields[name].default for name in sorted(AMOUNT)}
+    amount = usual | {"n_samples": n_samples}
+    said = {name: getattr(found, name) for name in usual}
+    lost = [f"{name} {value}" for name, value in said.items() if value not in (usual[name], amount[name])]
+    note = f"{label}: {', '.join(lost)} not used: the study asks n_samples {n_samples} of every sampling"
+    return found.replace(**amount), [note] if lost else []
 
 
 def _free(free: object, samplings: Mapping[str, AnyMethod], n_samples: int) -> dict[str, list[Any]]:

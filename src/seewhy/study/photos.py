@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, get_args
 
 from seewhy.errors import InvalidInput
-from seewhy.evaluate.asking import Grouping, digest_of, group_of, is_photo
+from seewhy.evaluate.asking import Grouping, group_of, is_photo
+from seewhy.evaluate.identity import digest_of
 from seewhy.evaluate.plan import Photo
 from seewhy.settings import shown
 from seewhy.truth import matched, read_truth
@@ -34,7 +36,8 @@ def classed(photos: Photos, truth: FilePath | None, groups: str) -> tuple[tuple[
     ----------
     photos
         Files and folders: a photo found in a folder is of the class that its folder is called, a file given by itself
-        of a class of its own. Or a dict of files and folders by class.
+        of a class of its own, called as the file is, with its folders where two would be called the same. Or a dict of
+        files and folders by class.
     truth
         Where the objects are; see :func:`seewhy.evaluate`.
     groups
@@ -49,8 +52,6 @@ def classed(photos: Photos, truth: FilePath | None, groups: str) -> tuple[tuple[
         raise InvalidInput(f"groups must be one of {', '.join(get_args(Grouping))}, got {shown(groups)}")
     entries, masks = ([], ()) if truth is None else read_truth(truth)
     kinds = _kinds(photos, {path.resolve() for path in masks})
-    if not kinds:
-        raise InvalidInput("photos must be at least one picture, got none")
     names = _names(list(kinds))
     known, others = matched(entries, list(names))
     notes = []
@@ -68,18 +69,32 @@ def classed(photos: Photos, truth: FilePath | None, groups: str) -> tuple[tuple[
 
 
 def _kinds(photos: Photos, masks: set[Path]) -> dict[Path, str]:
-    """Return the class of every photo by its path."""
-    found: dict[Path, str] = {}
+    """Return the class of every photo by its path, which is that of a link where it is one."""
+    found: dict[Path, tuple[Path, str | None]] = {}
     for path, kind in _listed(photos):
         whole = path.resolve()
         if whole in masks:
             continue
-        if found.setdefault(whole, kind) != kind:
-            raise InvalidInput(f"photos must be of one class each, got {path} as {found[whole]} and as {kind}")
-    return found
+        _, first = found.setdefault(whole, (path, kind))
+        if first != kind:
+            told = [path.stem if one is None else one for one in (first, kind)]
+            raise InvalidInput(f"photos must be of one class each, got {path} as {told[0]} and as {told[1]}")
+    if not found:
+        raise InvalidInput("photos must be at least one picture, got none")
+    return _of_their_own(dict(found.values()))
 
 
-def _listed(photos: Photos) -> Iterator[tuple[Path, str]]:
+def _of_their_own(kinds: Mapping[Path, str | None]) -> dict[Path, str]:
+    """Return the classes, with a name for each photo that is given by itself: its own, or with its folders too."""
+    names = {path: name for name, path in _names(list(kinds)).items()}
+    count = Counter(path.stem for path, kind in kinds.items() if kind is None)
+    count.update({kind for kind in kinds.values() if kind is not None})
+    alone = {path: path.stem if count[path.stem] == 1 else name for path, name in names.items()}
+    return {path: alone[path] if kind is None else kind for path, kind in kinds.items()}
+
+
+def _listed(photos: Photos) -> Iterator[tuple[Path, str | None]]:
+    """Yield the photos with their class; None: the photo is given by itself."""
     if isinstance(photos, Mapping):
         for kind, sources in photos.items():
             for source in _several(sources):
@@ -101,16 +116,24 @@ def _several(sources: object) -> list[FilePath]:
     return found
 
 
-def _found(source: FilePath) -> Iterator[tuple[Path, str]]:
-    place = Path(source)
+def _found(source: FilePath) -> Iterator[tuple[Path, str | None]]:
+    place = _whole(source)
     if place.is_dir():
         for path in sorted(place.rglob("*")):
             if is_photo(path, place):
-                yield path, path.resolve().parent.name
+                yield path, path.parent.name
     elif place.exists():
-        yield place, place.stem
+        yield place, None
     else:
-        raise InvalidInput(f"photos must be files or folders that exist, got {place}")
+        raise InvalidInput(f"photos must be files or folders that exist, got {source}")
+
+
+def _whole(source: FilePath) -> Path:
+    """Return the whole path; a link keeps its own name, but for ``..``, which means the folder it leads out of."""
+    place = Path(source).absolute()
+    if ".." not in place.parts:
+        return place
+    return place.resolve() if place.name == ".." else place.parent.resolve() / place.name
 
 
 def _names(paths: list[Path]) -> dict[str, Path]:

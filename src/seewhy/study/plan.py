@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from seewhy._version import __version__
+from seewhy.evaluate.identity import asked_of
 from seewhy.evaluate.plan import NamedModel, hashed, identity_of
 from seewhy.metrics import BASELINES
 from seewhy.settings import plain
@@ -64,7 +65,7 @@ class Plan:
             target=self.target,
             seed=self.seed,
         )
-        asked = {label: hashed(of=answer, asked=method.to_dict()) for label, method in self.menu.samplings.items()}
+        asked = {label: hashed(of=answer, asked=asked_of(method)) for label, method in self.menu.samplings.items()}
         return Sitting(
             photo,
             model,

@@ -47,11 +47,11 @@ class Answer:
         return asdict(self)
 
 
-def explains_best(tensor: Tensor, groups: Sequence[str], seed: int, *, apart: bool) -> Answer:
+def explains_best(tensor: Tensor, groups: Sequence[str], *, apart: bool) -> Answer:
     """Answer question 1: which setting explains a photo best, and is choosing one worth it?"""
     question = "Which setting explains this photo best?"
     gains = tensor.own - tensor.default
-    gain = over_photos(mean(gains, axis=0), groups, seed)
+    gain = over_photos(mean(gains, axis=0), groups)
     if gain is None:
         return Answer(question, "Not measured", "No photo has a score of both a best setting and the default.")
     known = gains[np.isfinite(gains)]
@@ -79,17 +79,17 @@ def explains_best(tensor: Tensor, groups: Sequence[str], seed: int, *, apart: bo
 
 
 def fits_elsewhere(
-    question: str, where: str, tensor: Tensor, pairs: NDArray[np.bool_], groups: Sequence[str], seed: int
+    question: str, where: str, tensor: Tensor, pairs: NDArray[np.bool_], groups: Sequence[str]
 ) -> Answer:
     """Answer question 2 or 3: does a photo's best setting fit the other photos of ``pairs`` (P, P)?"""
     if not pairs.any():
         why = "no class has two photos" if where.endswith("of the class") else "there is one class only"
         return Answer(question, "Not asked", f"{why.capitalize()}.")
     cases = _Cases.of(tensor.own[:, None], np.where(pairs, tensor.across_photos, np.nan), tensor.default[:, None])
-    return _carried(question, where, cases, groups, seed)
+    return _carried(question, where, cases, groups)
 
 
-def fits_another_model(tensor: Tensor, groups: Sequence[str], seed: int) -> Answer:
+def fits_another_model(tensor: Tensor, groups: Sequence[str]) -> Answer:
     """Answer question 4: does the best setting for one model fit another?"""
     question, models = "Does it fit another model?", len(tensor.own)
     if models < 2:
@@ -100,7 +100,7 @@ def fits_another_model(tensor: Tensor, groups: Sequence[str], seed: int) -> Answ
     carried[..., diagonal, diagonal] = tensor.across_models
     carried[np.arange(models), np.arange(models)] = np.nan  # a model against itself
     cases = _Cases.of(tensor.own[None, :, None], carried, tensor.default[None, :, None])
-    return _carried(question, "under another model", cases, groups, seed)
+    return _carried(question, "under another model", cases, groups)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,10 +120,10 @@ class _Cases:
         return cls(*(np.where(known, one, np.nan).reshape(-1, n, n) for one in three))
 
 
-def _carried(question: str, where: str, cases: _Cases, groups: Sequence[str], seed: int) -> Answer:
+def _carried(question: str, where: str, cases: _Cases, groups: Sequence[str]) -> Answer:
     own, carried, default = cases.own, cases.carried, cases.default
     loss, default_loss, gain = (
-        over_pairs(mean(values, axis=0), groups, seed) for values in (own - carried, own - default, carried - default)
+        over_pairs(mean(values, axis=0), groups) for values in (own - carried, own - default, carried - default)
     )
     if loss is None or default_loss is None or gain is None:
         return Answer(question, "Not measured", "Nowhere is there a score of both it and the default.")
@@ -160,6 +160,8 @@ def _beginning(word: Word, loss: Estimate) -> str:
 
 
 def _few(found: Estimate) -> str:
+    if found.groups >= FEWEST:
+        return "One photo, or group, is in every case, and nothing says how others would do: too few"
     return f"{found.groups} independent photos are too few; {FEWEST} are needed"
 
 

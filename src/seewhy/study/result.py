@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -82,21 +82,20 @@ class Study:
     @cached_property
     def questions(self) -> tuple[Answer, ...]:
         """The answers to the four questions."""
-        kinds, groups, seed = np.asarray(self.kinds), self.groups, self.plan.seed
+        kinds, groups = np.asarray(self.kinds), self.groups
         alike = kinds[:, None] == kinds
         mates = alike & ~np.eye(len(kinds), dtype=bool)
         return (
-            explains_best(self.tensor, groups, seed, apart=self.plan.rule.apart),
+            explains_best(self.tensor, groups, apart=self.plan.rule.apart),
             fits_elsewhere(
                 "Does it fit another photo of the class?",
                 "on another photo of the class",
                 self.tensor,
                 mates,
                 groups,
-                seed,
             ),
-            fits_elsewhere("Does it fit another class?", "on another class", self.tensor, ~alike, groups, seed),
-            fits_another_model(self.tensor, groups, seed),
+            fits_elsewhere("Does it fit another class?", "on another class", self.tensor, ~alike, groups),
+            fits_another_model(self.tensor, groups),
         )
 
     @cached_property
@@ -105,8 +104,8 @@ class Study:
         photos = [between_photos(self.tensor, m, name, self.photos, self.groups) for m, name in enumerate(self.models)]
         return (
             *photos,
-            between_classes(self.tensor, self.kinds, self.groups, self.plan.seed),
-            between_models(self.tensor, self.models, self.groups, self.plan.seed),
+            between_classes(self.tensor, self.kinds, self.groups),
+            between_models(self.tensor, self.models, self.groups),
         )
 
     def best(self, photo: str, model: str | None = None) -> Setting | None:
@@ -187,7 +186,7 @@ class Study:
 
     def write(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write ``study.json`` and ``study.html`` and return their paths."""
-        text = json.dumps(self.to_dict(), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+        text = json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
         out = Path(folder)
         return [_written(out / "study.json", text), _written(out / "study.html", self.html())]
 
@@ -220,8 +219,7 @@ def gathered(plan: Plan, records: Mapping[str, Record], finished: Container[tupl
     labels = [one.label for one in plan.menu.settings]
     chosen, reported = (np.full((*shape, len(labels)), np.nan) for _ in range(2))
     baselines = {name: np.full(shape, np.nan) for name in BASELINES}
-    areas: dict[str, list[float]] = {label: [] for label in labels}
-    found = Gathered(Tensor(chosen, reported, baselines), {}, {}, {})
+    found, judged = Gathered(Tensor(chosen, reported, baselines), {}, {}, {}), list[Mapping[str, Record]]()
     for i, sitting in enumerate(plan.sittings()):
         p, m = divmod(i, len(plan.models))
         place = (sitting.photo.photo.name, sitting.model.label)
@@ -233,18 +231,27 @@ def gathered(plan: Plan, records: Mapping[str, Record], finished: Container[tupl
         if scores and all(one.state == "none" for one in scores.values()):
             found.not_measured[place] = next(iter(scores.values())).reason
             continue
+        judged.append(scores)
         for s, label in enumerate(labels):
             if label not in scores:
                 continue
             one = scores[label]
             chosen[m, p, s] = _number(one.facts["chosen"])
             reported[m, p, s] = _number(one.value)
-            areas[label].append(one.facts["area"])
             if one.state == "none":
                 reported[m, p, s] = plan.rule.of_nothing(baselines["random"][m, p])
                 found.unsuited[*place, label] = one.reason
-    found.areas.update((label, float(np.mean(values))) for label, values in areas.items() if values)
+    found.areas.update(_areas(labels, judged))
     return found
+
+
+def _areas(labels: Sequence[str], judged: Sequence[Mapping[str, Record]]) -> Iterator[tuple[str, float]]:
+    """Yield each setting's mean share of the picture that is shown, over the cases in which there was a map."""
+    for label in labels:
+        found = [one[label].facts for one in judged if label in one]
+        shares = [facts["area"] for facts in found if facts["digest"]]
+        if shares:
+            yield label, float(np.mean(shares))
 
 
 def _number(value: float | None) -> float:
@@ -262,7 +269,7 @@ def _written(path: Path, text: str) -> Path:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8", errors="surrogateescape")
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")  # a name of a photo may be no UTF-8
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)

@@ -11,7 +11,6 @@ from seewhy.settings import shown
 CHOSEN_ON, REPORTED_ON = "blur", "black"
 """Fills of the metrics that are measured over two."""
 _OVER_FILLS = frozenset({"srg", "insertion", "sufficiency"})
-_READ_THE_REGION = frozenset({"iou", "sufficiency"})
 ALLOWED = ("srg", "sufficiency", "insertion", "iou", "best-iou", "ap", "pointing", "energy")
 """Metrics that can judge settings against each other and against baselines: higher is better, from the map alone."""
 
@@ -48,7 +47,7 @@ class Rule:
     @property
     def region(self) -> bool:
         """Whether the metric reads the region that is shown, and not only the map."""
-        return self.name in _READ_THE_REGION
+        return self.metric.facts.region
 
     @property
     def text(self) -> str:

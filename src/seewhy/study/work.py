@@ -105,10 +105,9 @@ class _Subject:
     def of(cls, plan: Plan, sitting: Sitting, known: dict[str, Record]) -> _Subject:
         photo, model = sitting.photo.photo, sitting.model.model
         image = load_image(photo.path)
-        truth = None
+        question = Question.of(image, model=model, target=plan.target, seed=plan.seed, batch_size=plan.batch_size)
         if plan.rule.metric.facts.needs == "truth":
-            truth = _truth(sitting, image)
-        question = Question.of(image, model=model, target=plan.target, truth=truth, seed=plan.seed)
+            question.truth = _truth(sitting, question)
         scores = {*sitting.scores.values(), *sitting.baselines.values()}
         measured = {
             record.facts["digest"]: record for key, record in known.items() if key in scores and record.facts["digest"]
@@ -197,9 +196,11 @@ class _Subject:
         return Record("", rule.name, "done", reported, facts=facts | {"chosen": chosen})
 
 
-def _truth(sitting: Sitting, image: Image) -> Truth:
-    known = sitting.photo.photo.known
-    marked = None if known is None else known.marked(image.height, image.width)
+def _truth(sitting: Sitting, question: Question) -> Truth:
+    known, image = sitting.photo.photo.known, question.image
+    marked = None
+    if known is not None:
+        marked = known.marked(image.height, image.width, question.target, question.model.labels)
     if marked is None:
         raise InvalidInput(f"{sitting.photo.photo.name}: the truth does not say where the object is")
     return Truth(marked.mask, marked.kind)

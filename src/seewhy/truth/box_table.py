@@ -3,41 +3,48 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seewhy.errors import FileError
+from seewhy.errors import FileError, InvalidInput
 from seewhy.settings import shown
 from seewhy.truth.fields import file_name
 from seewhy.truth.known import Known
-from seewhy.truth.shapes import Box, Shapes
+from seewhy.truth.shapes import Objects, Shapes, marks_of
 
 _CORNERS = ("x0", "y0", "x1", "y1")
 _MORE = ("index", "label", "group")
 
 
+@dataclass
+class _Photo:
+    """What the rows of one photo say."""
+
+    boxes: list[tuple[int | str | None, Shapes]] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+
+
 def read(path: Path) -> list[Known]:
     """Return an entry for each photo, its boxes together."""
-    boxes: dict[str, list[Box]] = {}
-    said: dict[str, dict[str, list[str]]] = {}
-    for number, row in enumerate(_rows(path), start=2):
-        place = f"truth {path}, line {number}"
-        file = file_name(row["file"], f"{place}: file")
+    photos: dict[str, _Photo] = {}
+    for place, row in _rows(path):
+        photo = photos.setdefault(file_name(row["file"], f"{place}: file"), _Photo())
         left, top, right, bottom = (_number(row[corner], f"{place}: {corner}") for corner in _CORNERS)
-        boxes.setdefault(file, []).append((left, top, right, bottom))
-        known = said.setdefault(file, {name: [] for name in _MORE})
-        for name in _MORE:
-            value = (row.get(name) or "").strip()
-            if value and value not in known[name]:
-                known[name].append(value)
-    return [_entry(file, tuple(boxes[file]), said[file], path) for file in boxes]
+        photo.boxes.append((_class(row, place), Shapes(boxes=((left, top, right, bottom),))))
+        group = (row.get("group") or "").strip()
+        if group and group not in photo.groups:
+            photo.groups.append(group)
+    return [_entry(file, photo, path) for file, photo in photos.items()]
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the place of each row, and the row."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, skipinitialspace=True, strict=True)
-            rows = list(reader)
+            rows = [(f"truth {path}, line {reader.line_num}", row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FileError(f"truth {path} must be a readable CSV in UTF-8: {error}") from error
     header = tuple(reader.fieldnames or ())
@@ -46,25 +53,33 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     if missing or surplus:
         rule = f"the columns file, {', '.join(_CORNERS)}, and none but {', '.join(_MORE)} beside them"
         raise FileError(f"truth {path} must have {rule}, got {', '.join(header) or 'none'}")
-    for number, row in enumerate(rows, start=2):
+    for place, row in rows:
         if None in row or None in row.values():
-            raise FileError(f"truth {path}, line {number} must have {len(header)} values, as the first line")
-    return rows
+            raise FileError(f"{place} must have {len(header)} values, as the first line")
+        yield place, row
 
 
-def _entry(file: str, boxes: tuple[Box, ...], said: dict[str, list[str]], path: Path) -> Known:
-    if len(said["group"]) > 1:
-        raise FileError(f"truth {path}: {file} must be in one group, got {', '.join(said['group'])}")
-    indices = [_index(text, f"truth {path}: index of {file}") for text in said["index"]]
-    classes: tuple[int | str, ...] = tuple(indices) or tuple(said["label"])
-    group = said["group"][0] if said["group"] else None
-    return Known(file, marks=Shapes(boxes), classes=classes, sure=len(classes) == 1, group=group)
+def _entry(file: str, photo: _Photo, path: Path) -> Known:
+    if len(photo.groups) > 1:
+        raise FileError(f"truth {path}: {file} must be in one group, got {', '.join(photo.groups)}")
+    try:
+        marks = marks_of(photo.boxes)
+    except InvalidInput as error:
+        raise FileError(f"truth {path}: {file}: {error}") from error
+    classes = marks.classes if isinstance(marks, Objects) else ()
+    group = photo.groups[0] if photo.groups else None
+    return Known(file, marks=marks, classes=classes, sure=len(classes) == 1, group=group)
 
 
-def _index(text: str, place: str) -> int:
-    if not text.isdecimal():
-        raise FileError(f"{place} must be a whole number of at least 0, got {shown(text)}")
-    return int(text)
+def _class(row: dict[str, Any], place: str) -> int | str | None:
+    index, label = ((row.get(name) or "").strip() for name in ("index", "label"))
+    if index and label:
+        raise FileError(f"{place} must have an index or a label, got {shown(index)} and {shown(label)}")
+    if not index:
+        return label or None
+    if not index.isdecimal():
+        raise FileError(f"{place}: index must be a whole number of at least 0, got {shown(index)}")
+    return int(index)
 
 
 def _number(text: str, place: str) -> float:

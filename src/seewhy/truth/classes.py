@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from seewhy._types import Floats, Scores
 from seewhy.errors import InvalidInput
 from seewhy.truth.known import Known
+from seewhy.truth.names import index_of
 
 
 def right_classes(known: Known | None, classes: int, labels: tuple[str, ...] | None) -> list[int]:
@@ -36,11 +39,16 @@ def class_of(known: Known | None, scores: Scores | Floats, labels: tuple[str, ..
     return right[0] if known is not None and known.sure else max(right, key=lambda i: (scores[i], -i))
 
 
+def of_others(photos: Iterable[str]) -> list[str]:
+    """Return what people should hear of photos in which only objects of other classes are marked."""
+    found = list(dict.fromkeys(photos))
+    if not found:
+        return []
+    many = f"{len(found)} photos, such as {found[0]}" if len(found) > 1 else found[0]
+    return [f"the truth marks nothing of the class that is explained in {many}: all that it marks counts as the object"]
+
+
 def _index(one: int | str, classes: int, labels: tuple[str, ...] | None) -> int | None:
-    if isinstance(one, int):
-        if one >= classes:
-            raise InvalidInput(f"the truth must name classes of the model, 0 to {classes - 1}, got {one}")
-        return one
-    plain = one.casefold().replace("_", " ")
-    same = [i for i, label in enumerate(labels or ()) if label.casefold().replace("_", " ") == plain]
-    return same[0] if len(same) == 1 else None
+    if isinstance(one, int) and one >= classes:
+        raise InvalidInput(f"the truth must name classes of the model, 0 to {classes - 1}, got {one}")
+    return index_of(one, labels)

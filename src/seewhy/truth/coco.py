@@ -1,4 +1,4 @@
-"""COCO JSON: polygons, runs (RLE), or boxes where there is neither. All objects of a photo count together.
+"""COCO JSON: polygons, runs (RLE), or boxes where there is neither. Crowds are left out, as COCO's own grades do.
 
 Source: Lin et al. (2014), arXiv:1405.0312, and the format's page, cocodataset.org/#format-data.
 """
@@ -9,11 +9,11 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from seewhy.errors import FileError
+from seewhy.errors import FileError, InvalidInput
 from seewhy.settings import shown
-from seewhy.truth.fields import file_name, numbers, record, records, text, whole
+from seewhy.truth.fields import file_name, flag, numbers, record, records, sides, text, whole
 from seewhy.truth.known import Known
-from seewhy.truth.shapes import Box, Runs, Shapes
+from seewhy.truth.shapes import Objects, Runs, Shapes, marks_of
 
 
 def of(held: dict[str, Any], path: Path) -> list[Known]:
@@ -43,29 +43,40 @@ def _entry(
     size = None
     if image.get("width") is not None and image.get("height") is not None:
         size = whole(image["width"], f"{place}.width", 1), whole(image["height"], f"{place}.height", 1)
-    boxes: list[Box] = []
-    polygons: list[tuple[float, ...]] = []
-    runs: list[Runs] = []
-    classes: list[str] = []
-    for where, one in objects:
-        drawn = one.get("segmentation")
-        if not drawn:
-            left, top, width, height = numbers(one.get("bbox"), f"{where}.bbox", 4)
-            boxes.append((left, top, left + width, top + height))
-        elif isinstance(drawn, list):
-            polygons += [numbers(polygon, f"{where}.segmentation") for polygon in drawn]
-        else:
-            runs.append(_runs(record(drawn, f"{where}.segmentation"), f"{where}.segmentation"))
-        category = one.get("category_id")
-        if category is not None and whole(category, f"{where}.category_id") in names:
-            classes.append(names[category])
-    shapes = Shapes(tuple(boxes), tuple(polygons), tuple(runs), size)
+    each = [
+        (_class(one, f"{where}.category_id", names), _shapes(one, where, size))
+        for where, one in objects
+        if not flag(one.get("iscrowd"), f"{where}.iscrowd")
+    ]
     file = file_name(image.get("file_name"), f"{place}.file_name")
-    return Known(file, marks=shapes, classes=tuple(dict.fromkeys(classes)))
+    try:
+        marks = marks_of(each)
+    except InvalidInput as error:
+        raise FileError(f"{place}: {error}") from error
+    return Known(file, marks=marks, classes=marks.classes if isinstance(marks, Objects) else ())
+
+
+def _class(one: dict[str, Any], place: str, names: dict[int, str]) -> str | None:
+    if one.get("category_id") is None:
+        return None
+    number = whole(one["category_id"], place)
+    if number not in names:
+        raise FileError(f"{place} must be the id of one of the {len(names)} categories, got {number}")
+    return names[number]
+
+
+def _shapes(one: dict[str, Any], place: str, size: tuple[int, int] | None) -> Shapes:
+    drawn = one.get("segmentation")
+    if not drawn:
+        left, top, width, height = numbers(one.get("bbox"), f"{place}.bbox", 4)
+        return Shapes(boxes=((left, top, left + width, top + height),), size=size)
+    if isinstance(drawn, list):
+        return Shapes(polygons=tuple(numbers(polygon, f"{place}.segmentation") for polygon in drawn), size=size)
+    return Shapes(runs=(_runs(record(drawn, f"{place}.segmentation"), f"{place}.segmentation"),), size=size)
 
 
 def _runs(drawn: dict[str, Any], place: str) -> Runs:
-    height, width = (int(n) for n in numbers(drawn.get("size"), f"{place}.size", 2))
+    height, width = sides(drawn.get("size"), f"{place}.size")
     counts = drawn.get("counts")
     if isinstance(counts, str):
         return Runs(counts, height, width)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import PurePosixPath
 from typing import Any
 
 from seewhy.errors import FileError
 from seewhy.settings import shown
+from seewhy.truth.names import printable
 
 
 def record(value: Any, place: str) -> dict[str, Any]:
@@ -50,10 +52,25 @@ def whole(value: Any, place: str, least: int = 0) -> int:
     return value
 
 
+def sides(value: Any, place: str) -> tuple[int, int]:
+    """Return two whole numbers of pixels; ``640.0`` is one, ``640.7`` is none."""
+    one, other = (whole(int(n) if math.isfinite(n) and n == int(n) else n, place, 1) for n in numbers(value, place, 2))
+    return one, other
+
+
+def flag(value: Any, place: str) -> bool:
+    """Return yes or no, as 1 or 0, true or false; None is no."""
+    if not (value is None or (isinstance(value, int) and value in {0, 1})):
+        raise FileError(f"{place} must be 0 or 1, got {shown(value)}")
+    return bool(value)
+
+
 def text(value: Any, place: str) -> str:
     """Return text that is not empty."""
     if not isinstance(value, str) or not value.strip():
         raise FileError(f"{place} must be text, got {shown(value)}")
+    if printable(value) != value:
+        raise FileError(f"{place} must be text in UTF-8, got {shown(value)}")
     return value.strip()
 
 

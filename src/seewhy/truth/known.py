@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from seewhy.errors import ImageError, InvalidInput
 from seewhy.images import load_image
-from seewhy.truth.shapes import Shapes
+from seewhy.truth.names import index_of
+from seewhy.truth.shapes import Objects, Shapes
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +23,8 @@ class Marked:
     mask: NDArray[np.bool_]
     """(H, W) on the photo, as it stands upright."""
     kind: Literal["mask", "boxes"]
+    of: Literal["photo", "class", "all"] = "photo"
+    """Of what the object is: the truth says it of the photo, of the class asked, or only of other classes."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class MaskPicture:
         return Marked(mask, "mask")
 
 
-Marks: TypeAlias = MaskPicture | Shapes
+Marks: TypeAlias = MaskPicture | Shapes | Objects
 """Something that can be drawn on the photo once its size is known."""
 
 
@@ -94,10 +97,34 @@ class Known:
     group: str | None = None
     """Photos of one group are not independent: frames of one sequence, say."""
 
-    def marked(self, height: int, width: int) -> Marked | None:
-        """Return the pixels of the object in a photo of this size; None where they are not known."""
+    def marked(
+        self, height: int, width: int, target: int | None = None, labels: tuple[str, ...] | None = None
+    ) -> Marked | None:
+        """Return the pixels of the object in a photo of this size; None where they are not known.
+
+        Parameters
+        ----------
+        target
+            Index of the class that is explained: of a truth that says of which class each shape is, only those of this
+            class are drawn, and all of them where none is (``of`` says so). None: all.
+        labels
+            Names of the model's classes.
+
+        Raises
+        ------
+        InvalidInput
+            The marks do not fit the photo.
+        """
         if self.marks is None:
             return None
         if isinstance(self.marks, MaskPicture):
             return self.marks.marked(height, width)
-        return Marked(self.marks.drawn(height, width), self.marks.kind)
+        if isinstance(self.marks, Shapes):
+            return Marked(self.marks.drawn(height, width), self.marks.kind)
+        own = self.marks.of(lambda one: target is not None and index_of(one, labels) == target)
+        shapes = self.marks.all if own is None else own
+        return Marked(shapes.drawn(height, width), shapes.kind, "all" if own is None else "class")
+
+    def is_of_others(self, target: int, labels: tuple[str, ...] | None) -> bool:
+        """Say whether objects are marked, and of other classes than ``target`` alone."""
+        return isinstance(self.marks, Objects) and all(index_of(one, labels) != target for one in self.marks.classes)

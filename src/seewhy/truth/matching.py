@@ -8,13 +8,14 @@ from pathlib import PurePosixPath
 
 from seewhy.errors import InvalidInput
 from seewhy.truth.known import Known
+from seewhy.truth.names import printable
 
 
 def matched(known: Iterable[Known], photos: Sequence[str]) -> tuple[dict[str, Known], list[str]]:
     """Return what is known of each photo, and the entries that are about none of them.
 
-    An entry is about the photo whose path agrees with its own from the end: ``val/cat.jpg`` with ``cat.jpg``. Masks
-    have another ending, so for them the endings do not count.
+    An entry is about the photo whose path agrees with its own from the end: ``val/cat.jpg`` with ``cat.jpg``, but not
+    with ``train/cat.jpg``. Masks have another ending, so for them the endings do not count.
 
     Parameters
     ----------
@@ -26,42 +27,41 @@ def matched(known: Iterable[Known], photos: Sequence[str]) -> tuple[dict[str, Kn
     InvalidInput
         An entry fits several photos equally well, or several entries fit one photo.
     """
-    by_stem: dict[str, list[str]] = defaultdict(list)
+    by_stem: dict[str, dict[str, PurePosixPath]] = defaultdict(dict)
     for photo in photos:
-        by_stem[PurePosixPath(photo).stem].append(photo)
+        path = PurePosixPath(printable(photo))
+        by_stem[path.stem][photo] = path
     found: dict[str, Known] = {}
     others: list[str] = []
     for entry in known:
         about = _photo_of(entry, by_stem)
         if about is None:
-            others.append(entry.file)
+            others.append(printable(entry.file))
         elif about in found:
-            raise InvalidInput(f"the truth must have one entry a photo, got several for {about}")
+            raise InvalidInput(f"the truth must have one entry a photo, got several for {printable(about)}")
         else:
             found[about] = entry
     return found, others
 
 
-def _photo_of(entry: Known, by_stem: dict[str, list[str]]) -> str | None:
-    wanted = PurePosixPath(entry.file)
-    candidates = by_stem.get(wanted.stem, [])
+def _photo_of(entry: Known, by_stem: dict[str, dict[str, PurePosixPath]]) -> str | None:
+    wanted = PurePosixPath(printable(entry.file))
+    candidates = {photo: path for photo, path in by_stem[wanted.stem].items() if _agree(wanted, path)}
     if entry.exact:
-        candidates = [photo for photo in candidates if PurePosixPath(photo).name == wanted.name]
-    if len(candidates) <= 1:
-        return candidates[0] if candidates else None
-    agreeing = {photo: _folders_in_common(wanted, PurePosixPath(photo)) for photo in candidates}
-    best = [photo for photo, n in agreeing.items() if n == max(agreeing.values())]
+        candidates = {photo: path for photo, path in candidates.items() if path.name == wanted.name}
+    fits = {photo: _fit(wanted, path) for photo, path in candidates.items()}
+    best = [photo for photo, fit in fits.items() if fit == max(fits.values())]
     if len(best) > 1:
-        raise InvalidInput(f"{entry.file} of the truth must be about one photo, fits {' and '.join(best)}")
-    return best[0]
+        raise InvalidInput(f"{wanted} of the truth must be about one photo, fits {' and '.join(map(printable, best))}")
+    return best[0] if best else None
 
 
-def _folders_in_common(one: PurePosixPath, other: PurePosixPath) -> int:
-    """Return how many folders agree, from the file upwards; all of them count most."""
-    folders = [path.parts[-2::-1] for path in (one, other)]
-    count = 0
-    for a, b in zip(*folders, strict=False):
-        if a != b:
-            break
-        count += 1
-    return count if folders[0] != folders[1] else 1_000
+def _fit(one: PurePosixPath, other: PurePosixPath) -> tuple[bool, int]:
+    """Say how well paths that agree fit: equal folders best, else the more of them the better."""
+    return one.parts[:-1] == other.parts[:-1], min(len(one.parts), len(other.parts))
+
+
+def _agree(one: PurePosixPath, other: PurePosixPath) -> bool:
+    """Say whether the folders of one path are the last ones of the other's; a path without folders fits in any."""
+    shorter, longer = sorted((one.parts[:-1], other.parts[:-1]), key=len)
+    return not shorter or longer[-len(shorter) :] == shorter

@@ -6,8 +6,9 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from seewhy.truth.fields import file_name, numbers, records, text, whole
+from seewhy.truth.fields import file_name, numbers, records, sides, text, whole
 from seewhy.truth.known import Known, Marks, MaskPicture
+from seewhy.truth.names import printable
 from seewhy.truth.shapes import Shapes
 
 _FRAME = re.compile(r"(.+)_\d+")
@@ -37,7 +38,7 @@ def _entry(one: dict[str, Any], place: str, folder: Path) -> Known:
         marks=_marks(one, place, folder),
         classes=tuple(dict.fromkeys(first + more)),
         sure=bool(first),
-        group=sequence(file) if group is None else text(group, f"{place}.group"),
+        group=sequence(printable(file)) if group is None else text(group, f"{place}.group"),
     )
 
 
@@ -49,8 +50,5 @@ def _marks(one: dict[str, Any], place: str, folder: Path) -> Marks | None:
         return None
     boxes = one["boxes"] if isinstance(one["boxes"], list) else [one["boxes"]]
     found = [numbers(box, f"{place}.boxes", 4) for box in boxes]
-    size = None
-    if one.get("size") is not None:
-        width, height = numbers(one["size"], f"{place}.size", 2)
-        size = int(width), int(height)
+    size = None if one.get("size") is None else sides(one["size"], f"{place}.size")
     return Shapes(boxes=tuple((a, b, c, d) for a, b, c, d in found), size=size)

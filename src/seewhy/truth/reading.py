@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from seewhy.errors import FileError
+from seewhy.errors import FileError, InvalidInput
+from seewhy.settings import shown
 from seewhy.truth import box_table, coco, mask_folder, photo_list, voc
 from seewhy.truth.known import Known, MaskPicture
 
@@ -29,10 +30,12 @@ def read_truth(source: str | os.PathLike[str]) -> tuple[list[Known], tuple[Path,
 
     Raises
     ------
+    InvalidInput
+        It is no path.
     FileError
         It is none of these, or damaged; says where.
     """
-    path = Path(source)
+    path = _path(source)
     if path.is_dir():
         found = _of_folder(path)
     elif path.suffix.lower() == ".csv":
@@ -46,6 +49,12 @@ def read_truth(source: str | os.PathLike[str]) -> tuple[list[Known], tuple[Path,
         raise FileError(f"truth {path} must say something of at least one photo, got none")
     masks = [one.marks.path.resolve() for one in found if isinstance(one.marks, MaskPicture)]
     return found, tuple(masks)
+
+
+def _path(source: object) -> Path:
+    if not isinstance(source, str | os.PathLike) or not os.fspath(source):
+        raise InvalidInput(f"truth must be the path of {FORMS}; got {shown(source)}")
+    return Path(source)
 
 
 def _of_folder(path: Path) -> list[Known]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -42,7 +43,7 @@ class Runs:
 
 @dataclass(frozen=True)
 class Shapes:
-    """Everything that is marked in a photo; the object is all of it together."""
+    """What is marked in a photo; the object is all of it together."""
 
     boxes: tuple[Box, ...] = ()
     polygons: tuple[tuple[float, ...], ...] = ()
@@ -81,6 +82,62 @@ class Shapes:
                 raise InvalidInput(f"runs are of a photo of {runs.width} x {runs.height}, got {width} x {height}")
             mask |= runs.drawn()
         return mask
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Things in a photo, and the class of each."""
+
+    each: tuple[tuple[int | str, Shapes], ...]
+    """Class, by index or name, and shapes of each thing."""
+
+    def digest(self) -> str:
+        """Return a text that changes with the things and their classes."""
+        held = [[name, asdict(shapes)] for name, shapes in self.each]
+        return f"objects:{hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()}"
+
+    @property
+    def classes(self) -> tuple[int | str, ...]:
+        """Every class that a thing is of, once."""
+        return tuple(dict.fromkeys(name for name, _ in self.each))
+
+    @property
+    def all(self) -> Shapes:
+        """The shapes of all things together."""
+        return together([shapes for _, shapes in self.each])
+
+    def of(self, wanted: Callable[[int | str], bool]) -> Shapes | None:
+        """Return the shapes of the things whose class is wanted; None: there is none."""
+        found = [shapes for name, shapes in self.each if wanted(name)]
+        return together(found) if found else None
+
+
+def together(each: Sequence[Shapes]) -> Shapes:
+    """Return several shapes of one photo as one."""
+    return Shapes(
+        tuple(box for one in each for box in one.boxes),
+        tuple(polygon for one in each for polygon in one.polygons),
+        tuple(runs for one in each for runs in one.runs),
+        next((one.size for one in each if one.size is not None), None),
+    )
+
+
+def marks_of(each: Sequence[tuple[int | str | None, Shapes]]) -> Shapes | Objects | None:
+    """Return things as marks: without classes if none has one, None if there are no things.
+
+    Raises
+    ------
+    InvalidInput
+        Some have a class and some have none, so that it is not known whose these are.
+    """
+    if not each:
+        return None
+    classed = tuple((name, shapes) for name, shapes in each if name is not None)
+    if not classed:
+        return together([shapes for _, shapes in each])
+    if len(classed) < len(each):
+        raise InvalidInput(f"all objects of a photo must have a class, or none, got {len(classed)} of {len(each)}")
+    return Objects(classed)
 
 
 def unpacked(text: str) -> list[int]:

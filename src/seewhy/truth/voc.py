@@ -10,9 +10,9 @@ from xml.etree import ElementTree  # document types are refused below
 
 from seewhy.errors import FileError
 from seewhy.settings import shown
-from seewhy.truth.fields import file_name, text
+from seewhy.truth.fields import file_name, sides, text
 from seewhy.truth.known import Known
-from seewhy.truth.shapes import Box, Shapes
+from seewhy.truth.shapes import Objects, Shapes
 
 
 class _Plain(ElementTree.TreeBuilder):
@@ -37,23 +37,19 @@ def _entry(file: Path) -> Known:
         raise FileError(f"truth {file} must be plain Pascal VOC XML: {error}") from error
     if root.tag != "annotation":
         raise FileError(f"truth {file} must hold an annotation of Pascal VOC, got {shown(root.tag)}")
-    boxes: list[Box] = []
-    names: list[str] = []
+    size = None
+    if root.find("size/width") is not None and root.find("size/height") is not None:
+        place = f"truth {file}: size"
+        size = sides([_number(root, f"size/{side}", f"truth {file}") for side in ("width", "height")], place)
+    each = []
     for i, one in enumerate(root.findall("object")):
         place = f"truth {file}: object {i + 1}"
         left, top, right, bottom = (_number(one, f"bndbox/{end}", place) for end in ("xmin", "ymin", "xmax", "ymax"))
-        boxes.append((left - 1, top - 1, right, bottom))
-        names.append(text(one.findtext("name"), f"{place}: name"))
-    width, height = (root.findtext(f"size/{side}") for side in ("width", "height"))
-    size = None
-    if width is not None and height is not None:
-        size = (
-            int(_number(root, "size/width", f"truth {file}")),
-            int(_number(root, "size/height", f"truth {file}")),
-        )
+        box = Shapes(boxes=((left - 1, top - 1, right, bottom),), size=size)
+        each.append((text(one.findtext("name"), f"{place}: name"), box))
     name = file_name(root.findtext("filename"), f"truth {file}: filename")
-    shapes = Shapes(tuple(boxes), size=size) if boxes else None
-    return Known(name, marks=shapes, classes=tuple(dict.fromkeys(names)))
+    marks = Objects(tuple(each)) if each else None
+    return Known(name, marks=marks, classes=() if marks is None else marks.classes)
 
 
 def _number(element: ElementTree.Element, tag: str, place: str) -> float:

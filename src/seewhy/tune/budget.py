@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Literal, TypeAlias
 
-Ended: TypeAlias = Literal["all", "trials", "calls", "seconds", "interrupted", "cancelled"]
+Ended: TypeAlias = Literal["all", "trials", "repeats", "calls", "seconds", "interrupted", "cancelled"]
 
 WORDS: dict[Ended, str] = {
     "all": "all settings were looked at",
     "trials": "all sampling settings asked for were tried",
+    "repeats": "nothing was proposed any more that was not tried before",
     "calls": "the model calls allowed were made, or too few were left for another sampling setting",
     "seconds": "the time allowed was over",
     "interrupted": "interrupted",
@@ -38,7 +40,7 @@ class Calls:
     photos: int = 0
     """The photos as they are, once each."""
     not_finished: int = 0
-    """For explanations whose grades were not finished."""
+    """For explanations, grades and answers that were not finished, in this run or one before it."""
 
     @property
     def total(self) -> int:
@@ -58,6 +60,8 @@ class Budget:
     """Calls that are kept for the baselines."""
     patient: bool = True
     """Whether time does not count yet: the first settings are always looked at."""
+    keep: Callable[[int], None] = field(default=lambda _: None)
+    """Stores how many calls are not finished, should the program be killed now."""
     started: float = field(default_factory=perf_counter)
 
     @property
@@ -70,8 +74,8 @@ class Budget:
         """Model calls that may still be made; infinite without a limit."""
         return float("inf") if self.calls is None else self.calls - self.reserve - self.spent.total
 
-    def check(self, calls: int = 0) -> None:
-        """Go on only if there is time and ``calls`` may still be made.
+    def check(self, calls: int = 0, *, timed: bool = True) -> None:
+        """Go on only if ``calls`` may still be made, and, if ``timed``, there is time.
 
         Raises
         ------
@@ -80,7 +84,47 @@ class Budget:
         """
         if self.cancel is not None and self.cancel():
             raise Over("cancelled")
-        if calls > self.left:
+        if calls and calls > self.left:
             raise Over("calls")
-        if self.seconds is not None and not self.patient and self.elapsed > self.seconds:
+        if timed and self.seconds is not None and not self.patient and self.elapsed > self.seconds:
             raise Over("seconds")
+
+    @contextmanager
+    def work(self, *, timed: bool = True) -> Iterator[Work]:
+        """Count the calls of a piece of work: as not finished, whatever ends it, unless it says that it is done."""
+        work = Work(self, timed)
+        try:
+            yield work
+        finally:
+            work.settle()
+
+
+class Work:
+    """A piece of work that sends pictures. What it may send next is counted, and stored, before it is sent."""
+
+    def __init__(self, budget: Budget, timed: bool) -> None:
+        self._budget, self._timed = budget, timed
+        self._before = budget.spent.not_finished
+        self._made = self._ahead = 0
+
+    def ahead(self, calls: int) -> None:
+        """Go on only if so many calls may be made; they count in full until :meth:`made` says how many there were."""
+        self._budget.check(calls, timed=self._timed)
+        if calls:
+            self._ahead = calls
+            self.settle()
+
+    def made(self, calls: int) -> None:
+        """Count calls in place of those that were ahead."""
+        self._ahead = 0
+        self._made += calls
+        self._budget.spent.not_finished = self._before + self._made
+
+    def done(self) -> None:
+        """It is finished: whoever keeps what came of it counts its calls."""
+        self._ahead = self._made = 0
+
+    def settle(self) -> None:
+        """Count, and store the count."""
+        self._budget.spent.not_finished = self._before + self._made + self._ahead
+        self._budget.keep(self._budget.spent.not_finished)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seewhy._types import Floats
+from seewhy.intervals import FEWEST, expanded_tail
 from seewhy.randomness import generator
 
 FOLDS = 5
@@ -95,20 +96,27 @@ class Lead:
 
     value: float
     low: float | None
-    """Ends of its 95 % interval; None where one group of photos cannot tell."""
+    """Ends of its 95 % interval; None: there are fewer than six groups of photos, or nothing varies between them."""
     high: float | None
+    groups: int
+    """Groups of photos."""
 
 
 def lead(held: Held, start: Floats, groups: NDArray[np.intp], seed: int) -> Lead:
-    """Return the lead with its interval, of a paired bootstrap over groups of photos."""
+    """Return the lead with its interval, of a paired bootstrap over groups of photos, widened for few of them.
+
+    Source: Hesterberg (2015), doi:10.1080/00031305.2015.1089789, the expanded percentile interval.
+    """
     apart = held.scores - start
     names, place = np.unique(groups, return_inverse=True)
-    if len(names) < 2:
-        return Lead(float(apart.mean()), None, None)
+    n, value = len(names), float(apart.mean())
+    if n < FEWEST or np.ptp(apart) == 0:
+        return Lead(value, None, None, n)
     sums, sizes = np.bincount(place, apart), np.bincount(place)
-    drawn = generator(seed, "bootstrap", 3).integers(len(names), size=(_RESAMPLES, len(names)))
-    low, high = np.quantile(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1), (0.025, 0.975))
-    return Lead(float(apart.mean()), float(low), float(high))
+    drawn = generator(seed, "bootstrap", 3).integers(n, size=(_RESAMPLES, n))
+    share = expanded_tail(n)
+    low, high = np.quantile(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1), [share, 1 - share])
+    return Lead(value, float(low), float(high), n)
 
 
 def explained(values: Sequence[object], scores: Floats) -> float | None:

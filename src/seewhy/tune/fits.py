@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -37,7 +37,7 @@ class Fits:
         InvalidInput
             The samples cannot be read so.
         """
-        changes = dict(way.changes)
+        changes = asked_for(self._explanation, way.changes)
         with _without_complaints():
             if self._intervals or not isinstance(self._explanation.method, Lime):
                 return self._explanation.refit(**changes)
@@ -58,6 +58,14 @@ class Fits:
             }
             self._known[key] = self._explanation.refit(**plain, **wanted)
         return self._known[key]
+
+
+def asked_for(explanation: Explanation, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return changes for a refit, without a number of samples that a design which ended cannot give."""
+    found = dict(changes)
+    if found.get("n_samples", 0) >= len(explanation.samples):  # the design had no more rows: these are all
+        del found["n_samples"]
+    return found
 
 
 def _fitted(base: Explanation, changes: dict[str, Any]) -> Explanation:

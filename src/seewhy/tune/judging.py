@@ -6,7 +6,7 @@ import hashlib
 import math
 import re
 from collections.abc import Hashable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,6 @@ from seewhy.regions import strongest
 from seewhy.settings import shown
 from seewhy.tune.space import Tuned
 
-_READS_REGION = frozenset({"iou", "sufficiency"})
 _READS_RANKS = frozenset({"srg", "insertion", "deletion"})
 _PARTS_BY_FILL = _READS_RANKS | {"sufficiency"}
 _COSTLY = 16
@@ -83,7 +82,7 @@ class Judge:
     @property
     def region(self) -> bool:
         """Whether the region that is shown counts, and not the map."""
-        return self.name in _READS_REGION
+        return self.metric.facts.region
 
     @property
     def costly(self) -> bool:
@@ -96,6 +95,11 @@ class Judge:
         found = re.match(r"\d+", self.metric.facts.calls)
         calls = int(found[0]) if found else 0
         return calls + 1 if calls else 0  # the picture itself may be asked for beside
+
+    @property
+    def cost_without_samples(self) -> int:
+        """Most model calls that the grade of a map may cost that comes from no samples."""
+        return 0 if self.metric.facts.needs == "samples" else self.cost
 
     def flattered(self, method: Tuned) -> bool:
         """Say whether a method is explained with the very fill that it would be reported on."""
@@ -161,12 +165,7 @@ class Grades:
         return _digest(np.packbits(region))
 
     def _candidate(self, fitted: Explanation, display: Display) -> Candidate:
-        found = Candidate.of(fitted, display=_own(fitted, display))
-        if self._judge.name not in _READS_RANKS:
-            return found
-        # What its curves remember it by stays in memory, so it must hold no more than they read.
-        nothing = np.zeros((0, 0), dtype=np.float32)
-        return replace(found, on_photo=nothing, region=nothing > 0, explanation=None)
+        return Candidate.of(fitted, display=_own(fitted, display))
 
 
 def _own(fitted: Explanation, display: Display) -> Display:

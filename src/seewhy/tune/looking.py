@@ -6,25 +6,30 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
 from seewhy._types import JsonObject
+from seewhy._version import __version__
 from seewhy.api import explain
 from seewhy.errors import InvalidInput
+from seewhy.evaluate.identity import asked_of
 from seewhy.evaluate.plan import identity_of
 from seewhy.explanation import Explanation
-from seewhy.metrics import Question
+from seewhy.metrics import Question, Truth
+from seewhy.protocols import Model
 from seewhy.settings import plain
-from seewhy.tune.budget import Budget, Over
+from seewhy.tune.budget import Budget, Over, Work
 from seewhy.tune.fits import Fits
 from seewhy.tune.judging import Grade, Grades, Judge
 from seewhy.tune.memory import Memory
 from seewhy.tune.readings import Reading, Readings
 from seewhy.tune.space import Tuned
 
-_VERSION = 1
+_VERSION = 2
+_LARGEST_BATCH = 64
+"""Pictures that are sent at once where nobody says how many."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,11 @@ class Looker:
     preflight: bool
     budget: Budget
     memory: Memory
+    _counted: set[str] = field(default_factory=set)
+    """Keys whose calls were counted in this run."""
 
     def __call__(self, question: Question, method: Tuned, readings: Readings) -> Look:
-        """Return the look at a photo, from memory where it was taken before.
+        """Return the look at a photo, from memory where it was taken before; its calls are counted once.
 
         Raises
         ------
@@ -59,36 +66,54 @@ class Looker:
         InvalidInput
             The photo cannot be explained with these settings.
         """
-        key = self._key(question, method, readings)
+        key = self._key_of(question, method, readings)
         found = _read(self.memory.get(key), len(readings.ways))
         if found is None:
-            found = self._taken(question, method, readings)
-            self.memory.put(key, _held(found))
-        self.budget.spent.explaining += found.explaining
-        self.budget.spent.metrics += found.metrics
+            found = self._taken(key, question, method, readings)
+        if self.counts(key):
+            self.budget.spent.explaining += found.explaining
+            self.budget.spent.metrics += found.metrics
         return found
 
-    def _taken(self, question: Question, method: Tuned, readings: Readings) -> Look:
-        spent, before = self.budget.spent, question.calls
-        exact = getattr(question.model, "exact", None) is not None
-        n = method.n_samples or 0
-        self.budget.check(1 + n + (n // 8 + 4 if exact else 0))
-        explanation = self._explained(question, method)
-        spent.not_finished += explanation.n_evaluations
-        kept = spent.not_finished
-        try:
-            if not explanation.complete:
-                raise Over("interrupted" if explanation.stop.by == "interrupted" else "cancelled")
-            grades = []
-            for grade in self._grades(question, explanation, readings.ways):
-                grades.append(grade)
-                spent.not_finished = kept + question.calls - before
-        finally:
-            spent.not_finished = kept + question.calls - before
-        spent.not_finished = kept - explanation.n_evaluations  # finished: it is counted where it belongs
-        return Look(tuple(grades), explanation.n_evaluations, question.calls - before)
+    def counts(self, key: str) -> bool:
+        """Say whether the calls behind a key are to be counted now: once a run, however often it is asked for."""
+        new = key not in self._counted
+        self._counted.add(key)
+        return new
 
-    def _explained(self, question: Question, method: Tuned) -> Explanation:
+    def knows(self, question: Question, method: Tuned, readings: Readings) -> bool:
+        """Say whether a look was taken before, and costs nothing now."""
+        held = self.memory.get(self._key_of(question, method, readings))
+        return _read(held, len(readings.ways)) is not None
+
+    def _taken(self, key: str, question: Question, method: Tuned, readings: Readings) -> Look:
+        before = question.calls
+        assert method.n_samples is not None, "a run that ends by itself cannot be held to a budget"
+        with self.budget.work() as work:
+            explanation = self._explained(question, method, work)
+            grades = tuple(self._grades(question, explanation, readings.ways, work))
+            found = Look(grades, explanation.n_evaluations, question.calls - before)
+            self.memory.put(key, _held(found))
+            work.done()
+        return found
+
+    def _explained(self, question: Question, method: Tuned, work: Work) -> Explanation:
+        most = most_pictures(question.model, method)
+        work.ahead(most)
+        try:
+            found = self._explain(question, method)
+        except InvalidInput:  # such settings are refused before the model is asked for samples
+            work.made(1)
+            raise
+        if found.complete:
+            work.made(found.n_evaluations)
+            return found
+        # What had been sent when it was stopped, and was not answered yet, cannot be known.
+        size = self.batch_size or question.model.batch_size or _LARGEST_BATCH
+        work.made(min(most, found.n_evaluations + size * (question.model.in_flight + 1)))
+        raise Over("interrupted" if found.stop.by == "interrupted" else "cancelled")
+
+    def _explain(self, question: Question, method: Tuned) -> Explanation:
         return explain(
             question.image,
             model=question.model,
@@ -101,7 +126,9 @@ class Looker:
             preflight=self.preflight,
         )
 
-    def _grades(self, question: Question, explanation: Explanation, ways: Sequence[Reading]) -> Iterator[Grade]:
+    def _grades(
+        self, question: Question, explanation: Explanation, ways: Sequence[Reading], work: Work
+    ) -> Iterator[Grade]:
         """Yield the grade of each way, in order; ways that differ in what is shown alone share a fit."""
         known = Grades(self.judge, question)
         fits = Fits(explanation, intervals=self.judge.metric.facts.needs == "samples")
@@ -113,24 +140,45 @@ class Looker:
                 yield from (Grade(None, why=str(error)) for _ in group)
                 continue
             for way in group:
-                self.budget.check(self.judge.cost if known.needs(fitted, way.display) else 0)
+                before = question.calls
+                work.ahead(self.judge.cost if known.needs(fitted, way.display) else 0)
                 yield known.of(fitted, way.display)
+                work.made(question.calls - before)
 
-    def _key(self, question: Question, method: Tuned, readings: Readings) -> str:
+    def _key_of(self, question: Question, method: Tuned, readings: Readings) -> str:
+        ways = [described(way) for way in readings.ways]
+        return self.key(question, method=asked_of(method), ways=ways)
+
+    def key(self, question: Question, **more: object) -> str:
+        """Return the key under which something is remembered of a photo: all that decides it."""
         facts = self.judge.metric.facts
         truth = question.truth
-        held = {
-            "version": _VERSION,
-            "photo": question.image.sha256,
-            "model": identity_of(question.model),
-            "target": question.target,
-            "truth": None if truth is None else [truth.kind, hashlib.sha256(truth.mask.tobytes()).hexdigest()],
-            "metric": [facts.name, facts.version, self.judge.chosen, self.judge.reported],
-            "method": method.to_dict(),
-            "seed": self.seed,
-            "ways": [described(way) for way in readings.ways],
-        }
-        return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()[:32]
+        return key_of(
+            photo=question.image.sha256,
+            model=identity_of(question.model),
+            target=question.target,
+            truth=None if truth is None else digest_of(truth),
+            metric=[facts.name, facts.version, self.judge.chosen, self.judge.reported],
+            seed=self.seed,
+            **more,
+        )
+
+
+def key_of(**held: object) -> str:
+    """Return the hash of plain values, for this version of the library."""
+    text = json.dumps({"version": _VERSION, "seewhy": __version__} | held, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def digest_of(truth: Truth) -> list[str]:
+    """Return what tells a truth from others."""
+    return [truth.kind, hashlib.sha256(truth.mask.tobytes()).hexdigest()]
+
+
+def most_pictures(model: Model, method: Tuned) -> int:
+    """Return how many pictures an explanation sends at most: the whole one, the samples, and those asked exactly."""
+    n = method.n_samples or 0
+    return 1 + n + (n // 8 + 4 if getattr(model, "exact", None) is not None else 0)
 
 
 def described(way: Reading) -> JsonObject:

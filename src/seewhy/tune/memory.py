@@ -22,6 +22,7 @@ class Memory:
         self._path = None if folder is None else folder / FILE
         if self._path is not None:
             with self._open() as held:
+                held.execute("PRAGMA journal_mode = WAL")
                 held.execute("CREATE TABLE IF NOT EXISTS looks (key TEXT PRIMARY KEY, look TEXT NOT NULL)")
 
     def get(self, key: str) -> Any:
@@ -51,6 +52,7 @@ class Memory:
         assert self._path is not None
         try:
             with closing(sqlite3.connect(self._path, timeout=30)) as held, held:
+                held.execute("PRAGMA synchronous = NORMAL")  # safe from kill; a power cut may cost the last values
                 yield held
         except sqlite3.Error as error:
             raise FileError(f"{self._path} must be a file that a tuning before this one wrote: {error}") from error

@@ -100,8 +100,7 @@ class Readings:
         usual = dict((_FEW if costly else _USUAL)[start.name]) | {"n_samples": (n, max(2, n // 4 * 2))}
         if not region:
             usual = {name: values for name, values in usual.items() if name not in SHOWN}
-        idle = "share" if start.name == "lime" else "regions"  # segments are counted, pixels are shared out
-        own = {name: values for name, values in free.items() if name in (start.free | SHOWN) - {idle}}
+        own = {name: values for name, values in free.items() if name in (start.free | SHOWN) - {_idle(start)}}
         everything = sorted((usual | own).items(), key=lambda item: item[0] in SHOWN)  # what is shown varies fastest
         judged = {name: values for name, values in everything if _is_judged(name, region)}
         not_judged = {name: tuple(values) for name, values in own.items() if not _is_judged(name, region)}
@@ -135,6 +134,16 @@ def most_samples(free: Free, usual: int) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < 2:
             raise InvalidInput(f"free.n_samples must be whole numbers of at least 2, got {shown(value)}")
     return max(wanted, default=usual)
+
+
+def without_effect(method: Tuned, *, region: bool) -> frozenset[str]:
+    """Return what is shown that cannot change the score of a method's explanation."""
+    return frozenset(name for name in SHOWN if name == _idle(method) or not _is_judged(name, region))
+
+
+def _idle(method: Tuned) -> str:
+    """Return the setting of what is shown that a method does not heed: segments are counted, pixels are shared out."""
+    return "share" if method.name == "lime" else "regions"
 
 
 def _is_judged(name: str, region: bool) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from seewhy.intervals import FEWEST
 from seewhy.tune.budget import WORDS
 from seewhy.tune.readings import word
 
 if TYPE_CHECKING:
+    from seewhy.tune.choosing import Lead
     from seewhy.tune.result import Setting, Tuning
 
 
@@ -62,11 +64,18 @@ def _compared(found: Tuning) -> Iterator[str]:
         yield f"  {name:<24} {'not measured' if value is None else value if isinstance(value, str) else f'{value:.4f}'}"
     if found.lead is not None:
         lead = found.lead
-        ends = "" if lead.low is None or lead.high is None else f", 95 % interval {lead.low:+.4f} to {lead.high:+.4f}"
-        yield f"  lead over the {found.start.source} settings {lead.value:+.4f}{ends}"
+        yield f"  lead over the {found.start.source} settings {lead.value:+.4f}, {_ends(lead)}"
     for photo in found.photos if len(found.photos) > 1 else ():
         start = "" if photo.start is None else f" ({found.start.source} settings {photo.start:.4f})"
         yield f"  {photo.name}: {photo.score:.4f}{start}"
+
+
+def _ends(lead: Lead) -> str:
+    if lead.low is not None and lead.high is not None:
+        return f"95 % interval {lead.low:+.4f} to {lead.high:+.4f}"
+    if lead.groups < FEWEST:
+        return f"no interval: it needs {FEWEST} groups of photos that are independent, got {lead.groups}"
+    return "no interval: nothing varies between photos"
 
 
 def _next_best(found: Tuning) -> Iterator[str]:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from seewhy._types import JsonObject
 from seewhy.display import Display
@@ -14,7 +13,6 @@ from seewhy.errors import FileError
 from seewhy.settings import to_toml
 from seewhy.tune.budget import Calls, Ended
 from seewhy.tune.choosing import Lead
-from seewhy.tune.readings import word
 from seewhy.tune.space import Tuned
 
 
@@ -80,7 +78,7 @@ class Tuning:
     runners_up: tuple[Setting, ...]
     """The next best that score otherwise."""
     sampling_mattered: Mapping[str, float]
-    """Importance of each sampling setting, adding up to 1; empty where too few were tried."""
+    """Importance of each sampling setting, adding up to 1; empty where too few were tried, or only one is common."""
     free_mattered: Mapping[str, float]
     """Share of the spread of the scores, among the readings of the winning samples, that lies between the values of
     each free setting."""
@@ -94,6 +92,7 @@ class Tuning:
     n_settings: int
     """Settings that were looked at, those included that differ in what no metric sees."""
     target: str | int
+    """What the settings file names: the class asked for, else that of all photos, else ``top1``."""
     seed: int
     reason: str
     notes: tuple[str, ...]
@@ -175,16 +174,8 @@ class Tuning:
         return report(self)
 
     def __repr__(self) -> str:
-        return f"<Tuning by {self.metric}: {self.winner.method.name} {self.score:.4g}, {self.calls.total} model calls>"
-
-
-def differences(one: Setting, other: Setting) -> dict[str, tuple[Any, Any]]:
-    """Return by name the values, for people, in which two settings differ; None where one does not have it."""
-    held, before = ({**dict(which.method), **dict(which.display)} for which in (one, other))
-    if one.method.name != other.method.name:
-        usual = type(one.method)()
-        before = {"name": other.method.name} | {
-            name: getattr(usual, name, held[name]) for name in held if name != "name"
-        }
-    changed = {name: (word(value), word(before.get(name))) for name, value in held.items()}
-    return {name: pair for name, pair in changed.items() if pair[0] != pair[1]}
+        same = "" if self.held_out else " on the very data it was chosen on"
+        return (
+            f"<Tuning by {self.metric}: {self.winner.method.name} {self.score:.4g}{same}, "
+            f"{self.calls.total} model calls>"
+        )

@@ -23,9 +23,7 @@ from seewhy.tune.space import Range, Space, Tuned, params_of
 _RANDOM = 10
 """Finished trials before TPE takes over from chance."""
 _ENOUGH = 16
-"""Finished trials from which importances are worth telling."""
-
-
+"""Different settings with a score from which importances are worth telling."""
 _TRIES = 200
 """Proposals in a row that may contradict themselves."""
 
@@ -71,7 +69,7 @@ class OnlyStart:
 
 
 class OptunaSearch:
-    """TPE over a space, after the starts.
+    """TPE over a space, after the starts; proposals have as many samples as the first start, and are shown like it.
 
     What is proposed depends on the seed and on the objectives so far alone, so a search that was killed and begins
     again proposes the same, and finds the answers in its memory.
@@ -80,6 +78,7 @@ class OptunaSearch:
     def __init__(self, space: Space, starts: Sequence[Start], *, better: int, seed: int) -> None:
         self._optuna = need("optuna", "tune")
         self._space, self._starts, self._seed = space, list(starts), seed % 2**32
+        self._first = starts[0]
         self._token: Any = None
         sampler = self._optuna.samplers.TPESampler(seed=self._seed, n_startup_trials=_RANDOM)
         direction = "maximize" if better > 0 else "minimize"
@@ -102,7 +101,9 @@ class OptunaSearch:
             for _ in range(_TRIES):
                 self._token = self._study.ask()
                 try:
-                    return Start("search", self._space.propose(_Suggested(self._token)))
+                    proposed = self._space.propose(_Suggested(self._token))
+                    n = self._first.method.n_samples
+                    return Start("search", proposed.replace(until=None, n_samples=n), self._first.display)
                 except InvalidInput as error:  # settings that do not go together
                     why = str(error)
                     self.told(None)
@@ -120,11 +121,15 @@ class OptunaSearch:
         self._token = None
 
     def importance(self) -> dict[str, float]:
-        """Return fANOVA's importance of the settings that all trials have."""
+        """Return fANOVA's importance of the settings that all trials have; nothing where only one of them varies."""
         optuna = self._optuna
         done = self._study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-        if len(done) < _ENOUGH or np.ptp([one.value for one in done]) == 0:
+        tried = {repr(sorted(one.params.items())) for one in done}
+        if len(tried) < _ENOUGH or np.ptp([one.value for one in done]) == 0:
             return {}
+        common = set.intersection(*(set(one.params) for one in done))
+        if sum(len({one.params[name] for one in done}) > 1 for name in common) < 2:
+            return {}  # all of it would be told of the one setting, whatever else differs
         with self._quiet():
             found: JsonObject = optuna.importance.get_param_importances(
                 self._study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=self._seed)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from seewhy._types import Floats
 from seewhy.errors import Cancelled, InvalidInput
-from seewhy.metrics import Question
+from seewhy.metrics import BASELINES, Question
 from seewhy.progress import Report
 from seewhy.tune.budget import Budget, Ended, Over
 from seewhy.tune.judging import Judge
 from seewhy.tune.looking import Look, Looker
 from seewhy.tune.readings import Free, Readings
 from seewhy.tune.search import Search, Start
+
+_REPEATS = 50
+"""Proposals in a row that were tried before, after which nothing new is expected."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +44,8 @@ class Trial:
 class Tuner:
     """All that a tuning needs to go on."""
 
-    questions: Sequence[Question]
+    make: Callable[[], Sequence[Question]]
+    """Asks the model for its answer to each photo."""
     judge: Judge
     search: Search
     looker: Looker
@@ -51,6 +55,8 @@ class Tuner:
     most: int
     """Trials at most."""
     report: Report
+    questions: Sequence[Question] = ()
+    """One a photo, once the tuning has begun."""
     trials: list[Trial] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     """Why sampling settings could not be tried."""
@@ -71,7 +77,10 @@ class Tuner:
             It was cancelled before the first settings were looked at.
         """
         try:
-            self._all()
+            self.questions = self.make()
+            judge, budget = self.judge, self.budget
+            budget.reserve = len(BASELINES) * len(self.questions) * judge.cost_without_samples
+            ended = self._all()
         except Over as over:
             return self._ended(over.why)
         except KeyboardInterrupt:
@@ -80,7 +89,7 @@ class Tuner:
             return "interrupted"
         if not self.trials:
             raise InvalidInput(f"of {self.most} sampling settings none can be used here, the first: {self.refused[0]}")
-        return "trials" if self.most > 1 else "all"
+        return ended
 
     def _ended(self, why: Ended) -> Ended:
         if self.trials:
@@ -95,25 +104,41 @@ class Tuner:
             f"done yet; allow more, ask for fewer samples, or for fewer free settings"
         )
 
-    def _all(self) -> None:
+    def _all(self) -> Ended:
+        known: dict[str, float | None] = {}
+        repeats = 0
         while len(self.trials) + len(self.refused) < self.most and (start := self.search.next()) is not None:
-            self._forecast()
-            try:
-                trial = self._tried(start)
-            except InvalidInput as error:
-                if self.most == 1:
-                    raise
-                self.refused.append(str(error))
-                self.search.told(None)
+            key = repr((start.method.to_dict(), start.display.to_dict()))
+            if key in known:
+                repeats += 1
+                self.search.told(known[key])
+                if repeats == _REPEATS:
+                    return "repeats"
                 continue
-            self.trials.append(trial)
-            self.budget.patient = False
-            self.search.told(self._objective(trial))
+            repeats, known[key] = 0, self._objective_of(start)
+            self.search.told(known[key])
+        return "trials" if self.most > 1 else "all"
+
+    def _objective_of(self, start: Start) -> float | None:
+        """Try settings; return their objective, None where they have none or cannot be used here."""
+        try:
+            trial = self._tried(start)
+        except InvalidInput as error:
+            if self.most == 1:
+                raise
+            self.refused.append(str(error))
+            return None
+        self.trials.append(trial)
+        self.budget.patient = False
+        return self._objective(trial)
 
     def _tried(self, start: Start) -> Trial:
         readings = Readings.of(
             start.method, start.display, self.free, region=self.judge.region, costly=self.judge.costly, n=self.n
         )
+        # What is remembered is looked at in any case, so that a run that goes on finds what it would have found.
+        if not all(self.looker.knows(question, start.method, readings) for question in self.questions):
+            self._forecast()
         looks = []
         for question in self.questions:
             looks.append(self.looker(question, start.method, readings))

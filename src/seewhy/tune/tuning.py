@@ -5,28 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from seewhy.api import as_method
 from seewhy.display import Display
 from seewhy.errors import FileError, InvalidInput
-from seewhy.images import Background, Image, load_image
-from seewhy.metrics import Question, Truth
+from seewhy.evaluate.plan import identity_of
+from seewhy.images import Background
 from seewhy.models import load_model
 from seewhy.presets import PRESETS
 from seewhy.progress import Report, reporting
 from seewhy.protocols import Model
-from seewhy.settings import shown, whole_number
-from seewhy.truth import Known, class_of
+from seewhy.settings import plain, shown, whole_number
 from seewhy.tune.budget import Budget
 from seewhy.tune.concluding import conclude
 from seewhy.tune.judging import Judge
-from seewhy.tune.looking import Looker
+from seewhy.tune.looking import Looker, digest_of, key_of
 from seewhy.tune.memory import Memory
-from seewhy.tune.readings import check_free, most_samples
+from seewhy.tune.photos import Subject, judged_by_others, question, subjects
+from seewhy.tune.readings import check_free, most_samples, without_effect
 from seewhy.tune.result import Tuning
 from seewhy.tune.search import OnlyStart, OptunaSearch, Search, Start
 from seewhy.tune.space import TUNED, Space, Tuned, params_of
@@ -34,7 +33,6 @@ from seewhy.tune.trials import Tuner
 
 _SAMPLES = 512
 _TRIALS = 30
-_BASELINES = 3
 
 
 def tune(  # noqa: PLR0913  # the front door
@@ -44,7 +42,7 @@ def tune(  # noqa: PLR0913  # the front door
     metric: str | None = None,
     truth: object = None,
     target: str | int | None = None,
-    groups: Sequence[str] | None = None,
+    groups: str | Sequence[str] = "auto",
     start: object = None,
     display: Display | None = None,
     methods: Sequence[str] | None = None,
@@ -84,8 +82,9 @@ def tune(  # noqa: PLR0913  # the front door
         One class, or ``top1``, for all photos. None: of the right classes that the truth names the strongest, as
         :func:`seewhy.evaluate` has it; ``top1`` where it names none.
     groups
-        A name for each photo; photos of one group are held out together. None: those of the truth, else each is its
-        own.
+        Photos of one group are held out together: ``auto``, the groups that the truth names; ``name``, photos of one
+        name but for the number at its end, as frames of a film; ``none``, each is its own; or a name for each photo.
+        The same picture given twice is of one group in any case.
     start, display
         Settings to compare with, and to start from: a method, its name, or a dict. None: the usual ones of the first
         of ``methods``.
@@ -102,8 +101,9 @@ def tune(  # noqa: PLR0913  # the front door
     n_samples
         Samples of an explanation. None: the most that ``free`` asks for, else that of ``start``, else 512.
     seconds, calls, trials
-        When to end: the time of this run, the pictures sent to the model by all runs into the same ``out``, and the
-        sampling settings tried. The first settings are looked at whatever the time. Preflight's pictures come beside.
+        When to end: the time of this run, the pictures sent to the model by all runs of this tuning into the same
+        ``out``, and the sampling settings tried. Whatever the time, the first settings are looked at, and the baselines
+        are measured. Preflight's pictures come beside.
     seed, batch_size, background, progress, cancel, preflight
         As for :func:`seewhy.explain`; progress counts model calls.
     out
@@ -130,25 +130,71 @@ def tune(  # noqa: PLR0913  # the front door
     n = most_samples(free, _samples(n_samples, wanted))
     first = replace(wanted, method=wanted.method.replace(until=None, n_samples=n))
     seed = whole_number("seed", seed, 0)
-    photo_list = _listed(photos)
-    truths = _truths(truth, photo_list)
     judge = Judge.of(metric or ("srg" if truth is None else "iou"), first.method)
     if judge.metric.facts.needs == "truth" and truth is None:
         raise InvalidInput(f"metric {judge.name} needs truth, the place of the object, got none; srg needs none")
-    names = _groups(groups, truths)
-    looker = Looker(judge, seed, batch_size, preflight, _budget(seconds, calls, cancel), Memory(_folder(out)))
+    shown_to = subjects(photos, truth, groups, background)
+    memory, budget = Memory(_folder(out)), _budget(seconds, calls, cancel)
+    looker = Looker(judge, seed, batch_size, preflight, budget, memory)
     finder: Search = OnlyStart(first)
     if search:
         space = space.without_fill(judge.reported)
-        finder = OptunaSearch(space, [first, *_known(first, space, n)], better=judge.better, seed=seed)
-    budget, most = looker.budget, whole_number("trials", trials, 1) if search else 1
+        finder = OptunaSearch(space, [first, *_known(first, space, n, judge)], better=judge.better, seed=seed)
+    most = whole_number("trials", trials, 1) if search else 1
     with reporting(progress, "tuning", unit="calls") as report:
-        questions = list(_questions(photo_list, truths, load_model(model), target, seed, background))
-        budget.spent.photos = sum(question.calls for question in questions)
-        budget.reserve = _BASELINES * len(questions) * (0 if judge.metric.facts.needs == "samples" else judge.cost)
-        tuner = Tuner(questions, judge, finder, looker, free, n, most, report)
+        black_box = load_model(model)
+        key = _key(shown_to, black_box, judge, first, target=target, space=space, free=free, search=search, seed=seed)
+        _remember_lost(budget, memory, key)
+        tuner = Tuner(
+            lambda: [question(one, black_box, target, looker) for one in shown_to],
+            judge,
+            finder,
+            looker,
+            free,
+            n,
+            most,
+            report,
+        )
         ended = tuner.run()
-    return conclude(tuner, first, ended, names, target="top1" if target is None else target, seed=seed, searched=search)
+    names = [one.group for one in shown_to]
+    found = conclude(tuner, first, ended, names, target=target, seed=seed, searched=search)
+    return replace(found, notes=(*found.notes, *judged_by_others(shown_to, tuner)))
+
+
+def _remember_lost(budget: Budget, memory: Memory, key: str) -> None:
+    """Take over the calls of runs before this one from which nothing is kept, and keep those of this one."""
+    held = memory.get(key)
+    budget.spent.not_finished = held if isinstance(held, int) else 0
+    budget.keep = partial(memory.put, key)
+
+
+def _key(
+    photos: Sequence[Subject],
+    model: Model,
+    judge: Judge,
+    first: Start,
+    *,
+    target: str | int | None,
+    space: Space,
+    free: Mapping[str, Sequence[Any]],
+    search: bool,
+    seed: int,
+) -> str:
+    """Return the key of a tuning: all that decides what it finds, apart from when it ends."""
+    places = {
+        name: values if isinstance(values, tuple) else values.to_list() for name, values in space.places().items()
+    }
+    facts = judge.metric.facts
+    return key_of(
+        photos=[[one.image.sha256, one.truth and digest_of(one.truth)] for one in photos],
+        model=identity_of(getattr(model, "exact", None) or model),
+        target=target,
+        metric=[facts.name, facts.version, judge.chosen, judge.reported],
+        start=[first.method.to_dict(), first.display.to_dict()],
+        space=[places, {name: list(values) for name, values in space.given.items()}] if search else None,
+        free={name: [plain(value) for value in values] for name, values in free.items()},
+        seed=seed,
+    )
 
 
 def _start(start: object, display: Display | None, methods: Sequence[str] | None) -> Start:
@@ -181,57 +227,24 @@ def _samples(n_samples: object, start: Start) -> int:
     return whole_number("n_samples", n_samples, 2, 10_000_000)
 
 
-def _known(first: Start, space: Space, n: int) -> Iterator[Start]:
-    """Yield the usual settings of the methods and the presets, as far as the space holds them."""
-    usual = [Start(f"default {name}", TUNED[name]()) for name in space.methods]
+def _known(first: Start, space: Space, n: int, judge: Judge) -> Iterator[Start]:
+    """Yield the usual settings of the methods and the presets, as far as the space holds them.
+
+    What is shown is that of the first settings, but for what a preset shows and the metric judges.
+    """
+    usual = [Start(f"default {name}", TUNED[name](), first.display) for name in space.methods]
     presets = [Start(f"preset {name}", one.method, one.display) for name, one in PRESETS.items()]
     seen = {repr((first.method.to_dict(), first.display.to_dict()))}
     for one in usual + presets:
         if one.method.name not in space.methods:
             continue
-        start = replace(one, method=one.method.replace(until=None, n_samples=n))
+        idle = {name: getattr(first.display, name) for name in without_effect(one.method, region=judge.region)}
+        method = one.method.replace(until=None, n_samples=n)
+        start = replace(one, method=method, display=one.display.replace(**idle))
         key = repr((start.method.to_dict(), start.display.to_dict()))
         if key not in seen and params_of(space, start.method) is not None:
             seen.add(key)
             yield start
-
-
-def _listed(photos: object) -> list[object]:
-    found = list(photos) if isinstance(photos, list | tuple) else [photos]
-    if not found:
-        raise InvalidInput("photos must be at least one, got none")
-    return found
-
-
-def _truths(truth: object, photos: Sequence[object]) -> list[Truth | Known | None]:
-    """Return the truth of each photo."""
-    if truth is None:
-        return [None] * len(photos)
-    several = isinstance(truth, list | tuple)
-    given = list(truth) if isinstance(truth, list | tuple) else [truth]
-    if len(given) != len(photos):
-        what = f"a list of {len(given)}" if several else "one"
-        raise InvalidInput(f"truth must be one for each of the {len(photos)} photos, got {what}")
-    return [_truth(one, i) for i, one in enumerate(given)]
-
-
-def _truth(one: object, i: int) -> Truth | Known:
-    if isinstance(one, Truth | Known):
-        return one
-    found = np.asarray(one)
-    if found.ndim != 2 or found.dtype != np.bool_:
-        raise InvalidInput(f"truth must be arrays (H, W) of bool, got {shown(one)} for photo {i}")
-    return Truth(found)
-
-
-def _groups(groups: Sequence[str] | None, truths: Sequence[Truth | Known | None]) -> list[str]:
-    count = len(truths)
-    if groups is None:
-        told = [one.group if isinstance(one, Known) else None for one in truths]
-        return [str(i) if group is None else f"group {group}" for i, group in enumerate(told)]
-    if isinstance(groups, str) or len(groups) != count:
-        raise InvalidInput(f"groups must be one name for each of the {count} photos, got {shown(groups)}")
-    return [str(one) for one in groups]
 
 
 def _budget(seconds: object, calls: object, cancel: Callable[[], bool] | None) -> Budget:
@@ -253,30 +266,3 @@ def _folder(out: str | os.PathLike[str] | None) -> Path | None:
             f"out must be a folder that can be written to, got {folder}: {error.strerror or error}"
         ) from error
     return folder
-
-
-def _questions(
-    photos: Sequence[object],
-    truths: Sequence[Truth | Known | None],
-    model: Model,
-    target: str | int | None,
-    seed: int,
-    background: Background,
-) -> Iterator[Question]:
-    for i, (photo, truth) in enumerate(zip(photos, truths, strict=True)):
-        image = load_image(photo, background=background)
-        known, drawn = (truth, _drawn(truth, image, i)) if isinstance(truth, Known) else (None, truth)
-        found = Question.of(image, model=model, target="top1" if target is None else target, truth=drawn, seed=seed)
-        if target is None:
-            found.target = class_of(known, found.untouched[0], found.model.labels)
-        yield found
-
-
-def _drawn(known: Known, image: Image, i: int) -> Truth:
-    """Return the pixels of the object that a truth marks in a photo."""
-    marked = known.marked(image.height, image.width)
-    if marked is None:
-        raise InvalidInput(
-            f"truth must say where the object is in each photo, that of photo {i}, {known.file}, does not"
-        )
-    return Truth(marked.mask, marked.kind)

@@ -1,0 +1,183 @@
+"""From what was handed in to questions: photos with their truth and class, and which of them belong together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import get_args
+
+import numpy as np
+
+from seewhy.errors import InvalidInput
+from seewhy.evaluate.asking import Grouping, group_of
+from seewhy.evaluate.plan import identity_of
+from seewhy.images import Background, Image, load_image
+from seewhy.metrics import Question, Truth
+from seewhy.protocols import Model
+from seewhy.settings import shown
+from seewhy.truth import Known, Objects, class_of, of_others
+from seewhy.tune.looking import Looker, key_of
+from seewhy.tune.trials import Tuner
+
+_NAMELESS = {"array", "picture", "bytes"}
+"""Names of photos that come from no file."""
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A photo with what is known of it."""
+
+    image: Image
+    known: Known | None
+    truth: Truth | None
+    group: str
+
+
+def subjects(photos: object, truth: object, groups: object, background: Background) -> list[Subject]:
+    """Return the photos with what is known of them.
+
+    Raises
+    ------
+    InvalidInput
+        A photo cannot be read, or truth or groups do not fit the photos.
+    """
+    listed = list(photos) if isinstance(photos, list | tuple) else [photos]
+    if not listed:
+        raise InvalidInput("photos must be at least one, got none")
+    truths = _truths(truth, len(listed))
+    images = [load_image(photo, background=background) for photo in listed]
+    names = _together(_groups(groups, listed, images, truths), images)
+    return [
+        Subject(image, known, _drawn(known, image, i), name)
+        if isinstance(known, Known)
+        else Subject(image, None, known, name)
+        for i, (image, known, name) in enumerate(zip(images, truths, names, strict=True))
+    ]
+
+
+def question(subject: Subject, model: Model, target: str | int | None, looker: Looker) -> Question:
+    """Return the question for a photo; the model is asked for its answer if it is not remembered.
+
+    Raises
+    ------
+    Over
+        Calls are up.
+    InvalidInput
+        The truth is of another size than the photo, or the target is not one class.
+    """
+    asked = getattr(model, "exact", None) or model
+    key = key_of(photo=subject.image.sha256, model=identity_of(asked), answer="untouched")
+    held = _answer(looker.memory.get(key))
+    with looker.budget.work() as work:
+        work.ahead(1 if held is None else 0)
+        found = Question.of(
+            subject.image,
+            model=model,
+            target="top1" if target is None else target,
+            truth=subject.truth,
+            seed=looker.seed,
+            batch_size=looker.batch_size,
+            untouched=held,
+        )
+        looker.memory.put(key, found.untouched.tolist())
+        work.done()
+    if looker.counts(key):
+        looker.budget.spent.photos += 1
+    if target is None:
+        found.target = class_of(subject.known, found.untouched[0], found.model.labels)
+    if subject.known is not None and isinstance(subject.known.marks, Objects):  # what is of this class counts
+        found.truth = _drawn(subject.known, subject.image, 0, found.target, found.model.labels)
+    return found
+
+
+def judged_by_others(subjects: Sequence[Subject], tuner: Tuner) -> list[str]:
+    """Return what people should hear of photos that were judged by objects of other classes."""
+    if tuner.judge.metric.facts.needs != "truth":
+        return []
+    return of_others(
+        asked.image.name
+        for one, asked in zip(subjects, tuner.questions, strict=False)
+        if one.known is not None and one.known.is_of_others(asked.target, asked.model.labels)
+    )
+
+
+def _answer(held: object) -> np.ndarray[tuple[int, int], np.dtype[np.float32]] | None:
+    """Return an answer (1, K) from memory; None where it is none: then it is asked for again."""
+    try:
+        found = np.asarray(held, dtype=np.float32)
+    except (TypeError, ValueError):
+        return None
+    return found if found.ndim == 2 and len(found) == 1 and np.isfinite(found).all() else None
+
+
+def _truths(truth: object, count: int) -> list[Truth | Known | None]:
+    """Return the truth of each photo."""
+    if truth is None:
+        return [None] * count
+    several = isinstance(truth, list | tuple)
+    given = list(truth) if isinstance(truth, list | tuple) else [truth]
+    if len(given) != count:
+        what = f"a list of {len(given)}" if several else "one"
+        raise InvalidInput(f"truth must be one for each of the {count} photos, got {what}")
+    return [_truth(one, i) for i, one in enumerate(given)]
+
+
+def _truth(one: object, i: int) -> Truth | Known:
+    if isinstance(one, Truth | Known):
+        return one
+    found = np.asarray(one)
+    if found.ndim != 2 or found.dtype != np.bool_:
+        raise InvalidInput(f"truth must be arrays (H, W) of bool, got {shown(one)} for photo {i}")
+    return Truth(found)
+
+
+def _drawn(
+    known: Known, image: Image, i: int, target: int | None = None, labels: tuple[str, ...] | None = None
+) -> Truth:
+    """Return the pixels of the object that a truth marks in a photo; ``target``: the class that is explained."""
+    marked = known.marked(image.height, image.width, target, labels)
+    if marked is None:
+        raise InvalidInput(
+            f"truth must say where the object is in each photo, that of photo {i}, {known.file}, does not"
+        )
+    return Truth(marked.mask, marked.kind)
+
+
+def _groups(
+    groups: object, photos: Sequence[object], images: Sequence[Image], truths: Sequence[Truth | Known | None]
+) -> list[str]:
+    """Return the group of each photo, as it was given or by the rule that evaluations have."""
+    if isinstance(groups, str) and groups in get_args(Grouping):
+        return [
+            _group(i, _name(photo, image), known if isinstance(known, Known) else None, groups)
+            for i, (photo, image, known) in enumerate(zip(photos, images, truths, strict=True))
+        ]
+    if isinstance(groups, str) or not isinstance(groups, Sequence) or len(groups) != len(photos):
+        raise InvalidInput(
+            f"groups must be one of {', '.join(get_args(Grouping))}, or one name for each of the {len(photos)} photos, "
+            f"got {shown(groups)}"
+        )
+    return [str(one) for one in groups]
+
+
+def _group(i: int, name: str, known: Known | None, how: str) -> str:
+    found = group_of(name, known, how) if name or how == "auto" else name
+    return f"photo {i}" if found == name else f"group {found}"  # photos of one name in two folders stand alone too
+
+
+def _name(photo: object, image: Image) -> str:
+    """Return the path or the file's name of a photo; empty where it has none."""
+    if isinstance(photo, str | os.PathLike):
+        return PurePath(os.fspath(photo)).as_posix()
+    return "" if image.name in _NAMELESS else image.name
+
+
+def _together(names: list[str], images: Sequence[Image]) -> list[str]:
+    """Return the groups, those put together that hold the same picture: what was seen there is known here."""
+    places: dict[str, int] = {}
+    for i, image in enumerate(images):
+        ours, theirs = names[i], names[places.setdefault(image.sha256, i)]
+        names = [theirs if name == ours else name for name in names]
+    return names
