@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -370,3 +371,28 @@ def test_progress_goes_up_to_all_pieces(place):
     asked(place, progress=lambda done, total: told.append((done, total)))
     assert told[-1] == (4 * 4 * 4, 4 * 4 * 4)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_copies_of_a_photo_count_as_one(place):
+    shutil.copy(place / "photos" / "0.png", place / "photos" / "copy.png")
+    shutil.copy(place / "masks" / "0.png", place / "masks" / "copy.png")
+
+    found = asked(place, metrics=["iou"], baselines=(), groups="none")
+
+    groups = {photo.name: photo.group for photo in found.plan.photos}
+    assert groups["copy.png"] == groups["0.png"]
+    assert len(set(groups.values())) == len(groups) - 1
+    assert "photos that are the same file as another one, and count as one with it: 1" in found.notes
+
+
+def test_what_seewhy_wrote_is_no_photo(place):
+    for name in ("0.lime.png", "0.lime.heatmap.png", "0.lime.281.region.png", "1.lime.png", "0.seewhy.png"):
+        shutil.copy(place / "photos" / "0.png", place / "photos" / name)
+    (place / "photos" / "0.lime.seewhy").touch()
+
+    found = asked(place, metrics=["srg"], baselines=(), truth=None)
+
+    names = {photo.name for photo in found.plan.photos}
+    assert names & {"0.lime.png", "0.lime.heatmap.png", "0.lime.281.region.png"} == set()
+    assert {"0.png", "1.lime.png", "0.seewhy.png"} <= names
+    assert any(note.startswith("3 pictures that seewhy wrote were left out") for note in found.notes)

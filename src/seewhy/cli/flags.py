@@ -243,7 +243,8 @@ def _join(one: Flag, other: Flag) -> Flag:
     """Return one flag for two methods; where they differ, its help says which is whose."""
     text = one.help
     if other.help != one.help:
-        first = one.help if one.help.startswith((f"{one.owners[0]}: ", f"{one.owners[0]}, ")) else f"{', '.join(one.owners)}: {one.help}"
+        told = one.help.startswith((f"{one.owners[0]}: ", f"{one.owners[0]}, "))
+        first = one.help if told else f"{', '.join(one.owners)}: {one.help}"
         text = first if other.help in first else f"{first} {other.owners[0]}: {other.help}"
     known = " ".join(dict.fromkeys([*one.settings.split(), *other.settings.split()]))
     owners = (*one.owners, *other.owners)

@@ -14,6 +14,7 @@ from seewhy.display import Display
 from seewhy.errors import InvalidInput
 from seewhy.evaluate.identity import digest_of
 from seewhy.evaluate.plan import MEASURED_ALWAYS, Contender, NamedModel, Photo
+from seewhy.methods import METHODS
 from seewhy.metrics import BASELINES, METRICS, Metric
 from seewhy.models import load_model
 from seewhy.settings import Settings, shown
@@ -47,9 +48,11 @@ def photos_of(sources: Iterable[FilePath], truth: FilePath | None, groups: str) 
     if groups not in get_args(Grouping):
         raise InvalidInput(f"groups must be one of {', '.join(get_args(Grouping))}, got {shown(groups)}")
     entries, masks = ([], ()) if truth is None else read_truth(truth)
-    paths = _found(sources, set(masks))
+    paths, written = _found(sources, set(masks))
     known, others = matched(entries, list(paths))
     notes = []
+    if written:
+        notes.append(f"{len(written)} pictures that seewhy wrote were left out, such as {written[0]}")
     if truth is not None:
         if not known:
             raise InvalidInput(f"truth {truth} must be about the photos; it names {others[0]}, and there is no such")
@@ -58,9 +61,14 @@ def photos_of(sources: Iterable[FilePath], truth: FilePath | None, groups: str) 
         bare = [name for name in paths if name not in known or known[name].marks is None]
         if bare:
             notes.append(f"the truth does not say where the object is in {len(bare)} photos, such as {bare[0]}")
+    digests = [digest_of(path) for path in paths.values()]
+    named = [group_of(name, known.get(name), groups) for name in paths]
+    copies = len(digests) - len(set(digests))
+    if copies:
+        notes.append(f"photos that are the same file as another one, and count as one with it: {copies}")
     found = tuple(
-        Photo(name, path, digest_of(path), group_of(name, known.get(name), groups), known.get(name))
-        for name, path in paths.items()
+        Photo(name, path, digest, group, known.get(name))
+        for (name, path), digest, group in zip(paths.items(), digests, together(named, digests), strict=True)
     )
     return found, notes
 
@@ -137,13 +145,19 @@ def models_of(model: object) -> tuple[NamedModel, ...]:
     return tuple(replace(one, label=label) for one, label in zip(found, labels, strict=True))
 
 
-def _found(sources: Iterable[FilePath], masks: set[Path]) -> dict[str, Path]:
-    """Return photos by their name: the path in the folder, or the file's name; in order, masks left out."""
+def _found(sources: Iterable[FilePath], masks: set[Path]) -> tuple[dict[str, Path], list[str]]:
+    """Return photos by their name: the path in the folder, or the file's name; in order, masks left out.
+
+    Of a folder, what seewhy wrote is left out as well, and returned beside them.
+    """
     paths: dict[str, Path] = {}
+    written: list[str] = []
     for source in _iterable("photos", [sources] if isinstance(sources, os.PathLike) else sources):
         place = Path(source)
         if place.is_dir():
             inside = sorted(path for path in place.rglob("*") if is_photo(path, place))
+            written += [printable(path.relative_to(place).as_posix()) for path in inside if _is_written(path)]
+            inside = [path for path in inside if not _is_written(path)]
             found = {
                 printable(path.relative_to(place).as_posix()): path for path in inside if path.resolve() not in masks
             }
@@ -157,13 +171,29 @@ def _found(sources: Iterable[FilePath], masks: set[Path]) -> dict[str, Path]:
             paths[name] = path
     if not paths:
         raise InvalidInput("photos must be at least one picture, got none")
-    return paths
+    return paths, written
+
+
+def _is_written(path: Path) -> bool:
+    """Say whether a picture lies beside the result file that it was written with."""
+    parts = path.name.split(".")
+    names = [".".join(parts[: i + 1]) for i in range(1, len(parts)) if parts[i] in METHODS]
+    return any(path.with_name(f"{name}.seewhy").exists() for name in names)
 
 
 def is_photo(path: Path, folder: Path) -> bool:
     """Say whether a file of a folder is a photo, and not hidden."""
     hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
     return path.suffix.lower() in PHOTO_ENDINGS and not hidden and path.is_file()
+
+
+def together(groups: Sequence[str], digests: Sequence[str]) -> list[str]:
+    """Return the groups of photos, those put together that hold the same picture."""
+    found, places = list(groups), dict[str, int]()
+    for i, digest in enumerate(digests):
+        ours, theirs = found[i], found[places.setdefault(digest, i)]
+        found = [theirs if name == ours else name for name in found]
+    return found
 
 
 def group_of(name: str, known: Known | None, groups: str) -> str:

@@ -11,7 +11,7 @@ from typing import get_args
 import numpy as np
 
 from seewhy.errors import InvalidInput
-from seewhy.evaluate.asking import Grouping, group_of
+from seewhy.evaluate.asking import Grouping, group_of, together
 from seewhy.evaluate.plan import identity_of
 from seewhy.images import Background, Image, load_image
 from seewhy.metrics import Question, Truth
@@ -48,7 +48,7 @@ def subjects(photos: object, truth: object, groups: object, background: Backgrou
         raise InvalidInput("photos must be at least one, got none")
     truths = _truths(truth, len(listed))
     images = [load_image(photo, background=background) for photo in listed]
-    names = _together(_groups(groups, listed, images, truths), images)
+    names = together(_groups(groups, listed, images, truths), [image.sha256 for image in images])
     return [
         Subject(image, known, _drawn(known, image, i), name)
         if isinstance(known, Known)
@@ -172,12 +172,3 @@ def _name(photo: object, image: Image) -> str:
     if isinstance(photo, str | os.PathLike):
         return PurePath(os.fspath(photo)).as_posix()
     return "" if image.name in _NAMELESS else image.name
-
-
-def _together(names: list[str], images: Sequence[Image]) -> list[str]:
-    """Return the groups, those put together that hold the same picture: what was seen there is known here."""
-    places: dict[str, int] = {}
-    for i, image in enumerate(images):
-        ours, theirs = names[i], names[places.setdefault(image.sha256, i)]
-        names = [theirs if name == ours else name for name in names]
-    return names
