@@ -356,8 +356,7 @@ def _check_type(dtype: np.dtype[Any], name: str) -> None:
 def _check_unit(values: NDArray[Any], name: str) -> None:
     low, high = float(values.min()), float(values.max())
     if not (math.isfinite(low) and math.isfinite(high)):
-        wrong = int(values.size - np.isfinite(values).sum())
-        raise ImageError(f"{name} must be finite, got {wrong} values that are NaN or infinite")
+        raise ImageError(f"{name} must be finite, got {np.sum(~np.isfinite(values))} values that are NaN or infinite")
     if low < 0 or high > 1:
         advice = "divide by 255, or undo the model's preprocessing"
         raise ImageError(f"{name} must hold floats in 0..1, got {low:g}..{high:g} (min..max); {advice}")

@@ -95,18 +95,17 @@ def conclude(
 ) -> Tuning:
     """Return what the trials say; ``first``: the settings that they are compared with."""
     tried = _Tried.of(tuner, groups)
-    judge, table = tuner.judge, tried.table
-    best = distinct(table, _TOP + 1)
-    column = best[0][0]
-    held = hold_out(table, seed)
+    judge, table, questions = tuner.judge, tried.table, tuner.questions
+    best, held = distinct(table, _TOP + 1), hold_out(table, seed)
+    column, alike = best[0]
     starts = bool(table.ranked[0]) and tuner.trials[0].start is first
     baselines = measured(tuner, tried.questions, tried.areas(column), ended)
     words = Words(judge, len(tried.questions), table.n_groups)
-    winner = tried.setting(column, best[0][1])
+    winner = tried.setting(column, alike)
     start = tried.setting(0) if starts else Setting(first.method, first.display, first.name, None)
-    score, start_score = judge.better * float(held.scores.mean()), judge.better * float(table.reported[:, 0].mean())
-    free = _free_mattered(tried, column)
-    sampling = tuner.search.importance()
+    score = judge.better * float(held.scores.mean())
+    before = judge.better * float(table.reported[:, 0].mean()) if starts else None
+    free, sampling = _free_mattered(tried, column), tuner.search.importance()
     found_lead = lead(held, table.reported[:, 0], table.groups, seed) if starts else None
     return Tuning(
         metric=judge.name,
@@ -117,7 +116,7 @@ def conclude(
         chosen_on=words.chosen_on,
         reported_on=words.reported_on,
         held_out=words.held_out,
-        start_score=start_score if starts else None,
+        start_score=before,
         lead=found_lead,
         baselines=baselines,
         runners_up=tuple(tried.setting(one, count) for one, count in best[1:]),
@@ -130,14 +129,13 @@ def conclude(
         ended=ended,
         n_trials=len(tuner.trials),
         n_settings=sum(trial.readings.settings for trial in tuner.trials),
-        target=file_target(tuner.questions, target),
+        target=file_target(questions, target),
         seed=seed,
-        reason=reason(judge, winner, start, score, start_score if starts else None, sampling=sampling, free=free),
+        reason=reason(judge, winner, start, score, before, sampling=sampling, free=free),
         notes=(
-            *worse(judge, winner, start, score, start_score if starts else None),
-            *beaten(judge, score, baselines),
+            *(*worse(judge, winner, start, score, before), *beaten(judge, score, baselines)),
             *notes(tuner, tried.left_out, words, winner, searched=searched),
-            *of_target(tuner.questions, target),
+            *of_target(questions, target),
         ),
         trials=tuple(_as_json(tried)),
     )

@@ -14,6 +14,7 @@ from seewhy.display import Display
 from seewhy.errors import FileError, InvalidInput
 from seewhy.evaluate.plan import identity_of
 from seewhy.images import Background
+from seewhy.metrics import Question
 from seewhy.models import load_model
 from seewhy.presets import PRESETS
 from seewhy.progress import Report, reporting
@@ -124,8 +125,7 @@ def tune(  # noqa: PLR0913  # the front door
     wanted = _start(start, display, methods)
     free = dict(free or {})
     space = Space(_methods(methods, wanted, search), dict(sampling or {}))
-    if sampling and not search:
-        raise InvalidInput("sampling must not be given where nothing is searched (search=False)")
+    _check_sampling(sampling, search=search)
     check_free(free, space.methods)
     n = most_samples(free, _samples(n_samples, wanted))
     first = replace(wanted, method=wanted.method.replace(until=None, n_samples=n))
@@ -136,29 +136,31 @@ def tune(  # noqa: PLR0913  # the front door
     shown_to = subjects(photos, truth, groups, background)
     memory, budget = Memory(_folder(out)), _budget(seconds, calls, cancel)
     looker = Looker(judge, seed, batch_size, preflight, budget, memory)
-    finder: Search = OnlyStart(first)
-    if search:
-        space = space.without_fill(judge.reported)
-        finder = OptunaSearch(space, [first, *_known(first, space, n, judge)], better=judge.better, seed=seed)
+    space = space.without_fill(judge.reported) if search else space
+    finder = _search(space, first, judge, n, seed) if search else OnlyStart(first)
     most = whole_number("trials", trials, 1) if search else 1
     with reporting(progress, "tuning", unit="calls") as report:
         black_box = load_model(model)
         key = _key(shown_to, black_box, judge, first, target=target, space=space, free=free, search=search, seed=seed)
         _remember_lost(budget, memory, key)
-        tuner = Tuner(
-            lambda: [question(one, black_box, target, looker) for one in shown_to],
-            judge,
-            finder,
-            looker,
-            free,
-            n,
-            most,
-            report,
-        )
+
+        def asked() -> list[Question]:
+            return [question(one, black_box, target, looker) for one in shown_to]
+
+        tuner = Tuner(asked, judge, finder, looker, free, n, most, report)
         ended = tuner.run()
-    names = [one.group for one in shown_to]
-    found = conclude(tuner, first, ended, names, target=target, seed=seed, searched=search)
+    found = conclude(tuner, first, ended, [one.group for one in shown_to], target=target, seed=seed, searched=search)
     return replace(found, notes=(*found.notes, *judged_by_others(shown_to, tuner)))
+
+
+def _search(space: Space, first: Start, judge: Judge, n: int, seed: int) -> Search:
+    """Return a search that tries what is known to be good first."""
+    return OptunaSearch(space, [first, *_known(first, space, n, judge)], better=judge.better, seed=seed)
+
+
+def _check_sampling(sampling: object, *, search: bool) -> None:
+    if sampling and not search:
+        raise InvalidInput("sampling must not be given where nothing is searched (search=False)")
 
 
 def _remember_lost(budget: Budget, memory: Memory, key: str) -> None:
