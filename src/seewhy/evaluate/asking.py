@@ -155,12 +155,12 @@ def _found(sources: Iterable[FilePath], masks: set[Path]) -> tuple[dict[str, Pat
     for source in _iterable("photos", [sources] if isinstance(sources, os.PathLike) else sources):
         place = Path(source)
         if place.is_dir():
-            inside = sorted(path for path in place.rglob("*") if is_photo(path, place))
-            written += [printable(path.relative_to(place).as_posix()) for path in inside if _is_written(path)]
-            inside = [path for path in inside if not _is_written(path)]
-            found = {
-                printable(path.relative_to(place).as_posix()): path for path in inside if path.resolve() not in masks
-            }
+            inside = sorted(path for path in place.rglob("*") if is_photo(path, place) and path.resolve() not in masks)
+            found = {printable(path.relative_to(place).as_posix()): path for path in inside}
+            ours = [name for name, path in found.items() if _is_written(path)]
+            for name in ours:
+                del found[name]
+            written += ours
         elif place.exists():
             found = {printable(place.name): place}
         else:
@@ -192,7 +192,8 @@ def together(groups: Sequence[str], digests: Sequence[str]) -> list[str]:
     found, places = list(groups), dict[str, int]()
     for i, digest in enumerate(digests):
         ours, theirs = found[i], found[places.setdefault(digest, i)]
-        found = [theirs if name == ours else name for name in found]
+        if ours != theirs:
+            found = [theirs if name == ours else name for name in found]
     return found
 
 

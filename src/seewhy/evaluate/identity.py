@@ -13,7 +13,7 @@ import numpy as np
 
 from seewhy._types import JsonObject
 from seewhy.array_setting import FileOrArray
-from seewhy.models.code_digest import code_digest
+from seewhy.models.code_digest import code_digest, filled
 from seewhy.settings import Settings
 
 HELD = "held"
@@ -60,21 +60,12 @@ def _state_of(function: Callable[..., Any]) -> Iterator[object]:
         yield _plain(vars(bound) if hasattr(bound, "__dict__") else None)
     plain = getattr(function, "__func__", function)
     if hasattr(plain, "__code__"):
-        cells = getattr(plain, "__closure__", None) or ()
-        yield [_plain(one) for one in (*_filled(cells), *(plain.__defaults__ or ()))]
+        yield [_plain(one) for one in (*filled(plain), *(plain.__defaults__ or ()))]
     elif hasattr(plain, "__dict__"):
         yield _plain(vars(plain))
     if isinstance(plain, functools.partial):
         yield from _state_of(plain.func)
         yield _plain([*plain.args, plain.keywords])
-
-
-def _filled(cells: tuple[Any, ...]) -> Iterator[Any]:
-    for cell in cells:
-        try:
-            yield cell.cell_contents
-        except ValueError:  # it has no value yet
-            continue
 
 
 def _plain(value: Any) -> object:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from types import CodeType
 from typing import Any
 
@@ -34,7 +35,7 @@ def _parts(held: Any) -> Iterator[object]:
         return
     yield from _of_code(code)
     yield from _values(held.__defaults__ or ())
-    yield from _values(tuple(cell.cell_contents for cell in held.__closure__ or () if _filled(cell)))
+    yield from _values(filled(held))
 
 
 def _of_code(code: CodeType) -> Iterator[object]:
@@ -46,7 +47,7 @@ def _of_code(code: CodeType) -> Iterator[object]:
             yield one if not isinstance(one, frozenset) else sorted(map(repr, one))
 
 
-def _values(values: tuple[Any, ...]) -> Iterator[object]:
+def _values(values: Iterable[Any]) -> Iterator[object]:
     """Yield plain values, and the code of functions among them."""
     for one in values:
         if isinstance(one, _PLAIN):
@@ -55,9 +56,8 @@ def _values(values: tuple[Any, ...]) -> Iterator[object]:
             yield from _of_code(one.__code__)
 
 
-def _filled(cell: Any) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018  # an empty one raises
-    except ValueError:
-        return False
-    return True
+def filled(function: Any) -> Iterator[Any]:
+    """Yield what the function holds from around it, as far as it has a value yet."""
+    for cell in getattr(function, "__closure__", None) or ():
+        with suppress(ValueError):  # an empty one
+            yield cell.cell_contents
