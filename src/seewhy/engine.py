@@ -225,8 +225,8 @@ def _check(scores: Scores, expected: int, classes: int | None, done: int) -> Non
     if scores.ndim != 2 or len(scores) != expected or scores.shape[1] != (classes or scores.shape[1]):
         shape = f"({expected}, {classes or 'K'})"
         raise ModelError(f"the model must return one row of scores a picture, {shape}, got {scores.shape}")
-    bad = np.argwhere(~np.isfinite(scores))
-    if len(bad):
-        row, column = (int(x) for x in bad[0])
+    finite = np.isfinite(scores)
+    if not finite.all():
+        row, column = (int(x) for x in np.argwhere(~finite)[0])
         msg = f"the model must return finite scores, got {scores[row, column]} for sample {done + row}, class {column}"
         raise ModelError(msg)

@@ -118,11 +118,12 @@ class Spread:
         From draws around the values; the true set is not known, so this speaks of repeatability.
         """
         order = np.argsort(-np.abs(self.values), kind="stable")
-        drawn = np.argsort(-np.abs(self.values + self._deviations), axis=1, kind="stable")
-        place = np.empty_like(order)
-        place[order] = np.arange(len(order))
-        worst = np.maximum.accumulate(place[drawn[:, :most]], axis=1)  # the k found are the first k if none is beyond
-        return [float(np.mean(worst[:, k] <= k)) for k in range(min(most, len(order)))]
+        drawn = np.abs(self.values + self._deviations)[:, order]
+        weakest = np.minimum.accumulate(drawn[:, :most], axis=1)
+        # Of what stands behind the first k, the strongest; behind all of them stands nothing.
+        behind = np.maximum.accumulate(drawn[:, :0:-1], axis=1)[:, ::-1][:, :most]
+        same = [float(np.mean(weakest[:, k] >= behind[:, k])) for k in range(behind.shape[1])]
+        return same + [1.0] * (min(most, len(order)) - len(same))
 
     @property
     def _signal(self) -> float:

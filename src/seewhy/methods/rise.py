@@ -115,19 +115,19 @@ class Rise(MethodSettings):
         masks = self.masks(scene)
         design = self._design(masks)
         control = self._control(samples, masks, scores)
-        places = groups(len(samples), design.block_rows(masks.d), pairs=design.pairs) or [slice(0, len(samples))]
-        parts = [_Sums.of(samples, masks, control.rest, place) for place in places]
-        total = sum(parts[1:], parts[0])
+        total = _Sums.of(samples, masks, control.rest)
         sampled = self._map(total)
         found = sampled + control.known(masks, self)
         level = float(scores.mean()) if self.estimator in {"ratio", "reference"} else 0.0
         plain = MapAttribution(found.astype(np.float32), level)
         spread = self._spread(found, total, samples, masks, control)
-        if spread is None or len(parts) < 2:
+        places = groups(len(samples), design.block_rows(masks.d), pairs=design.pairs)
+        if spread is None or not places:
             return plain
-        _, _, squares = mean_and_squares(self._map(total - part) for part in parts)
-        variance = squares * ((len(parts) - 1) / len(parts) * control.inflation(len(samples)))
-        reach = Spread(np.zeros(1), np.zeros((1, 1)), len(parts) - 1).t()
+        parts = ((samples.rows(place), control.rest[place]) for place in places)
+        count, _, squares = mean_and_squares(self._without(total, *part, masks) for part in parts)
+        variance = squares * ((count - 1) / count * control.inflation(len(samples)))
+        reach = Spread(np.zeros(1), np.zeros((1, 1)), count - 1).t()
         se = np.sqrt(variance).astype(np.float32)
         return MapAttribution(plain.heatmap, level, se, reach, spread.error, spread)
 
@@ -135,7 +135,7 @@ class Rise(MethodSettings):
         """Return how sure the map is as a whole: averaged over rectangles and less its mean."""
         masks = self.masks(scene)
         control = self._control(samples, masks, scores)
-        total = _Sums.of(samples, masks, control.rest, slice(0, len(samples)))
+        total = _Sums.of(samples, masks, control.rest)
         return self._spread(self._map(total) + control.known(masks, self), total, samples, masks, control)
 
     def _control(self, samples: Samples, masks: GridMasks, scores: Floats) -> _Control:
@@ -151,6 +151,16 @@ class Rise(MethodSettings):
             mean = np.full_like(sums.weighted, sums.scores / sums.n)
             return np.divide(sums.weighted, sums.plain, out=mean, where=sums.plain > 0)
         return (sums.weighted - sums.scores / sums.n * sums.plain) / (sums.n * self.keep)
+
+    def _without(self, total: _Sums, part: Samples, scores: Floats, masks: GridMasks) -> Floats:
+        """Return the map of all rows but some."""
+        if self.estimator == "ratio":
+            return self._map(total - _Sums.of(part, masks, scores))
+        # The other maps are linear in the score less its level, so that one sum over the masks does for two.
+        n = total.n - len(scores)
+        level = 0.0 if self.estimator == "reference" else (total.scores - float(scores.sum())) / n
+        own = masks.weighted_sum((block, scores[inside] - level) for inside, block in part.blocks())
+        return (total.weighted - level * total.plain - own) / (n * self.keep)
 
     def _spread(
         self, found: Floats, total: _Sums, samples: Samples, masks: GridMasks, control: _Control
@@ -248,17 +258,11 @@ class _Sums:
     n: int
 
     @classmethod
-    def of(cls, samples: Samples, masks: GridMasks, scores: Floats, place: slice) -> _Sums:
-        """Sum up the rows of one stretch."""
-        some, own = samples.rows(place), scores[place]
-        weighted = masks.weighted_sum((block, own[inside]) for inside, block in some.blocks())
-        plain = masks.weighted_sum((block, np.ones(len(block.coalitions))) for _, block in some.blocks())
-        return cls(weighted, plain, float(own.sum()), len(own))
-
-    def __add__(self, other: _Sums) -> _Sums:
-        return _Sums(
-            self.weighted + other.weighted, self.plain + other.plain, self.scores + other.scores, self.n + other.n
-        )
+    def of(cls, samples: Samples, masks: GridMasks, scores: Floats) -> _Sums:
+        """Sum up rows with their scores (n,)."""
+        weighted = masks.weighted_sum((block, scores[inside]) for inside, block in samples.blocks())
+        plain = masks.weighted_sum((block, np.ones(len(block.coalitions))) for _, block in samples.blocks())
+        return cls(weighted, plain, float(scores.sum()), len(scores))
 
     def __sub__(self, other: _Sums) -> _Sums:
         return _Sums(
