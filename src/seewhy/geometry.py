@@ -81,6 +81,22 @@ class View:
         return cls((height, width), resized, top, left, *size, interpolation)
 
     @classmethod
+    def stretch_then_crop(
+        cls,
+        height: int,
+        width: int,
+        *,
+        resized: tuple[int, int],
+        crop: tuple[int, int],
+        interpolation: Interpolation = "bicubic",
+    ) -> Self:
+        """Return torchvision's ``Resize((h, w))`` and ``CenterCrop(crop)``: the aspect of the photo is lost."""
+        if any(part > side for side, part in zip(resized, crop, strict=True)):
+            raise InvalidInput(f"crop must lie inside the resized photo {resized}, got {crop}")
+        top, left = (round((side - part) / 2.0) for side, part in zip(resized, crop, strict=True))
+        return cls((height, width), resized, top, left, *crop, interpolation)
+
+    @classmethod
     def stretch(
         cls, height: int, width: int, *, size: tuple[int, int], interpolation: Interpolation = "bicubic"
     ) -> Self:

@@ -12,6 +12,7 @@ from seewhy.models import load_model
 from support.planted import BIAS, PHOTO, SIDE, WEIGHTS, check_batches, check_planted, check_same, prepared, reference
 
 torch = pytest.importorskip("torch", reason="transformers runs by it")
+safetensors = pytest.importorskip("safetensors.torch", reason="weights are saved by it")
 transformers = pytest.importorskip("transformers", reason="its models are tested")
 
 pytestmark = [
@@ -151,6 +152,16 @@ PROCESSORS = {
         "rescale_offset": True,
         **ROUGH,
     },
+    "deit": {
+        "image_processor_type": "DeiTImageProcessor",
+        "size": {"height": 40, "width": 38},
+        "crop_size": {"height": SIDE, "width": SIDE},
+    },
+    "levit": {
+        "image_processor_type": "LevitImageProcessor",
+        "size": {"shortest_edge": SIDE},
+        "crop_size": {"height": SIDE, "width": SIDE},
+    },
     "poolformer": {
         "image_processor_type": "PoolFormerImageProcessor",
         "size": {"shortest_edge": SIDE},
@@ -181,15 +192,40 @@ def test_a_photo_of_the_right_size_is_prepared_exactly_so(tmp_path, kind):
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
+def test_a_model_of_timm_on_the_hub_is_prepared_and_named_as_it_says(tmp_path):
+    """As timm pushes them: its own names of weights, and the configuration that its transform is made from."""
+    timm = pytest.importorskip("timm", reason="timm is not installed")
+    network = timm.create_model("mobilenetv3_small_050", pretrained=False, num_classes=3).eval()
+    safetensors.save_file(network.state_dict(), tmp_path / "model.safetensors")
+    stated = {"input_size": [3, 64, 64], "interpolation": "bicubic", "crop_pct": 0.875, "crop_mode": "squash"}
+    stated |= {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4], "num_classes": 3}
+    config = {"architecture": "mobilenetv3_small_050", "num_classes": 3, "label_names": ["cat", "dog", "owl"]}
+    (tmp_path / "config.json").write_text(json.dumps(config | {"pretrained_cfg": stated}))
+
+    model = load_model(f"hf:{tmp_path}", runtime="native")
+    photo = np.asarray(Pillow.fromarray(RNG.integers(0, 256, (9, 12, 3), dtype=np.uint8)).resize((400, 300), 3))
+    theirs = own_processor(tmp_path)(Pillow.fromarray(photo))["pixel_values"]
+    ours = model.prepare(model.view(300, 400).apply(Image(photo)))
+    np.testing.assert_allclose(ours, theirs[0].numpy(), atol=1e-5)
+    assert model.labels == ("cat", "dog", "owl")
+    with torch.no_grad():
+        np.testing.assert_allclose(
+            next(iter(model.stream([ours[None]]))), network(theirs).numpy(), rtol=1e-4, atol=1e-6
+        )
+
+
 @pytest.mark.parametrize(
     ("processor", "words"),
     [
         (VIT | {"do_pad": True}, "ViTImageProcessor of hf:.* has do_pad=True, which cannot be done here; give"),
         (VIT | {"do_resize": False}, "has do_resize=False, so that pictures differ in size"),
         (VIT | {"size": {"shortest_edge": 40}}, "has size=.*so that pictures differ in size"),
-        (VIT | {"do_center_crop": True, "crop_size": {"height": 28, "width": 28}}, "crop_size=.* a stretched photo"),
+        (VIT | {"do_center_crop": True, "crop_size": {"height": 28, "width": 40}}, "crop_size=.* that is a border"),
         (PROCESSORS["clip"] | {"size": {"shortest_edge": 30}}, "has crop_size=.* beyond size=.*, that is a border"),
-        ({"image_processor_type": "LevitImageProcessor", **ROUGH}, "LevitImageProcessor does more than its settings"),
+        (
+            {"image_processor_type": "PPLCNetImageProcessor", **ROUGH},
+            "PPLCNetImageProcessor does more than its",
+        ),
         (VIT | {"crop_pct": 0.9, "size": {"shortest_edge": SIDE}}, "has crop_pct=0.9, which cannot be done here"),
     ],
     ids=lambda value: "" if isinstance(value, str) else str(value)[:60],

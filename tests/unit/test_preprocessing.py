@@ -69,6 +69,15 @@ def test_the_shorter_side_is_resized_and_the_center_taken():
     assert (view.resized, view.top, view.left, view.height, view.width) == ((24, 48), 2, 14, 20, 20)
 
 
+def test_the_center_of_a_stretched_photo_is_that_of_pillow():
+    made = seewhy.Preprocessing(size=(20, 18), stretched=(25, 22))  # 2.5 rounds to even, as torchvision does
+    expected = np.asarray(Pillow.fromarray(PHOTO).resize((22, 25), Pillow.Resampling.BILINEAR))[2:22, 2:20]
+    np.testing.assert_array_equal(made.view(30, 47).apply(Image(PHOTO)), expected.astype(np.float32) / np.float32(255))
+    assert made.resized((40, 18)).stretched == (50, 22)
+    x0, y0, x1, y1 = made.view(30, 47).box
+    np.testing.assert_allclose([x0, y0, x1, y1], [2 * 47 / 22, 2 * 30 / 25, 20 * 47 / 22, 22 * 30 / 25])
+
+
 def test_another_size_keeps_the_share_of_the_crop():
     made = PREPROCESSINGS["imagenet"].resized(448)
     assert (made.size, made.shorter) == ((448, 448), 512)
@@ -94,6 +103,9 @@ def test_known_ones_do_what_their_names_say():
         ({"order": "gray", "mean": (1.0, 2.0, 3.0)}, "one value for gray"),
         ({"shorter": 20}, "must come with a size"),
         ({"size": (30, 30), "shorter": 20}, "at least as large"),
+        ({"stretched": (30, 30)}, "stretched must come with a size that lies inside it"),
+        ({"size": (30, 31), "stretched": (40, 30)}, "a size that lies inside it"),
+        ({"size": (30, 30), "stretched": (40, 40), "shorter": 40}, "without shorter"),
         ({"interpolation": "cubic"}, "interpolation"),
         ({"scale": -1}, "scale"),
         ({"order": "GBR"}, "order"),

@@ -11,7 +11,7 @@ import seewhy
 from seewhy.errors import InvalidInput, ModelError
 from seewhy.images import Image
 from seewhy.models import imagenet
-from seewhy.models.timm_config import from_timm_config
+from seewhy.models.timm_config import timm_preprocessing, timm_transform
 from seewhy.models.torch_hubs import _from_transforms, class_names
 
 torch = pytest.importorskip("torch", reason="the extra torch is not installed")
@@ -116,10 +116,43 @@ def test_timm_models_are_prepared_as_their_configuration_says(timm, name):
     net = timm.create_model(name, pretrained=False)
     config = timm.data.resolve_model_data_config(net)
     expected = timm.data.create_transform(**config, is_training=False)(Pillow.fromarray(CAT)).numpy()
-    got = seen(from_timm_config(net)[0])
+    got = seen(timm_preprocessing(net))
 
     assert got.shape == expected.shape
     np.testing.assert_allclose(got, expected, atol=2e-6)
+
+
+def test_every_way_in_which_timm_prepares_photos_is_done_or_refused(timm):
+    """All pretrained configurations, held against timm's own transform; a border around the photo is refused."""
+    done, refused = set(), set()
+    for name in timm.list_pretrained():
+        config = timm.data.resolve_data_config(pretrained_cfg=timm.get_pretrained_cfg(name).to_dict())
+        key = (*config["input_size"], config["crop_pct"], config["crop_mode"], config["interpolation"])
+        if key in done | refused:
+            continue
+        if config["crop_mode"] == "border" or config["crop_pct"] > 1:
+            with pytest.raises(InvalidInput, match=r"timm's transform .* cannot be done here .*; give preprocessing"):
+                timm_transform(config)
+            refused.add(key)
+            continue
+        expected = timm.data.create_transform(**config, is_training=False)(Pillow.fromarray(CAT)).numpy()
+        np.testing.assert_allclose(seen(timm_transform(config)), expected, atol=3e-6, err_msg=str(key))
+        done.add(key)
+
+    assert len(done) > 100
+    assert any(mode == "squash" and share < 1 for *_, share, mode, _ in done)
+    assert {mode for *_, mode, _ in refused} == {"border", "center"}
+
+
+def test_a_timm_model_that_wants_a_border_can_be_told_what_comes_nearest(timm):
+    net = timm.create_model("resnet18", pretrained=False, num_classes=3)
+    net.pretrained_cfg = net.pretrained_cfg | {"crop_mode": "border"}
+    with pytest.raises(InvalidInput, match="crop_mode='border'"):
+        seewhy.load_model(net)
+
+    given = seewhy.load_model(net, preprocessing={"size": (64, 64), "stretched": (72, 80)}, runtime="native")
+    view = given.view(*CAT.shape[:2])
+    assert (view.resized, view.top, view.left, view.height, view.width) == ((72, 80), 4, 8, 64, 64)
 
 
 def test_a_timm_model_by_name_or_as_an_object_is_the_same(timm):

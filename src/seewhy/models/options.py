@@ -91,7 +91,7 @@ class ModelOptions(Settings):
         if self.preprocessing is None and own is None:
             raise InvalidInput(
                 f"{name} does not say how a photo must be prepared for it; give preprocessing: "
-                f"{', '.join(PREPROCESSINGS)}, or its settings (size, shorter, scale, mean, std, ...)"
+                f"{', '.join(PREPROCESSINGS)}, or its settings (size, shorter, stretched, scale, mean, std, ...)"
             )
         return as_preprocessing(own if self.preprocessing is None else self.preprocessing, self.input_size, layout)
 

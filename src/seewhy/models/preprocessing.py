@@ -29,6 +29,9 @@ class Preprocessing(Settings):
     shorter: Annotated[
         int | None, setting("length of the shorter side before the center is cut out; none: the photo is stretched")
     ] = None
+    stretched: Annotated[
+        tuple[int, int] | None, setting("height and width that the photo is stretched to before the center is cut out")
+    ] = None
     interpolation: Annotated[Interpolation, setting("how the photo is resized")] = "bilinear"
     scale: Annotated[float, setting("what a channel of 1.0 becomes", gt=0)] = 1.0
     mean: Annotated[tuple[float, ...], setting("subtracted from each channel after scaling")] = (0.0,)
@@ -55,6 +58,12 @@ class Preprocessing(Settings):
         if self.shorter is not None and (self.size is None or self.shorter < max(self.size)):
             rule = "a size, and be at least as large as its longer side"
             raise InvalidInput(f"Preprocessing.shorter must come with {rule}, got {self.shorter} and {self.size}")
+        if self.stretched is not None:
+            inside = self.size is not None and all(a >= b for a, b in zip(self.stretched, self.size, strict=True))
+            if not inside or self.shorter is not None:
+                rule = "a size that lies inside it, and without shorter"
+                got = f"got {self.stretched}, size={self.size}, shorter={self.shorter}"
+                raise InvalidInput(f"Preprocessing.stretched must come with {rule}, {got}")
         return self
 
     @property
@@ -66,6 +75,10 @@ class Preprocessing(Settings):
         """Return how a photo of this size becomes the network's picture."""
         if self.size is None:
             return View.identity(height, width)
+        if self.stretched is not None:
+            return View.stretch_then_crop(
+                height, width, resized=self.stretched, crop=self.size, interpolation=self.interpolation
+            )
         if self.shorter is None:
             return View.stretch(height, width, size=self.size, interpolation=self.interpolation)
         return View.resize_shorter_then_crop(
@@ -91,10 +104,13 @@ class Preprocessing(Settings):
     def resized(self, size: object) -> Preprocessing:
         """Return the same for pictures of another size; the share that the crop keeps stays."""
         height, width = as_size(size)
-        shorter = self.shorter
+        shorter, stretched = self.shorter, self.stretched
         if shorter is not None and self.size is not None:
             shorter = max(height, width, round(shorter * max(height, width) / max(self.size)))
-        return self.replace(size=(height, width), shorter=shorter)
+        if stretched is not None and self.size is not None:
+            down, across = (full / part for full, part in zip(stretched, self.size, strict=True))
+            stretched = round(height * down), round(width * across)
+        return self.replace(size=(height, width), shorter=shorter, stretched=stretched)
 
 
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -12,7 +12,7 @@ from seewhy.models.extras import need
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import Preprocessing
-from seewhy.models.timm_config import from_timm_config
+from seewhy.models.timm_config import timm_labels, timm_preprocessing
 from seewhy.models.torch_models import chosen_device, module_model
 
 _UNTRAINED = "none"
@@ -74,13 +74,12 @@ def load_timm(rest: str, options: ModelOptions) -> NetworkModel:
         raise InvalidInput(f"timm:NAME must be one of its models, got {name!r}{_near(name, timm.list_models())}")
     trained = wanted != _UNTRAINED
     module = _fetched(f"timm:{rest}", lambda: timm.create_model(name, pretrained=trained), untrained=not trained)
-    own, labels = from_timm_config(module)
     return module_model(
         module.to(chosen_device(options.device)).eval(),
         options,
         name=f"timm:{rest}",
-        own=own,
-        labels=labels,
+        own=timm_preprocessing(module) if options.preprocessing is None else None,
+        labels=timm_labels(module),
         notes=() if trained else (f"timm:{rest} is untrained",),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,7 @@ from seewhy.models.network import NetworkModel
 from seewhy.models.openvino_runtime import import_openvino
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import PREPROCESSINGS, Preprocessing
-from seewhy.models.timm_config import from_timm_config
+from seewhy.models.timm_config import timm_labels, timm_preprocessing
 from seewhy.models.torch_runtime import TorchRuntime, in_eval_mode, numbers
 
 
@@ -32,7 +33,7 @@ def adapt_torch(found: object, options: ModelOptions) -> NetworkModel | None:
     if not isinstance(found, torch.nn.Module):
         return None
     name = type(found).__name__
-    own, labels, notes = _known(found)
+    own, labels, notes = _known(found, options)
     return module_model(found, options, name=name, own=own, labels=labels, notes=notes)
 
 
@@ -177,11 +178,11 @@ class _Plain:
         return Plain()
 
 
-def _known(module: Any) -> tuple[Preprocessing | None, tuple[str, ...] | None, tuple[str, ...]]:
+def _known(module: Any, options: ModelOptions) -> tuple[Preprocessing | None, tuple[str, ...] | None, tuple[str, ...]]:
     """Return preprocessing, labels and notes of a module that carries them, or whose library is known."""
     config = getattr(module, "pretrained_cfg", None)
-    if isinstance(config, dict) and "mean" in config:
-        return (*from_timm_config(module), ())
+    if "timm" in sys.modules and isinstance(config, dict) and "mean" in config:
+        return timm_preprocessing(module) if options.preprocessing is None else None, timm_labels(module), ()
     if type(module).__module__.startswith("torchvision.models."):
         name = type(module).__name__
         own = PREPROCESSINGS["imagenet"]
