@@ -170,6 +170,9 @@ def test_one_of_several_outputs_must_be_chosen():
             load_model(f"kserve:{server.url}#output=logits", preprocessing="0..1")
         model = load_model(f"kserve:{server.url}#output=scores", preprocessing="0..1")
         (scores,) = ask(model)
+        np.testing.assert_array_equal(ask(load(server, output_name="scores"))[0], scores)
+        with pytest.raises(InvalidInput, match="output_name=features and #output=scores of planted must be the same"):
+            load_model(f"kserve:{server.url}#output=scores", preprocessing="0..1", output_name="features")
 
     np.testing.assert_allclose(scores, planted(PICTURES) + 1, atol=1e-6)
     assert {path for _, path, _, _ in server.posts()} == {f"{server.path}/infer"}

@@ -215,14 +215,22 @@ def test_integers_get_rounded_pictures():
     np.testing.assert_allclose(ask(compiled), ask(native), rtol=1e-4)
 
 
-def test_several_inputs_or_outputs_are_refused():
+def test_several_inputs_are_refused_and_of_outputs_one_is_chosen():
     one, two = keras.Input((16, 16, 3)), keras.Input((16, 16, 3))
     flat = layers.Flatten()(layers.Add()([one, two]))
 
     with pytest.raises(InvalidInput, match=r"must take one input, .*it takes 2"):
         adapt(keras.Model([one, two], layers.Dense(2)(flat)), preprocessing="0..1")
-    with pytest.raises(InvalidInput, match="must give one output; it gives 2"):
-        adapt(keras.Model(one, [layers.Flatten()(one), layers.Dense(2)(layers.Flatten()(one))]), preprocessing="0..1")
+    alone = keras.Model(one, layers.Dense(2, name="answers")(layers.Flatten()(one)))
+    both = keras.Model(one, [layers.Flatten(name="flat")(one), *alone.outputs])
+    with pytest.raises(InvalidInput, match="gives 2 outputs, flat, answers; choose one by output_name"):
+        adapt(both, preprocessing="0..1")
+    with pytest.raises(InvalidInput, match=r"output_name must be one of .*, flat, answers, got 'logits'"):
+        adapt(both, preprocessing="0..1", output_name="logits")
+    for runtime in ("native", "openvino"):
+        chosen = adapt(both, preprocessing="0..1", output_name="answers", runtime=runtime)
+        np.testing.assert_allclose(ask(chosen), answers(alone, PICTURES), rtol=1e-4, atol=1e-5)
+    assert len(both.outputs) == 2
 
 
 def test_a_map_of_scores_is_refused():

@@ -17,7 +17,7 @@ from seewhy.models.options import ModelOptions
 from seewhy.protocols import Model
 
 _SECTION = "About the model"
-_OPTIONS = ("preprocessing", "input_size", "head", "labels", "runtime", "precision", "device")
+_OPTIONS = ("preprocessing", "input_size", "head", "output_name", "labels", "runtime", "precision", "device")
 MODEL_HELP = f"Name of a model, {', '.join(f'{prefix}:...' for prefix in PREFIXES)} or py:module:attribute"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,10 @@ class Found:
     """The same network in its own framework, in bfloat16; None where that is OpenVINO's to do."""
     notes: tuple[str, ...] = field(default=())
 
+    def reading(self, output_name: str | None) -> Found:
+        """Return the same, told apart from what reads another output."""
+        return self if output_name is None else replace(self, fingerprint=f"{self.fingerprint} output:{output_name}")
+
 
 def assemble(found: Found, options: ModelOptions) -> NetworkModel:
     """Return the model with its head, run by what was asked for.
@@ -56,18 +60,8 @@ def assemble(found: Found, options: ModelOptions) -> NetworkModel:
     ModelError
         It fails on pictures of its size, or OpenVINO was asked for and cannot take it.
     """
-    raw = probe(found.native, found.preprocessing, found.name)
-    head, notes = options.head_of(raw, found.last, found.name)
-    labels = checked_labels(options.labels_of(found.labels), head.scores(raw).shape[1], found.name)
-    original = NetworkModel(
-        found.native,
-        found.preprocessing,
-        head,
-        name=found.name,
-        fingerprint=found.fingerprint,
-        labels=labels,
-        notes=(*found.notes, *notes),
-    )
+    found = found.reading(options.output_name)
+    original = _original(found, options)
     if options.precision == "bf16" and options.runtime != "openvino" and found.in_bf16 is not None:
         return Compiled(original, found.in_bf16, "bf16", by=AUTOCAST)
     wanted = options.runtime == "openvino" or options.precision != "f32"
@@ -91,6 +85,23 @@ def assemble(found: Found, options: ModelOptions) -> NetworkModel:
         if wanted:
             raise ModelError(f"OpenVINO cannot run {found.name}: {one_line(error)}") from error
         return original.noted(f"{found.name} is run by its own framework, since OpenVINO cannot: {one_line(error)}")
+
+
+def _original(found: Found, options: ModelOptions) -> NetworkModel:
+    """Return the model run by its own framework."""
+    raw = probe(found.native, found.preprocessing, found.name)
+    head, notes = options.head_of(raw, found.last, found.name)
+    labels = checked_labels(options.labels_of(found.labels), head.scores(raw).shape[1], found.name)
+    read = tuple(f"{found.name} {note}" for note in getattr(found.native, "notes", ()))
+    return NetworkModel(
+        found.native,
+        found.preprocessing,
+        head,
+        name=found.name,
+        fingerprint=found.fingerprint,
+        labels=labels,
+        notes=(*found.notes, *read, *notes),
+    )
 
 
 def in_precision(model: Any, precision: Precision, preprocessing: Preprocessing, key: str) -> Network:

@@ -186,23 +186,38 @@ def cast_to(kind: np.dtype[Any], batch: Batch) -> NDArray[Any]:
     return np.ascontiguousarray(batch, kind)
 
 
-def chosen_output(shapes: Sequence[Shape | None], names: Sequence[str], name: str) -> tuple[int, tuple[str, ...]]:
-    """Return which of its outputs holds a row of numbers a picture, and a note if there are several.
+def chosen_output(
+    shapes: Sequence[Shape | None], names: Sequence[str], name: str, wanted: str | None
+) -> tuple[int, tuple[str, ...]]:
+    """Return which of its outputs is read: the ``wanted`` one, else the first with a row of numbers a picture.
+
+    A note says so where there are several and none was wanted.
 
     Raises
     ------
     InvalidInput
-        None of them does.
+        There is none of that name, or none with a row of numbers a picture.
     """
-    rows = [i for i, shape in enumerate(shapes) if shape is not None and len(shape) == 2]
-    if len(shapes) == 1:
-        flat = shapes[0] is None or all(length in {1, None} for length in shapes[0][2:])
-        rows = [0] if flat else []
+    listed = ", ".join(f"{one} {shown(shape)}" for one, shape in zip(names, shapes, strict=True))
+    if wanted is not None and wanted not in names:
+        raise InvalidInput(f"output_name must be one of the outputs of {name}, {listed}, got {wanted!r}")
+    asked = [names.index(wanted)] if wanted is not None else range(len(shapes))
+    alone = len(asked) == 1
+    rows = [i for i in asked if _is_row(shapes[i], alone=alone)]
     if not rows:
-        listed = ", ".join(f"{one} {shown(shape)}" for one, shape in zip(names, shapes, strict=True))
         raise InvalidInput(f"{name} must have an output with a row of numbers a picture; it has {listed}")
-    note = f"{name} has {len(shapes)} outputs; {names[rows[0]]}, the first with a row of numbers a picture, was read"
-    return rows[0], (note,) if len(shapes) > 1 else ()
+    note = (
+        f"{name} has {len(shapes)} outputs; {names[rows[0]]}, the first with a row of numbers a picture, was read; "
+        f"output_name reads another"
+    )
+    return rows[0], () if alone else (note,)
+
+
+def _is_row(shape: Shape | None, *, alone: bool) -> bool:
+    """Say whether an output holds a row of numbers a picture; behind it one that is ``alone`` may have axes of 1."""
+    if not alone:
+        return shape is not None and len(shape) == 2
+    return shape is None or all(length in {1, None} for length in shape[2:])
 
 
 def shown(shape: Shape | None) -> str:

@@ -68,7 +68,7 @@ def load_kserve(rest: str, options: ModelOptions) -> NetworkModel:
     name, extensions = _about(server, place)
     binary = _BINARY in extensions or name in _SPEAK_BINARY
     notes = () if binary else (f"{place.name}: its server lists no binary tensors, so pictures were sent as JSON",)
-    output = chosen_output(outputs, place)
+    output = chosen_output(outputs, place, options)
     return Served(
         place=place,
         server=server,

@@ -89,7 +89,10 @@ def _keras_model(
     application: str | None = None,
     notes: tuple[str, ...] = (),
 ) -> NetworkModel:
-    options.refuse(name, "preprocessing", "input_size", "head", "labels", "runtime", "precision", "batch_size")
+    options.refuse(
+        name, "preprocessing", "input_size", "head", "output_name", "labels", "runtime", "precision", "batch_size"
+    )
+    model = _with_one_output(model, options.output_name, name)
     takes = _takes(model, options, name)
     assumed = None if application is not None else recognized(model)
     own, said = _preparing(model, takes, name, application, assumed)
@@ -177,6 +180,19 @@ def _from_file(keras: Any, path: Path) -> Any:
         raise ModelError(f"keras:{path.name} cannot be read: {one_line(error)}") from error
 
 
+def _with_one_output(model: Any, wanted: str | None, name: str) -> Any:
+    """Return a model that gives the wanted output alone; it shares its layers with the one that gives several."""
+    outputs, names = getattr(model, "outputs", None) or [None], list(getattr(model, "output_names", None) or [])
+    if wanted is not None and wanted not in names:
+        listed = ", ".join(names) or "which has no names"
+        raise InvalidInput(f"output_name must be one of the outputs of {name}, {listed}, got {wanted!r}")
+    if len(outputs) == 1:
+        return model
+    if wanted is None:
+        raise InvalidInput(f"{name} gives {len(outputs)} outputs, {', '.join(names)}; choose one by output_name")
+    return _keras().Model(model.input, outputs[names.index(wanted)], name=model.name)
+
+
 def _takes(model: Any, options: ModelOptions, name: str) -> Takes:
     """Read what pictures a model takes."""
     keras = _keras()
@@ -185,9 +201,6 @@ def _takes(model: Any, options: ModelOptions, name: str) -> Takes:
         shape = next(iter(shape.values() if isinstance(shape, dict) else shape)) if len(shape) == 1 else shape
     if isinstance(shape, list | dict):
         raise InvalidInput(f"{name} must take one input, a batch of pictures; it takes {len(shape)}")
-    outputs = getattr(model, "outputs", None) or [None]
-    if len(outputs) != 1:
-        raise InvalidInput(f"{name} must give one output; it gives {len(outputs)}: hand over a keras.Model of one")
     inputs = getattr(model, "inputs", None)
     kind = str(inputs[0].dtype) if inputs else "float32"
     integers = kind.startswith(("int", "uint"))

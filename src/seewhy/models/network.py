@@ -165,6 +165,8 @@ def probe(runtime: Runtime, preprocessing: Preprocessing, name: str) -> Scores:
     try:
         size = min(runtime.batch_size or len(pictures), len(pictures))
         found = list(runtime.stream([pictures[i : i + size].copy() for i in range(0, len(pictures), size)]))
+    except InvalidInput as error:  # what was asked for is not in its answer
+        raise InvalidInput(f"{name}: {error}") from error
     except Exception as error:
         raise ModelError(
             f"{name} must take pictures {pictures.shape[1:]} ({preprocessing.layout[1:]}); it failed on two of them: "

@@ -109,12 +109,13 @@ def adapt_onnxruntime(found: object, options: ModelOptions) -> NetworkModel | No
 
 def _session_model(session: Any, file: _File, options: ModelOptions) -> NetworkModel:
     options.refuse(
-        file.name, "preprocessing", "input_size", "head", "labels", "runtime", "precision", "device", "batch_size"
-    )
+        file.name, "preprocessing", "input_size", "head", "output_name", "labels", "runtime", "precision", "device",
+        "batch_size",
+    )  # fmt: skip
     takes, sent = _takes(session, options, file.name)
     outputs = session.get_outputs()
     shapes = [_shape(one.shape) for one in outputs]
-    chosen, several = chosen_output(shapes, [one.name for one in outputs], file.name)
+    chosen, several = chosen_output(shapes, [one.name for one in outputs], file.name, options.output_name)
     preprocessing, assumed = preprocessing_for(takes, options, file.name)
     last, convert = _openvino(file, chosen)
     labels, unread = _labels(session.get_modelmeta().custom_metadata_map, file.name)

@@ -83,11 +83,13 @@ def graph_model(
     notes: tuple[str, ...] = (),
 ) -> NetworkModel:
     """Return an ``openvino.Model``, which is left as it is, run by OpenVINO: nothing else can check it."""
-    options.refuse(name, "preprocessing", "input_size", "head", "labels", "runtime", "precision", "batch_size")
+    options.refuse(
+        name, "preprocessing", "input_size", "head", "output_name", "labels", "runtime", "precision", "batch_size"
+    )
     if options.runtime == "native":
         options = options.replace(runtime="auto")  # the same here
     takes = graph_takes(model, options, name)
-    chosen, several = graph_output(model, name)
+    chosen, several = graph_output(model, name, options.output_name)
     preprocessing, assumed = preprocessing_for(takes, options, name)
     last = last_operation(model.output(chosen))
     labels, left_out = fitting(labels or _labels(model), _classes(model.output(chosen)), last, name)
@@ -134,9 +136,9 @@ def _compiled_model(compiled: Any, options: ModelOptions) -> NetworkModel:
     """Return a model that somebody has compiled, asked request by request."""
     runs = compiled.get_runtime_model()
     name = f"openvino:{_friendly(runs)}"
-    options.refuse(name, "preprocessing", "input_size", "head", "labels", "batch_size")
+    options.refuse(name, "preprocessing", "input_size", "head", "output_name", "labels", "batch_size")
     takes = graph_takes(compiled, options, name)
-    chosen, several = graph_output(compiled, name)
+    chosen, several = graph_output(compiled, name, options.output_name)
     preprocessing, assumed = preprocessing_for(takes, options, name)
     request = compiled.create_infer_request()
 
@@ -175,10 +177,13 @@ def graph_takes(model: Any, options: ModelOptions, name: str) -> Takes:
     return what_it_takes(_shape(port), kind, options, name, _stated_layout(port))
 
 
-def graph_output(model: Any, name: str) -> tuple[int, tuple[str, ...]]:
-    """Return which output of an ``openvino.Model`` is read, with a note if there are several."""
+def graph_output(model: Any, name: str, wanted: str | None) -> tuple[int, tuple[str, ...]]:
+    """Return which output of an ``openvino.Model`` is read; see :func:`seewhy.models.graphs.chosen_output`."""
     names = [_name(port, i) for i, port in enumerate(model.outputs)]
-    return chosen_output([_shape(port) for port in model.outputs], names, name)
+    for i, port in enumerate(model.outputs):
+        if wanted is not None and wanted in port.get_names():  # a port may have several
+            names[i] = wanted
+    return chosen_output([_shape(port) for port in model.outputs], names, name, wanted)
 
 
 def with_one_output(model: Any, chosen: int) -> Any:

@@ -26,6 +26,9 @@ class ModelOptions(Settings):
     ] = None
     input_size: Annotated[Any, setting("height and width of the model's picture, or one number for both")] = None
     head: Annotated[str, setting(f"what its outputs are: auto, {', '.join(HEADS)}")] = "auto"
+    output_name: Annotated[
+        str | None, setting("output that is read where a network gives several; of a tuple its number, from 0")
+    ] = None
     labels: Annotated[Any, setting("class names: imagenet, a text file with one a line, or a list")] = None
     runtime: Annotated[RuntimeName, setting("what runs it; auto: OpenVINO where it gives the same answers")] = "auto"
     precision: Annotated[Precision, setting("arithmetic of OpenVINO")] = "f32"

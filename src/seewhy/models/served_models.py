@@ -217,7 +217,9 @@ class Served:
             It fails on pictures of its size.
         """
         place = self.place
-        options.refuse(place.name, "preprocessing", "input_size", "head", "labels", "batch_size", "runtime")
+        options.refuse(
+            place.name, "preprocessing", "input_size", "head", "output_name", "labels", "batch_size", "runtime"
+        )
         preprocessing = fitting(options, self.input, place.name)
         notes = [f"{place.name} is asked at {place.url}, and what a server answers can change without notice"]
         if self.number.kind in "iu":
@@ -312,22 +314,24 @@ def only_input(tensors: Sequence[Tensor], numbers: dict[str, str], name: str) ->
     return tensor, np.dtype(numbers[tensor.datatype])
 
 
-def chosen_output(tensors: Sequence[Tensor], place: Place) -> str | None:
+def chosen_output(tensors: Sequence[Tensor], place: Place, options: ModelOptions) -> str | None:
     """Return the name of the output that is meant; None if metadata names none.
 
     Raises
     ------
     InvalidInput
-        There are several and none was chosen, or the chosen one is not among them.
+        There are several and none was chosen, or the chosen one is not among them; or two were chosen.
     """
-    wanted, names = place.wanted.get("output"), [tensor.name for tensor in tensors]
+    wanted, names = place.wanted.get("output", options.output_name), [tensor.name for tensor in tensors]
+    if options.output_name not in {None, wanted}:
+        raise InvalidInput(f"output_name={options.output_name} and #output={wanted} of {place.name} must be the same")
     if wanted is not None:
         if names and wanted not in names:
             raise InvalidInput(f"output must be one of {_listed(tensors)} of {place.name}, got {wanted}")
         return wanted
     if len(names) > 1:
         raise InvalidInput(
-            f"{place.name} has {len(names)} outputs, {_listed(tensors)}; choose one: "
+            f"{place.name} has {len(names)} outputs, {_listed(tensors)}; choose one by output_name, or "
             f"{place.prefix}:{place.url}#output={names[0]}"
         )
     return names[0] if names else None

@@ -75,7 +75,7 @@ def load_tfserving(rest: str, options: ModelOptions) -> NetworkModel:
     return Served(
         place=place,
         server=server,
-        dialect=_Columns(server, place.url, signature, tensor, chosen_output(outputs, place)),
+        dialect=_Columns(server, place.url, signature, tensor, chosen_output(outputs, place, options)),
         input=tensor,
         number=number,
         version=version,

@@ -92,7 +92,7 @@ def load_tflite(rest: str, options: ModelOptions) -> NetworkModel:
     path = existing(rest, "tflite")
     name = f"tflite:{path.name}"
     options.refuse(
-        name, "preprocessing", "input_size", "head", "labels", "runtime", "precision", "batch_size"
+        name, "preprocessing", "input_size", "head", "output_name", "labels", "runtime", "precision", "batch_size"
     )  # it runs on the CPU alone
     interpreter = _opened(path, name)
     taken, given, takes, several = _read(interpreter, options, name)
@@ -135,7 +135,8 @@ def _read(
     if len(inputs) != 1:
         names = ", ".join(one["name"] for one in inputs)
         raise InvalidInput(f"{name} must take one input, a batch of pictures; it takes {len(inputs)}: {names}")
-    chosen, several = chosen_output([_shape(one) for one in outputs], [one["name"] for one in outputs], name)
+    given = [one["name"] for one in outputs]
+    chosen, several = chosen_output([_shape(one) for one in outputs], given, name, options.output_name)
     # Integers stand for numbers, and these are what is prepared.
     takes = what_it_takes(_shape(inputs[0]), np.dtype(np.float32), options, name)
     return inputs[0], outputs[chosen] | {"position": chosen}, takes, several

@@ -16,13 +16,15 @@ import numpy as np
 from seewhy.errors import InvalidInput, ModelError
 from seewhy.models.compiled import one_line
 from seewhy.models.extras import need
-from seewhy.models.graphs import Shape, content_hash, existing, preprocessing_for, what_it_takes
+from seewhy.models.graphs import Shape, Takes, content_hash, existing, preprocessing_for, what_it_takes
 from seewhy.models.heads import LastLayer
 from seewhy.models.network import NetworkModel
+from seewhy.models.openvino_files import with_one_output
 from seewhy.models.openvino_runtime import import_openvino
 from seewhy.models.options import ModelOptions
+from seewhy.models.preprocessing import Preprocessing
+from seewhy.models.torch_answers import Reader, tensors
 from seewhy.models.torch_models import module_model
-from seewhy.models.torch_runtime import numbers
 
 _ENDS: dict[str, LastLayer] = {"Softmax": "softmax", "Sigmoid": "sigmoid", "Linear": "linear"}
 _FORMULA = re.compile(r"([A-Z][A-Za-z]*|'[a-z]+\d+'|[a-z]+=(True|False)|-?\d+(\.\d+)?|[(), ])*")
@@ -81,21 +83,28 @@ def load_torchexport(rest: str, options: ModelOptions) -> NetworkModel:
         name=name,
         own=None,
         fingerprint=f"torchexport:sha256:{content_hash(path)}",
-        last=_last_call(module),
-        convert=lambda: _converted(
-            program, (takes.batch or -1, preprocessing.channels, *(preprocessing.size or (-1, -1)))
-        ),
+        last=_last_call(module) if options.output_name is None else "unknown",
+        convert=lambda: _converted(program, module, _shape(takes, preprocessing), options.output_name),
     )
 
 
-def _converted(program: Any, shape: tuple[int, ...]) -> Any:
+def _shape(takes: Takes, preprocessing: Preprocessing) -> tuple[int, ...]:
+    return (takes.batch or -1, preprocessing.channels, *(preprocessing.size or (-1, -1)))
+
+
+def _converted(program: Any, module: Any, shape: tuple[int, ...], output_name: str | None) -> Any:
     """Return an ``openvino.Model`` of an exported program: it cannot be traced as other modules are."""
-    openvino = import_openvino()
+    torch, openvino = need("torch", "torch"), import_openvino()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         model = openvino.convert_model(program)
     model.reshape(shape)  # OpenVINO forgets which lengths are fixed
-    return model
+    if len(model.outputs) == 1:
+        return model
+    with torch.no_grad():
+        answer = module(torch.zeros(2 if shape[0] < 0 else shape[0], *shape[1:]))
+    read = Reader(output_name)(answer)
+    return with_one_output(model, next(i for i, part in enumerate(tensors(answer).values()) if part is read))
 
 
 def _members(path: Path, name: str, writer: str) -> list[str]:
@@ -207,8 +216,8 @@ def _in_parts(module: Any, together: int) -> Any:
         def forward(self, pictures: Any) -> Any:
             missing = -len(pictures) % together
             padded = torch.cat([pictures, pictures.new_zeros(missing, *pictures.shape[1:])])
-            parts = [numbers(self.inner(part)) for part in padded.split(together)]
-            return torch.cat(parts)[: len(pictures)]
+            parts = [tensors(self.inner(part)) for part in padded.split(together)]
+            return {key: torch.cat([part[key] for part in parts])[: len(pictures)] for key in parts[0]}
 
     return InParts()
 

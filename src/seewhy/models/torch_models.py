@@ -18,7 +18,8 @@ from seewhy.models.openvino_runtime import import_openvino
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import PREPROCESSINGS, Preprocessing
 from seewhy.models.timm_config import timm_labels, timm_preprocessing
-from seewhy.models.torch_runtime import TorchRuntime, in_eval_mode, numbers
+from seewhy.models.torch_answers import Reader
+from seewhy.models.torch_runtime import TorchRuntime, in_eval_mode
 
 
 def adapt_torch(found: object, options: ModelOptions) -> NetworkModel | None:
@@ -60,14 +61,15 @@ def module_model(  # what differs between the places that torch modules come fro
         raise InvalidInput(f"preprocessing.layout of the torch module {name} must be NCHW, got {preprocessing.layout}")
     if options.device != "auto":
         module = module.to(chosen_device(options.device))
-    runtime = TorchRuntime(module, options.batch_size)
+    read = options.output_name
+    runtime = TorchRuntime(module, options.batch_size, output_name=read)
     on_gpu = runtime.device.type != "cpu"
     if on_gpu and (options.runtime == "openvino" or options.precision == "int8"):
         asked = "runtime=openvino" if options.runtime == "openvino" else "precision=int8"
         raise InvalidInput(
             f"{asked} is for processors, but {name} is on {runtime.device}; say device=cpu to run it there"
         )
-    in_bf16 = TorchRuntime(module, options.batch_size, autocast=True) if on_gpu else None
+    in_bf16 = TorchRuntime(module, options.batch_size, output_name=read, autocast=True) if on_gpu else None
     return assemble(
         Found(
             name=name,
@@ -76,7 +78,7 @@ def module_model(  # what differs between the places that torch modules come fro
             preprocessing=preprocessing,
             last=last or last_layer(module),
             labels=labels,
-            convert=None if on_gpu else convert or converter(module, preprocessing),
+            convert=None if on_gpu else convert or converter(module, preprocessing, read),
             in_bf16=in_bf16,
             notes=notes,
         ),
@@ -143,8 +145,8 @@ def last_layer(module: Any) -> LastLayer:
     return "linear" if isinstance(parts[-1], torch.nn.Linear) else "unknown"
 
 
-def converter(module: Any, preprocessing: Preprocessing) -> Callable[[], Any]:
-    """Return what makes an ``openvino.Model`` of a module."""
+def converter(module: Any, preprocessing: Preprocessing, output_name: str | None) -> Callable[[], Any]:
+    """Return what makes an ``openvino.Model`` of a module that gives the one output."""
 
     def convert() -> Any:
         torch = need("torch", "torch")
@@ -155,7 +157,7 @@ def converter(module: Any, preprocessing: Preprocessing) -> Callable[[], Any]:
         example = torch.zeros(2, preprocessing.channels, *preprocessing.size)
         with in_eval_mode(module), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the tracer: what it may get wrong, the check on the photo finds
-            return openvino.convert_model(_Plain.of(module), example_input=example)
+            return openvino.convert_model(_Plain.of(module, output_name), example_input=example)
 
     return convert
 
@@ -164,16 +166,17 @@ class _Plain:
     """Makes a module that gives one tensor of one whose answer holds it."""
 
     @staticmethod
-    def of(module: Any) -> Any:
+    def of(module: Any, output_name: str | None) -> Any:
         torch = need("torch", "torch")
 
         class Plain(torch.nn.Module):  # type: ignore[misc, name-defined]
             def __init__(self) -> None:
                 super().__init__()
                 self.inner = module
+                self.read = Reader(output_name)
 
             def forward(self, pictures: Any) -> Any:
-                return numbers(self.inner(pictures))
+                return self.read(self.inner(pictures))
 
         return Plain()
 

@@ -18,6 +18,7 @@ from seewhy.canvas import Masked
 from seewhy.errors import ModelError
 from seewhy.models.batch_sizes import BatchSizes
 from seewhy.models.extras import need
+from seewhy.models.torch_answers import Reader
 from seewhy.models.torch_canvas import TorchComposer
 
 _alone: WeakKeyDictionary[Any, Lock] = WeakKeyDictionary()
@@ -36,7 +37,9 @@ class TorchRuntime:
     Parameters
     ----------
     module
-        Takes (B, C, H, W); gives (B, N), or something that holds it as ``logits`` or as its first part.
+        Takes (B, C, H, W); gives (B, N), or something that holds it.
+    output_name
+        The part of its answer that is read; see :class:`seewhy.models.torch_answers.Reader`.
     batch_size
         Pictures a batch; None: no preference on a processor, found while it works on a GPU.
     autocast
@@ -53,12 +56,14 @@ class TorchRuntime:
         module: Any,
         batch_size: int | None = None,
         *,
+        output_name: str | None = None,
         autocast: bool = False,
         composes: bool | None = None,
         channels_last: bool | None = None,
     ) -> None:
         self._torch = torch = need("torch", "torch")
         self._module = module
+        self._read = Reader(output_name)
         self._alone = _alone.setdefault(module, Lock())
         weight = next(weights(module), None)
         self.device = torch.device("cpu") if weight is None else weight.device
@@ -74,6 +79,11 @@ class TorchRuntime:
         self._tried = not channels_last
         self.halved = 0
         """Times that a batch was halved because memory was full."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was read of the first answers without being asked for."""
+        return self._read.notes
 
     @property
     def batch_size(self) -> int | None:
@@ -161,7 +171,7 @@ class TorchRuntime:
             clock = _DeviceClock(self.device, self._torch) if self.device.type == "cuda" else _WallClock()
             pictures = self._compose(batch) if isinstance(batch, Masked) else self._compose.sent(batch)
             with autocast:
-                answer = numbers(self._module(pictures.to(self._type)))
+                answer = self._read(self._module(pictures.to(self._type)))
             answer = answer.detach().float().reshape(len(batch), -1)
             on_gpu = self.device.type == "cuda"
             found = self._torch.empty(answer.shape, dtype=answer.dtype, device="cpu", pin_memory=on_gpu)
@@ -225,15 +235,6 @@ def _tf32(torch: Any) -> bool:
     with suppress(RuntimeError, AttributeError):  # where the newer of two ways to say it was used, the older raises
         return bool(torch.backends.cudnn.allow_tf32)
     return str(getattr(getattr(torch.backends.cudnn, "conv", None), "fp32_precision", "")) == "tf32"
-
-
-def numbers(answer: Any) -> Any:
-    """Return the tensor of an answer: itself, its ``logits``, or its first part."""
-    if hasattr(answer, "logits"):
-        return answer.logits
-    if isinstance(answer, dict):
-        return answer["logits"] if "logits" in answer else next(iter(answer.values()))
-    return answer[0] if isinstance(answer, tuple | list) else answer
 
 
 @contextmanager

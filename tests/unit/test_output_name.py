@@ -1,0 +1,170 @@
+"""Networks with several outputs: the one that is asked for is read, whoever runs it; what is taken unasked is said."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from seewhy.errors import InvalidInput
+from seewhy.models import load_model
+from support.planted import BIAS, OPTIONS, SIDE, WEIGHTS, check_same, logits, prepared, reference
+
+torch = pytest.importorskip("torch", reason="networks are made with it")
+pytestmark = [
+    pytest.mark.filterwarnings(r"ignore:.torch\.jit:DeprecationWarning"),
+    pytest.mark.filterwarnings(r"ignore:.isinstance\(treespec:FutureWarning"),
+    pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning"),
+]
+
+
+class Both(NamedTuple):
+    turned: Any
+    answers: Any
+
+
+WAYS = {
+    "dict": (lambda turned, answers: {"turned": turned, "answers": answers}, "turned", "answers"),
+    "named tuple": (Both, "turned", "answers"),
+    "tuple": (lambda turned, answers: (turned, answers), "0", "1"),
+    "list": (lambda turned, answers: [turned, answers], "0", "1"),
+}
+
+
+class Net(torch.nn.Module):
+    """Gives its classes turned round, then as they are."""
+
+    def __init__(self, wrap):
+        super().__init__()
+        self.linear, self.wrap = torch.nn.Linear(3 * SIDE * SIDE, 3), wrap
+        with torch.no_grad():
+            self.linear.weight.copy_(torch.from_numpy(WEIGHTS.transpose(0, 3, 1, 2).reshape(3, -1).copy()))
+            self.linear.bias.copy_(torch.from_numpy(BIAS))
+
+    def forward(self, pictures):
+        answers = self.linear(pictures.flatten(1))
+        return self.wrap(answers.flip(1), answers)
+
+
+def turned():
+    return reference(lambda batch: logits(prepared(batch))[:, ::-1].copy())
+
+
+def check_both(load, first, second, runtime):
+    """Check that each output can be chosen, and that the two are told apart."""
+    one, other = (load(runtime=runtime, head="logits", output_name=name, **OPTIONS) for name in (first, second))
+    got = check_same(other)
+    check_same(one, turned())
+    assert got.model.run_by is None or got.model.run_by.startswith("OpenVINO f32") is (runtime == "auto")
+    assert one.identity != other.identity
+    assert not [note for note in other.notes if "was read" in note]
+    with pytest.raises(InvalidInput, match=rf"output_name must be one of .*{first}.*{second[:7]}.*got 'more'"):
+        load(runtime=runtime, head="logits", output_name="more", **OPTIONS)
+
+
+@pytest.mark.parametrize("runtime", ["auto", "native"])
+@pytest.mark.parametrize("way", WAYS)
+def test_of_a_torch_module(way, runtime):
+    wrap, first, second = WAYS[way]
+    check_both(lambda **options: load_model(Net(wrap).eval(), **options), first, second, runtime)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_taken_of_a_torch_module_unasked_is_said(way):
+    wrap, first, second = WAYS[way]
+    model = load_model(Net(wrap).eval(), runtime="native", head="logits", **OPTIONS)
+
+    check_same(model, turned())
+    (note,) = [note for note in model.notes if "was read" in note]
+    assert note == f"Net answers with {first} (2, 3), {second} (2, 3); {first} was read, output_name reads another"
+
+
+def test_logits_are_read_before_others_and_nothing_needs_to_be_said():
+    made = Net(lambda turned, answers: {"features": turned, "logits": answers, "kind": "planted"}).eval()
+    model = load_model(made, head="logits", **OPTIONS)
+
+    check_same(model)
+    assert not [note for note in model.notes if "was read" in note]
+    check_same(load_model(made, head="logits", output_name="features", **OPTIONS), turned())
+
+
+@pytest.mark.parametrize("runtime", ["auto", "native"])
+def test_of_torchscript(tmp_path, runtime):
+    made = torch.jit.trace(Net(WAYS["tuple"][0]).eval(), torch.zeros(2, 3, SIDE, SIDE))
+    torch.jit.save(made, str(tmp_path / "net.pt"))
+    check_both(lambda **options: load_model(f"torchscript:{tmp_path}/net.pt", **options), "0", "1", runtime)
+
+
+@pytest.mark.parametrize("runtime", ["auto", "native"])
+@pytest.mark.parametrize("batch", [None, 3])
+@pytest.mark.parametrize("way", ["dict", "tuple"])
+def test_of_an_exported_program(tmp_path, way, batch, runtime):
+    wrap, first, second = WAYS[way]
+    free = None if batch else ({0: torch.export.Dim("n", min=1, max=1024)},)
+    example = (torch.zeros(batch or 2, 3, SIDE, SIDE),)
+    made = torch.export.export(Net(wrap).eval(), example, dynamic_shapes=free)
+    torch.export.save(made, str(tmp_path / "net.pt2"))
+    check_both(lambda **options: load_model(f"torchexport:{tmp_path}/net.pt2", **options), first, second, runtime)
+
+
+def flat():
+    """Return the weights (3 * SIDE * SIDE, 3) of pictures whose channels come first."""
+    return np.ascontiguousarray(WEIGHTS.transpose(0, 3, 1, 2).reshape(3, -1).T)
+
+
+@pytest.mark.parametrize("runtime", ["auto", "native"])
+def test_of_an_onnx_graph(tmp_path, runtime):
+    onnx = pytest.importorskip("onnx", reason="files are written with it")
+    pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    nodes = [helper.make_node("Flatten", ["images"], ["flat"])]
+    held = []
+    for name, order in (("turned", [2, 1, 0]), ("answers", [0, 1, 2])):
+        nodes.append(helper.make_node("Gemm", ["flat", f"{name} weights", f"{name} bias"], [name]))
+        held.append(onnx.numpy_helper.from_array(flat()[:, order], f"{name} weights"))
+        held.append(onnx.numpy_helper.from_array(BIAS[order], f"{name} bias"))
+    taken = [helper.make_tensor_value_info("images", kind, ["n", 3, SIDE, SIDE])]
+    given = [helper.make_tensor_value_info(name, kind, ["n", 3]) for name in ("turned", "answers")]
+    graph = helper.make_graph(nodes, "both", taken, given, held)
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "net.onnx"
+    )
+
+    check_both(lambda **options: load_model(f"onnx:{tmp_path}/net.onnx", **options), "turned", "answers", runtime)
+    unasked = load_model(f"onnx:{tmp_path}/net.onnx", runtime=runtime, head="logits", **OPTIONS)
+    assert any("has 2 outputs; turned, the first" in note for note in unasked.notes)
+
+
+def openvino_model():
+    import openvino
+    from openvino import opset13 as ops
+
+    pictures = ops.parameter([-1, 3, SIDE, SIDE], np.float32, "images")
+    rows = ops.reshape(pictures, np.array([0, -1]), special_zero=True)
+    results = []
+    for name, order in (("turned", [2, 1, 0]), ("answers", [0, 1, 2])):
+        held = ops.constant(np.ascontiguousarray(flat()[:, order]))
+        answers = ops.add(ops.matmul(rows, held, False, False), ops.constant(BIAS[None, order]))  # noqa: FBT003
+        answers.output(0).set_names({name, f"{name}:0"})  # a port may have several names
+        results.append(answers)
+    return openvino.Model(results, [pictures], "both")
+
+
+@pytest.mark.parametrize("second", ["answers", "answers:0"])
+def test_of_an_openvino_model(second):
+    check_both(lambda **options: load_model(openvino_model(), **options), "turned", second, "auto")
+
+
+def test_of_a_compiled_openvino_model():
+    import openvino
+
+    compiled = openvino.Core().compile_model(openvino_model(), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    one, other = (load_model(compiled, head="logits", output_name=name, **OPTIONS) for name in ("turned", "answers"))
+    check_same(one, turned())
+    check_same(other)
+
+
+def test_models_without_outputs_of_their_own_refuse_it():
+    with pytest.raises(InvalidInput, match="output_name is not a setting of the model"):
+        load_model("efficientnet-lite0", output_name="logits")
+    with pytest.raises(InvalidInput, match="output_name is not a setting of the model"):
+        load_model(lambda batch: batch.mean(axis=(1, 2)), output_name="logits")
