@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from seewhy._types import Floats, Masks, Segments, Shifts
+from seewhy._types import Coalitions, Floats, Masks, Segments, Shifts
 from seewhy.samples import Samples
 from seewhy.scene import Block
 
@@ -36,6 +36,10 @@ class SegmentMasks:
         """Return masks (B, H, W) of 0 and 1."""
         kept = block.coalitions.astype(np.float32)
         return kept.take(self._flat, axis=1).reshape(-1, *self._shape)
+
+    def opposite(self, block: Block) -> NDArray[np.bool_]:
+        """Return (B,): whether a row keeps just what the row before replaces."""
+        return np.asarray(_turned(block.coalitions).all(axis=1))
 
 
 class EnsembleMasks:
@@ -83,6 +87,14 @@ class EnsembleMasks:
             kept = block.coalitions[rows].astype(np.float32)
             masks[rows] = kept.take(self.part(int(index)).ravel(), axis=1).reshape(-1, *self._shape)
         return masks
+
+    def opposite(self, block: Block) -> NDArray[np.bool_]:
+        """Return (B,): whether a row keeps just what the row before replaces, in the same segmentation."""
+        parts = self.parts_of(block)
+        used, place = np.unique(parts, return_inverse=True)
+        sizes = np.array([self.size(int(index)) for index in used])[place]
+        same = np.append(False, parts[1:] == parts[:-1])
+        return same & (_turned(block.coalitions) | (np.arange(self.d) >= sizes[:, None])).all(axis=1)
 
 
 class GridMasks:
@@ -134,6 +146,10 @@ class GridMasks:
             np.matmul(down[:, top : top + rows], across, out=masks[:, top : top + rows])
         return masks
 
+    def opposite(self, block: Block) -> NDArray[np.bool_]:
+        """Return (B,): nowhere, since masks between 0 and 1 round."""
+        return np.zeros(len(block.coalitions), dtype=bool)
+
     def weighted_sum(self, pieces: Iterable[tuple[Block, Floats]]) -> Floats:
         """Return the sum of weight times mask over all rows, (H, W), in float64, without building a mask.
 
@@ -181,6 +197,13 @@ class GridMasks:
         left = _kernel(self.down) @ _pooling(self.height, parts).T
         right = _kernel(self.right) @ _pooling(self.width, parts).T
         return np.asarray(keep * (1 - keep) * left @ coefficients.reshape(parts, parts) @ right.T)
+
+
+def _turned(rows: Coalitions) -> NDArray[np.bool_]:
+    """Return (B, d): where a row differs from the row before; the first has none."""
+    found = np.zeros(rows.shape, dtype=bool)
+    np.not_equal(rows[1:], rows[:-1], out=found[1:])
+    return found
 
 
 def small(segments: Segments) -> Segments:

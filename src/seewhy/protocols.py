@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seewhy._types import Batch, Floats, JsonObject, Masks, Pixels, ScoreKind, Scores, Segments
 from seewhy.attribution import Attribution
@@ -128,6 +129,9 @@ class MaskMaker(Protocol):
 
     def __call__(self, block: Block) -> Masks:
         """Return masks (B, H, W) for the rows of ``block``."""
+
+    def opposite(self, block: Block) -> NDArray[np.bool_]:
+        """Return (B,): where a mask is of 0 and 1 alone, and the very opposite of the mask before it."""
 
 
 class Method(Protocol):

@@ -197,8 +197,8 @@ class Run:
         """Answer all rows, asking the model for those that nobody asked before; return what stopped it, if anything."""
         samples = self._recorder.samples()
         self._take_known(samples)
-        first = first_equal(samples)
-        open_rows = np.flatnonzero((first == np.arange(len(samples))) & ~samples.whole)
+        first, whole = first_equal(samples), samples.whole
+        open_rows = np.flatnonzero((first == np.arange(len(samples))) & ~whole)
         open_rows = open_rows[open_rows >= self._done]
         total = max(len(samples), self.looks.forecast or 0)
         reason = _Reasons(cancel, self.subject.method.amount.max_seconds, self._started, self._readable)
@@ -212,14 +212,14 @@ class Run:
                     places = open_rows[sent : sent + len(block.coalitions)]
                     samples.answers.put(places, Answers.of(scores, samples.kind, samples.classes))
                     sent += len(places)
-                    self._settle(samples, first, open_rows[sent:])
+                    self._settle(samples, first, whole, open_rows[sent:])
                     report(self._done, total)
         except KeyboardInterrupt:
-            self._settle(samples, first, open_rows[sent:])
+            self._settle(samples, first, whole, open_rows[sent:])
             if self._done < self._readable:
                 raise
             return "interrupted"
-        self._settle(samples, first, open_rows[sent:])
+        self._settle(samples, first, whole, open_rows[sent:])
         return reason.why if self._done < len(samples) else None
 
     def _take_known(self, samples: Samples) -> None:
@@ -264,14 +264,16 @@ class Run:
         exact.put(share[again], exact.take(first[again]))
         return why or ("cancelled" if sent < len(rows) else None)
 
-    def _settle(self, samples: Samples, first: NDArray[np.intp], rest: NDArray[np.intp]) -> None:
+    def _settle(
+        self, samples: Samples, first: NDArray[np.intp], whole: NDArray[np.bool_], rest: NDArray[np.intp]
+    ) -> None:
         """Answer rows that repeat an earlier one or are the untouched picture, up to the first that is still open."""
         end = int(rest[0]) if len(rest) else len(samples)
         places = np.arange(self._done, end)
         again = places[first[places] < places]
         samples.answers.put(again, samples.answers.take(first[again]))
-        whole = places[samples.rows(places).whole]
-        samples.answers.put(whole, self._untouched.take(np.zeros_like(whole)))
+        untouched = places[whole[places]]
+        samples.answers.put(untouched, self._untouched.take(np.zeros_like(untouched)))
         self._done = end
 
 

@@ -45,7 +45,7 @@ def join(blocks: Sequence[Block]) -> Block:
     return Block(np.concatenate([b.coalitions for b in blocks]), column("shifts"), column("parts"))  # type: ignore[arg-type]
 
 
-def cut(block: Block, place: slice) -> Block:
+def cut(block: Block, place: slice | NDArray[np.intp]) -> Block:
     """Return some rows of a block."""
     shifts = None if block.shifts is None else block.shifts[place]
     parts = None if block.parts is None else block.parts[place]

@@ -59,7 +59,7 @@ def test_cosine_is_the_kernel_of_lime(width):
     distances = pairwise_distances(data, data[0].reshape(1, -1), metric="cosine").ravel()
     expected = np.sqrt(np.exp(-(distances**2) / width**2))
 
-    found = Cosine(width=width)(ALL, SegmentSums.of(scene()))
+    found = Cosine(width=width)(ALL, SegmentSums(scene()))
 
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
@@ -75,13 +75,13 @@ def test_image_cosine_equals_a_slow_loop_over_masked_pictures(channels, fill, wi
     place = scene(channels, fill)
     expected = np.exp(-(cosine_distances(place) ** 2) / width**2)
 
-    found = ImageCosine(width=width)(ALL, SegmentSums.of(place))
+    found = ImageCosine(width=width)(ALL, SegmentSums(place))
 
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
 def test_a_wholly_black_picture_has_cosine_distance_one():
-    found = ImageCosine(width=0.5)(ALL[-1:], SegmentSums.of(scene(fill="black")))
+    found = ImageCosine(width=0.5)(ALL[-1:], SegmentSums(scene(fill="black")))
 
     np.testing.assert_allclose(found, np.exp(-4))
 
@@ -94,7 +94,7 @@ def test_inverse_l2_equals_a_slow_loop_over_masked_pictures(channels, fill):
     one_lost = distances[np.sum(~ALL, axis=1) == 1]
     expected = 1 / np.maximum(distances, np.sqrt(np.mean(one_lost**2)))
 
-    found = InverseL2()(ALL, SegmentSums.of(place))
+    found = InverseL2()(ALL, SegmentSums(place))
 
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert found[0] == found.max()
@@ -115,16 +115,16 @@ def test_a_segment_that_nearly_is_the_fill_does_not_drown_the_others():
 
 
 def test_inverse_l2_is_even_where_the_fill_is_the_picture():
-    np.testing.assert_array_equal(InverseL2()(ALL, SegmentSums.of(scene(fill="itself"))), np.ones(64))
+    np.testing.assert_array_equal(InverseL2()(ALL, SegmentSums(scene(fill="itself"))), np.ones(64))
 
 
 def test_no_kernel_counts_every_coalition_the_same():
-    np.testing.assert_array_equal(Uniform()(ALL, SegmentSums.of(scene())), np.ones(64))
+    np.testing.assert_array_equal(Uniform()(ALL, SegmentSums(scene())), np.ones(64))
 
 
 @pytest.mark.parametrize("kernel", [Cosine(), ImageCosine(), InverseL2(), Uniform()], ids=lambda kernel: kernel.name)
 def test_a_row_weighs_the_same_in_every_company(kernel):
-    sums = SegmentSums.of(scene(fill="black"))
+    sums = SegmentSums(scene(fill="black"))
     alone = np.concatenate([kernel(ALL[i : i + 1], sums) for i in range(len(ALL))])
 
     np.testing.assert_allclose(kernel(ALL, sums), alone, rtol=1e-12)
@@ -135,9 +135,9 @@ def test_a_row_weighs_the_same_in_every_company(kernel):
 def test_explain_weighs_its_samples_by_the_kernel_of_its_own_pictures(kernel, fill):
     place = scene(fill=fill)
     weights_of = {
-        "cosine": lambda: Cosine()(ALL, SegmentSums.of(place)),  # shown above to be that of lime
+        "cosine": lambda: Cosine()(ALL, SegmentSums(place)),  # shown above to be that of lime
         "image-cosine": lambda: np.exp(-((cosine_distances(place) / 0.25) ** 2)),
-        "inverse-l2": lambda: InverseL2()(ALL, SegmentSums.of(place)),
+        "inverse-l2": lambda: InverseL2()(ALL, SegmentSums(place)),
         "none": lambda: np.ones(len(ALL)),
     }[kernel.name]()
     method = seewhy.Lime(

@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from seewhy._types import Coalitions, Floats
+from seewhy._types import Coalitions, Floats, Pixels
 from seewhy.scene import Scene
 
 
 @dataclass(frozen=True)
 class SegmentSums:
-    """Sums over the pixels of each segment, (d,): of picture x and fill g, both in 0..1."""
+    """Sums over the pixels of each segment, (d,): of picture x and fill g, both in 0..1; made when they are needed."""
 
-    picture: Floats
-    """sum of x * x"""
-    cross: Floats
-    """sum of x * g"""
-    fill: Floats
-    """sum of g * g"""
+    scene: Scene
+    """One that has segments."""
 
-    @classmethod
-    def of(cls, scene: Scene) -> SegmentSums:
-        """Sum up a scene that has segments."""
-        if scene.segments is None:
+    @cached_property
+    def picture(self) -> Floats:
+        """Sum of x * x."""
+        return self._total(self.scene.pixels, self.scene.pixels)
+
+    @cached_property
+    def cross(self) -> Floats:
+        """Sum of x * g."""
+        return self._total(self.scene.pixels, self.scene.fill)
+
+    @cached_property
+    def fill(self) -> Floats:
+        """Sum of g * g."""
+        return self._total(self.scene.fill, self.scene.fill)
+
+    def _total(self, one: Pixels, other: Pixels) -> Floats:
+        if self.scene.segments is None:
             msg = "kernels on pictures need segments"
             raise ValueError(msg)
-        flat = scene.segments.ravel()
-        x, g = scene.pixels.astype(np.float64), scene.fill.astype(np.float64)
-
-        def total(product: Floats) -> Floats:
-            return np.bincount(flat, weights=product.sum(axis=-1).ravel()).astype(np.float64)
-
-        return cls(total(x * x), total(x * g), total(g * g))
+        product = np.einsum("hwc,hwc->hw", one, other, dtype=np.float64)
+        return np.bincount(self.scene.segments.ravel(), weights=product.ravel()).astype(np.float64)
 
     @property
     def apart(self) -> Floats:

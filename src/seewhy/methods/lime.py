@@ -187,7 +187,7 @@ class Lime(MethodSettings):
         kernel = self.kernel
         if isinstance(kernel, Shapley):
             raise InvalidInput("kernel='shapley' is a law of sizes, not a weight of rows")
-        sums = SegmentSums.of(scene)
+        sums = SegmentSums(scene)
         weights = np.concatenate([kernel(block.coalitions, sums) for _, block in samples.blocks()])
         return weights * size_shares(samples) if self.design == "shapley" else weights
 
