@@ -102,7 +102,7 @@ def _aimed(before: Explanation, amount: dict[str, Any]) -> dict[str, Any]:
 
 
 def same_model(before: Explanation, model: object) -> Model:
-    """Return the model that answered before, or one with the same fingerprint.
+    """Return the model that answered before, or one with the same fingerprint; of functions, with the same code.
 
     Raises
     ------
@@ -119,7 +119,20 @@ def same_model(before: Explanation, model: object) -> Model:
             f"model must be the one that answered before, {before.model.name} ({before.model.fingerprint}), "
             f"got {found.name} ({found.fingerprint})"
         )
+    code = getattr(found, "code", "")
+    known = before.model.code and code  # a file does not tell, and what is not Python has none
+    if known and code != before.model.code and not _one_function(found, before.black_box):
+        raise InvalidInput(
+            f"model must be the function that answered before, got another one of its name, {found.fingerprint}: "
+            f"its code has the hash {code}, not {before.model.code}"
+        )
     return found
+
+
+def _one_function(one: Any, other: Any) -> bool:
+    """Whether two models call the same object, whose own values may have changed since."""
+    function = getattr(one, "function", None)
+    return function is not None and function is getattr(other, "function", None)
 
 
 def _subject(before: Explanation, method: Method) -> Subject:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from seewhy._types import ScoreKind
 from seewhy.protocols import Model
@@ -22,6 +22,9 @@ class ModelFacts:
     """What had to be assumed about it, and what its checks found."""
     run_by: str = ""
     """What ran it instead of its own framework, and how far it was found to be from it."""
+    code: str = field(default="", compare=False)
+    """A hash of a function's own code, since its fingerprint is its name alone; empty where it is not known, as in
+    results that come from a file."""
 
     @classmethod
     def of(
@@ -31,7 +34,8 @@ class ModelFacts:
         labels = None if model.labels is None else tuple(model.labels[i] for i in kept)
         assumed = () if model.kind is not None else (_assumed(model.name, kind),)
         notes = (*assumed, *getattr(model, "notes", ()), *findings)
-        return cls(model.name, model.fingerprint, kind, classes, labels, notes, getattr(model, "run_by", ""))
+        run_by, code = getattr(model, "run_by", ""), getattr(model, "code", "")
+        return cls(model.name, model.fingerprint, kind, classes, labels, notes, run_by, code)
 
     def noted(self, *notes: str) -> ModelFacts:
         """Return the same with more for the reader of a result."""

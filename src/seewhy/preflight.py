@@ -13,9 +13,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from seewhy._types import Batch, Pixels, ScoreKind, Scores
+from seewhy._types import Batch, Floats, Pixels, ScoreKind, Scores
 from seewhy.errors import ModelError
 from seewhy.models import FunctionModel
+from seewhy.models.heads import Head
 from seewhy.protocols import Model
 from seewhy.run import Asker, Subject
 from seewhy.samples import comparable, recognize_kind
@@ -24,8 +25,13 @@ from seewhy.together import SharedModel
 PICTURES = 4
 """Pictures the checks start from: the photo, two masked copies, and its negative, which is far from all of them."""
 
+_TOGETHER = 3
+"""Pictures that are sent in one batch, twice: with the photo alone, and once brighter, they are eight."""
+
 _SAME = 1e-3
 """How far the answer to one picture may lie apart between two calls, on a scale of 0..1."""
+_ROUGHLY = 0.2
+"""How far probabilities of eight bits may be from adding up to 1."""
 _SURE, _UNSURE = 0.5, 0.2
 """Probabilities of the strongest class that speak for and against a range of the input."""
 
@@ -80,12 +86,14 @@ class _Asked:
     """A model's answers to the same pictures, in several ways."""
 
     kind: ScoreKind
+    adds_up: bool
+    """Whether its rows are said to be a softmax."""
     alone: Scores
     """(1, K): the photo by itself."""
     together: Scores
-    """(PICTURES, K): the photo first, with others."""
+    """(_TOGETHER, K): the photo first, with others."""
     again: Scores
-    """(2, K): the second, then the photo."""
+    """The same once more, in the same batches."""
     brighter: Scores | None
     """(1, K): the photo in 0..255; asked only where the model is not sure of anything."""
 
@@ -176,7 +184,7 @@ def preflight(model: Model, pictures: Batch, pixels: Pixels, batch_size: int | N
         It answers with other than one row of finite numbers a picture, or fails on several pictures at once.
     """
     asked = _what_answers(model)
-    said = (model.fingerprint, model.kind, pictures.shape[1:], batch_size == 1)
+    said = (model.fingerprint, model.kind, _adds_up(model), pictures.shape[1:], batch_size == 1)
     try:
         known = _known.setdefault(asked, {})
     except TypeError:  # what cannot be referred to weakly is checked each time
@@ -195,6 +203,8 @@ def _what_answers(model: Any) -> object:
 
 
 def _ask(model: Model, pictures: Batch, pixels: Pixels, batch_size: int | None) -> _Asked:
+    if len(pictures) > _TOGETHER:
+        pictures = np.concatenate([pictures[: _TOGETHER - 1], pictures[-1:]])  # the last is far from all others
     size = min(batch_size or model.batch_size or len(pictures), len(pictures))
     alone = _answers(model, pictures[:1], size)
     try:
@@ -203,10 +213,17 @@ def _ask(model: Model, pictures: Batch, pixels: Pixels, batch_size: int | None) 
         if size > 1:
             error.add_note(f"{model.name} answers to one picture alone, but not to {size} at once; try batch_size=1")
         raise
-    again = _answers(model, pictures[[1, 0]], size)
+    again = _answers(model, pictures, size)
     kind = model.kind or recognize_kind(together)
     unsure = kind != "score" and alone.shape[1] > 1 and comparable(alone, kind).max() < _UNSURE
-    return _Asked(kind, alone, together, again, _brighter(model, pixels, size) if unsure else None)
+    brighter = _brighter(model, pixels, size) if unsure else None
+    return _Asked(kind, _adds_up(model), alone, together, again, brighter)
+
+
+def _adds_up(model: Model) -> bool:
+    """Return whether the model's rows are taken as a softmax because somebody said so, or its last layer does."""
+    head = getattr(model, "head", None)
+    return isinstance(head, Head) and head.name == "softmax"
 
 
 def _brighter(model: Model, pixels: Pixels, size: int) -> Scores | None:
@@ -234,30 +251,40 @@ def _findings(asked: _Asked) -> Iterator[Finding]:
     known = (asked.alone, asked.together, asked.again)
     scale = max(float(np.abs(scores).max()) for scores in known) or 1.0
     one, all_, again = (comparable(scores, asked.kind, scale) for scores in known)
-    apart = float(np.abs(one[0] - all_[0]).max())
-    yield _judged(
-        "independent of the batch",
-        apart <= _SAME,
-        f"an answer moves by up to {apart:.2g} with the other pictures of its batch",
-        "is it in training mode? with batch_size=1 it is asked one by one",
-    )
-    top = int(np.argmax(one[0])), int(np.argmax(all_[0]))
-    yield _judged(
-        "same top class alone and in a batch",
-        top[0] == top[1],
-        f"class {top[0]} is on top alone, class {top[1]} in a batch",
-        "results are of the batch",
-    )
-    apart = max(float(np.abs(again[0] - all_[1]).max()), float(np.abs(again[1] - all_[0]).max()))
+    moods = float(np.abs(again - all_).max())
+    yield from _of_neighbors(one[0], all_[0], moods)
     yield _judged(
         "deterministic",
-        apart <= _SAME,
-        f"two answers to the same picture differ by up to {apart:.2g}",
+        moods <= _SAME,
+        f"two answers to the same picture in the same batch differ by up to {moods:.2g}",
         "intervals hold over its moods, and no run can be repeated exactly",
     )
     yield _of_kind(asked)
     brighter = 0.0 if asked.brighter is None else float(comparable(asked.brighter, asked.kind)[0].max())
     yield _in_range(float(one[0].max()), brighter)
+
+
+def _of_neighbors(alone: Floats, together: Floats, moods: float) -> Iterator[Finding]:
+    """Judge what the other pictures of a batch do to the answer to one, (K,); what moods do is not laid on them."""
+    checks = "independent of the batch", "same top class alone and in a batch"
+    apart = float(np.abs(alone - together).max())
+    top = int(np.argmax(alone)), int(np.argmax(together))
+    if _SAME < apart <= moods:
+        for check in checks:
+            yield Finding(check, "ok", "not seen beside what changes by itself")
+        return
+    yield _judged(
+        checks[0],
+        apart <= _SAME,
+        f"an answer moves by up to {apart:.2g} with the other pictures of its batch",
+        "is it in training mode? with batch_size=1 it is asked one by one",
+    )
+    yield _judged(
+        checks[1],
+        top[0] == top[1],
+        f"class {top[0]} is on top alone, class {top[1]} in a batch",
+        "results are of the batch",
+    )
 
 
 def _judged(check: str, fine: bool, bad: str, advice: str) -> Finding:
@@ -271,7 +298,19 @@ def _of_kind(asked: _Asked) -> Finding:
         return Finding(check, "warning", "its logits add up to 1 like probabilities; say head='softmax' if they are")
     if asked.kind == "probability" and (rows.min() < -_SAME or rows.max() > 1 + _SAME):
         return Finding(check, "warning", f"its probabilities go from {rows.min():.3g} to {rows.max():.3g}")
+    sums = rows.sum(axis=1)
+    if asked.adds_up and rows.shape[1] > 1 and np.abs(sums - 1).max() > _rounding(asked.together):
+        text = f"its rows add up to {sums.min():.4g}..{sums.max():.4g}, those of a softmax to 1"
+        return Finding(check, "warning", f"{text}; say head='multi-label' if each class is judged by itself")
     return Finding(check, "ok", asked.kind)
+
+
+def _rounding(rows: Scores) -> float:
+    """Return how far rows of probabilities may be from adding up to 1 because their numbers have few bits."""
+    if np.array_equal(rows * 256, np.rint(rows * 256)):  # eight bits, as of networks in integers
+        return max(_SAME, min(int(rows.shape[1]) / 512, _ROUGHLY))
+    in_bf16 = not (np.ascontiguousarray(rows, np.float32).view(np.uint32) & 0xFFFF).any()
+    return 1 / 256 if in_bf16 else _SAME
 
 
 def _in_range(usual: float, brighter: float) -> Finding:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from seewhy.explanation import Explanation
 
 _PREDICTIONS = 10
+_ULPS = 8
+"""Last digits of float32 within which a score is the same: as much comes of the order in which a model adds up."""
 
 
 def predictions(samples: Samples, labels: tuple[str, ...] | None) -> tuple[Prediction, ...]:
@@ -60,10 +62,11 @@ def _weak_fit(found: Explanation) -> Iterator[str]:
     for target, one in zip(found.targets, found.attributions, strict=True):
         if one.error is not None and np.isinf(one.error):
             yield f"{target.label}: more noise than signal; ask for more samples, or another fill or unit"
-        if np.ptp(target.read(found.samples)) == 0:
+        scores = target.read(found.samples)
+        if np.ptp(scores) <= _ULPS * np.finfo(np.float32).eps * np.abs(scores).max():
             yield f"{target.label}: the score is the same in every picture that was asked; the map says nothing"
         elif isinstance(one, SegmentAttribution) and one.r2 is not None and not one.values.any():
-            spread = float(np.std(target.read(found.samples)))
+            spread = float(np.std(scores))
             yield (
                 f"the surrogate gives every segment 0 for {target.label}, whose scores vary by {spread:.2g}; "
                 f"lower its penalty or raise num_features"

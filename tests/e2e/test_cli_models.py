@@ -135,3 +135,23 @@ def test_several_photos_share_the_model_and_equal_single_runs(call: Call) -> Non
     assert "nowhere.png" in found.err
     assert call("explain", "b.png", *SMALL, "--out", "alone").code == 0
     assert Path("alone/b.lime.seewhy").read_bytes() == Path("seewhy-out/b.lime.seewhy").read_bytes()
+
+
+@pytest.mark.parametrize("command", ["explain", "tune"])
+def test_what_is_said_about_no_name_is_said_about_the_default(call: Call, command: str) -> None:
+    Path("asked.toml").write_text('[model]\ndevice = "cuda"\n')
+    found = call(command, "cat.png", "--settings", "asked.toml")
+
+    assert found.code == 2
+    assert found.error.startswith("error: --device is not a setting of the model efficientnet-lite0")
+
+
+def test_a_table_without_a_name_means_the_default(call: Call) -> None:
+    Path("asked.toml").write_text('[model]\nprecision = "bf16"\n')
+    assert call("explain", "cat.png", "--settings", "asked.toml", *GRID).code == 0
+    kept = tomllib.loads(Path("seewhy-out/cat.lime.toml").read_text())["model"]
+    assert kept == {"name": "efficientnet-lite0", "precision": "bf16"}
+    Path("empty.toml").write_text("[model]\n")
+    assert call("explain", "cat.png", "--settings", "empty.toml", *GRID, "--model", TINY).code == 0
+    assert call("explain", "cat.png", "--settings", "empty.toml", *GRID).code == 0
+    assert tomllib.loads(Path("seewhy-out/cat.lime.toml").read_text())["model"] == "efficientnet-lite0"

@@ -7,7 +7,7 @@ import pytest
 
 import seewhy
 from seewhy.errors import InvalidInput
-from support.asked import EARLY, EVERY, LIME, METHODS, THREE, Asked, file_of, logits, run
+from support.asked import EARLY, EVERY, LIME, METHODS, PHOTO, THREE, Asked, file_of, logits, run
 
 
 def check_asked_once(pictures, evaluations, name):
@@ -265,3 +265,33 @@ def test_amounts_are_checked_like_settings():
         before.continue_(n_samples=100, until="top2")
     with pytest.raises(InvalidInput, match=r"Rise\.until needs segments"):
         run(seewhy.Rise(grid=4, n_samples=40)).continue_(until="top2")
+
+
+def _counting():
+    asked = 0
+
+    def model(batch):
+        nonlocal asked
+        asked += len(batch)
+        return logits(batch)
+
+    return model
+
+
+def test_another_function_of_the_same_name_is_refused(tmp_path):
+    one, other = (lambda batch: 1 * logits(batch)), (lambda batch: 2 * logits(batch))
+    before = seewhy.explain(PHOTO, model=one, method=LIME.replace(n_samples=40))
+
+    for found in (before, before.refit(kernel="none"), before.continue_(n_samples=60)):
+        with pytest.raises(InvalidInput, match="must be the function that answered before, got another one of its na"):
+            found.continue_(n_samples=80, model=other)
+    assert len(before.continue_(n_samples=80, model=one).samples) == 80
+    loaded = seewhy.load(before.save(tmp_path / "before"))
+    assert len(loaded.continue_(n_samples=80, model=one).samples) == 80
+
+
+def test_a_function_whose_own_values_change_goes_on():
+    model = _counting()
+    before = seewhy.explain(PHOTO, model=model, method=LIME.replace(n_samples=40))
+
+    assert len(before.continue_(n_samples=80, model=model).samples) == 80

@@ -1,11 +1,12 @@
 """A function's own code decides its digest; where it stands, and what it only calls, do not."""
 
+import enum
 import functools
 
 import pytest
 
 from seewhy.models import FunctionModel
-from seewhy.models.code_digest import code_digest
+from seewhy.models.code_digest import code_digest, described
 
 
 def made(source, name="answer", **names):
@@ -54,3 +55,35 @@ def test_methods_and_callable_objects_are_known_by_their_class():
 
 def test_a_model_has_it():
     assert FunctionModel(made(BASE)).code == code_digest(made(BASE))
+
+
+class Way(enum.IntEnum):
+    UP = 1
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        ("max", "max"),
+        (Way.UP, ("Way", "UP")),
+        (len, ("builtins", "len")),
+        ({"b": 1, "a": [None, "c/d", 2.5]}, [("a", [2.5]), ("b", 1)]),
+        ({"y", "x"}, ["x", "y"]),
+        ("/home/x", None),
+        ("<f at 0x7f0011223344>", None),
+        (object(), None),
+        ([object(), []], None),
+    ],
+)
+def test_what_is_held_is_described_without_its_place(held, expected):
+    assert described(held) == expected
+
+
+def test_functions_are_described_by_code_and_by_what_they_hold():
+    inner = made("def outer(f):\n    return lambda batch: f(batch)\n", "outer")
+    assert described(inner(len)) == described(inner(len)) != described(inner(max))
+    method = made(CALLABLE.format(" * 1"), "Answer")
+    assert described(method()) != described(made(CALLABLE.format(" * 2"), "Answer")())
+    assert described(functools.cache(made(BASE))) == described(made(BASE))
+    looped = made("def outer():\n    def answer(x):\n        return answer(x)\n    return answer\n", "outer")
+    assert described(looped())

@@ -83,9 +83,10 @@ def test_a_place_that_cannot_be_written_costs_nothing(tmp_path, monkeypatch):
     assert answer(converted("a", network)) == 6
 
 
-def test_off_is_off(tmp_path, monkeypatch):
+@pytest.mark.parametrize("off", ["off", "OFF", "Off"])
+def test_off_is_off(tmp_path, monkeypatch, off):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SEEWHY_CACHE", "off")
+    monkeypatch.setenv("SEEWHY_CACHE", off)
     assert answer(converted("a", network)) == 6
     assert entries(tmp_path) == []
 
@@ -186,5 +187,16 @@ def test_int8_is_corrected_by_the_exact_model_and_kept(folder, monkeypatch, capf
 
 def test_a_limit_that_is_no_number_is_named(folder, monkeypatch):
     monkeypatch.setenv("SEEWHY_CACHE_MB", "2GB")
-    with pytest.raises(seewhy.InvalidInput, match="SEEWHY_CACHE_MB must be a number of megabytes, got '2GB'"):
+    with pytest.raises(
+        seewhy.InvalidInput, match="SEEWHY_CACHE_MB must be a number of megabytes, at least 0, got '2GB'"
+    ):
         converted("a", network)
+
+
+@pytest.mark.parametrize("value", ["-1", "nan", "-inf"])
+def test_a_limit_below_nothing_is_refused(folder, monkeypatch, value):
+    monkeypatch.setenv("SEEWHY_CACHE_MB", value)
+    rule = f"^SEEWHY_CACHE_MB must be a number of megabytes, at least 0, got '{value}'$"
+    with pytest.raises(seewhy.InvalidInput, match=rule):
+        converted("a", network)
+    assert not folder.exists()

@@ -63,3 +63,19 @@ def test_a_score_that_never_changes_is_said_and_is_no_certainty(method):
     question = Question.of(PICTURE, model=lambda batch: np.full((len(batch), 2), 0.5), target=found.targets[0].index)
     with pytest.raises(NotMeasured, match="never changes"):
         METRICS["error"].measure(question, Candidate.of(found))
+
+
+@pytest.mark.parametrize(("steps", "same"), [(4, True), (40, False)])
+def test_a_score_that_changes_in_its_last_digits_alone_never_changes(steps, same):
+    def trembling(batch):
+        kept = (batch[:, 0, 0, 0] != 0)[:, None]
+        return np.float32([[0.7, 0.3]]) * (1 + kept * np.float32(steps * 2**-23)).astype(np.float32)
+
+    model = seewhy.FunctionModel(trembling, kind="score")
+    method = seewhy.Lime(segmentation=seewhy.Grid(rows=3, columns=3), fill="black", n_samples=60)
+    picture = np.maximum(PICTURE, 1) if PICTURE.dtype == np.uint8 else np.maximum(PICTURE, np.float32(0.1))
+    found = seewhy.explain(picture, model=model, method=method)
+
+    assert np.ptp(found.samples.scores[:, 0]) > 0
+    assert any("the score is the same in every picture" in text for text in found.warnings) == same
+    assert found.values().any()

@@ -352,3 +352,56 @@ def test_what_cannot_be_fetched_is_named(rest):
 def test_a_name_must_be_given():
     with pytest.raises(InvalidInput, match=r"hf:\.\.\. must name ORG/NAME or a folder"):
         load_model("hf:")
+
+
+# --- modules handed over ---------------------------------------------------------------------------------------
+
+OWN = {"preprocessing": {"size": (SIDE, SIDE)}, "runtime": "native"}
+NAMES = {0: "cat", 1: "dog", 2: "owl"}
+
+
+@pytest.mark.parametrize(
+    ("config", "head"),
+    [
+        ({"problem_type": "multi_label_classification"}, "multi-label-logits"),
+        ({"problem_type": "regression"}, "regression"),
+        ({"num_labels": 1}, "regression"),
+        ({}, "logits"),
+    ],
+)
+def test_of_a_module_the_configuration_is_believed_as_of_a_folder(tmp_path, config, head):
+    network = vit(**config)
+    model = load_model(network, **OWN)
+
+    assert model.head.name == load_model(saved(tmp_path, network), **OWN).head.name == head
+    assert not model.notes
+    assert load_model(network, head="logits", **OWN).head.name == "logits"
+
+
+def test_of_a_module_the_labels_of_its_configuration_are_taken():
+    network = vit(id2label=NAMES)
+    assert load_model(network, **OWN).labels == ("cat", "dog", "owl")
+    assert load_model(network, labels=["a", "b", "c"], **OWN).labels == ("a", "b", "c")
+    assert load_model(vit(), **OWN).labels is None
+    with pytest.raises(InvalidInput, match="does not say how a photo must be prepared"):
+        load_model(network)
+
+
+def test_a_configuration_that_does_not_fit_its_module_is_not_believed():
+    network = vit(id2label=NAMES, problem_type="multi_label_classification")
+    network.classifier = torch.nn.Linear(16, 5)
+    model = load_model(network, **OWN)
+
+    assert model.labels is None
+    assert model.head.name == "logits"
+    assert any("its config states 3 classes, but it has 5; it was not believed" in note for note in model.notes)
+
+
+def test_of_another_output_a_configuration_says_nothing():
+    network = vit(id2label=NAMES, problem_type="multi_label_classification")
+    forward = network.forward
+    network.forward = lambda pixel_values: {"logits": forward(pixel_values).logits, "more": torch.randn(2, 4)}
+
+    assert load_model(network, output_name="logits", **OWN).head.name == "multi-label-logits"
+    other = load_model(network, output_name="more", **OWN)
+    assert (other.head.name, other.labels) == ("logits", None)

@@ -233,10 +233,49 @@ def test_several_inputs_are_refused_and_of_outputs_one_is_chosen():
     assert len(both.outputs) == 2
 
 
+def test_outputs_have_the_names_of_a_dict_or_numbers_where_layers_are_shared():
+    one, shared = keras.Input((16, 16, 3)), layers.Dense(2, name="shared")
+    flat = layers.Flatten()(one)
+    first, second = shared(flat), shared(flat * 3)
+    kept = keras.Model(one, {"b": first, "a": second})
+    twice = keras.Model(one, [first, second])
+    for both, names in ((kept, "ba"), (twice, "01")):
+        for name, alone in zip(names, (first, second), strict=True):
+            for runtime in ("native", "openvino"):
+                chosen = adapt(both, preprocessing="0..1", output_name=name, runtime=runtime)
+                np.testing.assert_allclose(
+                    ask(chosen), answers(keras.Model(one, alone), PICTURES), rtol=1e-4, atol=1e-5
+                )
+    with pytest.raises(InvalidInput, match=r"outputs of .*, 0, 1, got 'shared'"):
+        adapt(twice, preprocessing="0..1", output_name="shared")
+
+
+def test_what_a_subclass_gives_is_chosen_when_it_answers():
+    class Both(keras.Model):
+        def __init__(self, wrap):
+            super().__init__()
+            self.dense, self.wrap = layers.Dense(3, name="dense"), wrap
+
+        def call(self, pictures, training=False):
+            features = self.dense(pictures)
+            return self.wrap(features, keras.ops.mean(features, axis=(1, 2)))
+
+    for wrap, name in ((lambda x, y: {"map": x, "rows": y}, "rows"), (lambda x, y: (x, y), "1")):
+        model = Both(wrap)
+        expected = np.asarray(model(PICTURES)["rows" if name == "rows" else 1].detach())
+        for output_name in (None, name):
+            for runtime in ("native", "openvino"):
+                got = adapt(model, preprocessing="0..1", input_size=16, output_name=output_name, runtime=runtime)
+                np.testing.assert_allclose(ask(got), expected, rtol=1e-4, atol=1e-5)
+                assert bool([note for note in got.notes if "was read" in note]) is (output_name is None)
+        with pytest.raises(InvalidInput, match=r"output_name='.*', got"):
+            adapt(model, preprocessing="0..1", input_size=16, output_name="map" if name == "rows" else "0")
+
+
 def test_a_map_of_scores_is_refused():
     taken = keras.Input((16, 16, 3))
 
-    with pytest.raises(ModelError, match=r"must give one row of numbers a picture, gave \(2, 16, 16, 4\)"):
+    with pytest.raises(InvalidInput, match=r"must answer with a row of numbers a picture, got \(2, 16, 16, 4\)"):
         adapt(keras.Model(taken, layers.Conv2D(4, 1)(taken)), preprocessing="0..1")
 
 

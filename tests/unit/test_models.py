@@ -201,6 +201,14 @@ def test_an_unknown_name_brings_the_known_ones():
         InvalidInput, match=r"efficientnet-lite0.*got 'efficientnet_lite'; did you mean efficientnet-lite0"
     ):
         load_model("efficientnet_lite")
+    for name, meant in {
+        "net.onnx": "onnx",
+        "a/net.XML": "openvino",
+        "net.keras": "keras",
+        "n.pt2": "torchexport",
+    }.items():
+        with pytest.raises(InvalidInput, match=rf"; did you mean {meant}:{name}\?$"):
+            seewhy.load_model(name)
     with pytest.raises(InvalidInput, match=r"got 'zzz'$"):
         load_model("zzz")
     assert list(MODELS) == [f"efficientnet-lite{number}" for number in range(3)]
@@ -282,3 +290,39 @@ def test_a_function_of_torch_gets_channels_first():
 def test_other_arrays_are_not_offered():
     with pytest.raises(InvalidInput, match="takes must be numpy or torch, got 'jax'"):
         FunctionModel(tilted, takes="jax")
+
+
+class Bare:
+    """An array that speaks DLPack, and of which NumPy knows nothing else."""
+
+    def __init__(self, values):
+        self._values = values
+
+    def __dlpack__(self, **how):
+        return self._values.__dlpack__(**how)
+
+    def __dlpack_device__(self):
+        return self._values.__dlpack_device__()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
+def test_an_array_of_dlpack_alone_is_read(dtype):
+    (scores,) = FunctionModel(lambda batch: Bare(tilted(batch).astype(dtype))).stream([PIXELS])
+    np.testing.assert_array_equal(scores, tilted(PIXELS).astype(dtype))
+    with pytest.raises(ModelError, match=r"must return an array, returned an object of type Bare"):
+        list(FunctionModel(lambda _: Bare(np.array("cat"))).stream([PIXELS]))
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz"])
+def test_numbers_of_few_bits_are_read(name):
+    kinds = pytest.importorskip("ml_dtypes", reason="not installed")
+    few = tilted(PIXELS).astype(getattr(kinds, name))
+    (scores,) = FunctionModel(lambda _: few).stream([PIXELS])
+    assert scores.dtype == np.float32
+    np.testing.assert_array_equal(scores, few.astype(np.float32))
+    np.testing.assert_allclose(scores, tilted(PIXELS), rtol=0.15)
+
+
+def test_complex_scores_are_refused():
+    with pytest.raises(ModelError, match=r"must return real numbers, returned complex ones \(complex64\)"):
+        ask(lambda _: np.zeros((4, 2), np.complex64))

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from seewhy.errors import InvalidInput
+from seewhy.errors import InvalidInput, ModelError
 from seewhy.models import load_model
 from support.planted import BIAS, OPTIONS, SIDE, WEIGHTS, check_same, logits, prepared, reference
 
@@ -106,6 +106,80 @@ def test_of_an_exported_program(tmp_path, way, batch, runtime):
     check_both(lambda **options: load_model(f"torchexport:{tmp_path}/net.pt2", **options), first, second, runtime)
 
 
+@pytest.mark.parametrize("runtime", ["auto", "native"])
+@pytest.mark.parametrize("batch", [None, 3])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda turned, answers: (answers, turned.mean()),
+        lambda turned, answers: {"loss": turned.mean(), "logits": answers},
+        lambda turned, answers: {"hidden": (turned, turned[:, :, None, None].expand(-1, -1, 4, 4)), "logits": answers},
+        lambda turned, answers: (turned[:, :, None, None].expand(-1, -1, 4, 4), answers),
+    ],
+    ids=["scalar", "loss", "nested", "map"],
+)
+def test_an_exported_program_may_answer_with_more_than_rows(tmp_path, wrap, batch, runtime):
+    free = None if batch else ({0: torch.export.Dim("n", min=1, max=1024)},)
+    made = torch.export.export(Net(wrap).eval(), (torch.zeros(batch or 2, 3, SIDE, SIDE),), dynamic_shapes=free)
+    torch.export.save(made, str(tmp_path / "net.pt2"))
+    got = check_same(load_model(f"torchexport:{tmp_path}/net.pt2", runtime=runtime, head="logits", **OPTIONS))
+    assert got.model.run_by is None or got.model.run_by.startswith("OpenVINO f32") is (runtime == "auto")
+
+
+def as_map(answers):
+    return answers[:, :, None, None].expand(-1, -1, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("wrap", "name", "words"),
+    [
+        (lambda turned, _: as_map(turned), None, r"must answer with a row of numbers a picture, got \(2, 3, 4, 4\)"),
+        (lambda turned, _: (as_map(turned), turned.mean()), None, r"got 0 \(2, 3, 4, 4\), 1 \(\)"),
+        (
+            lambda turned, answers: (as_map(turned), answers),
+            "0",
+            r"in output_name='0', got 0 \(2, 3, 4, 4\), 1 \(2, 3\)",
+        ),
+        (lambda *_: None, None, "must answer with a row of numbers a picture, got none"),
+        (lambda turned, _: {"inside": {"turned": turned}}, "turned", r"one of its arrays, inside.turned \(2, 3\), got"),
+    ],
+)
+def test_what_is_no_row_of_numbers_a_picture_is_refused(wrap, name, words):
+    with pytest.raises(InvalidInput, match=words):
+        load_model(Net(wrap).eval(), output_name=name, runtime="native", **OPTIONS)
+
+
+def test_answers_turned_on_their_side_are_refused():
+    with pytest.raises(ModelError, match=r"one row of numbers a picture, gave \(3, 2\) for 2 pictures"):
+        load_model(Net(lambda _, answers: answers.T).eval(), runtime="native", **OPTIONS)
+
+
+def test_what_lies_inside_of_another_part_has_both_names():
+    made = Net(lambda turned, answers: {"hidden": [turned, answers], "map": as_map(turned)}).eval()
+    check_same(load_model(made, output_name="hidden.1", head="logits", runtime="native", **OPTIONS))
+
+
+def test_slots_and_fields_are_parts():
+    class Slots:
+        __slots__ = ("answers", "more", "turned")
+
+        def __init__(self, turned, answers):
+            self.turned, self.answers = turned, answers
+
+    check_same(load_model(Net(Slots).eval(), output_name="answers", head="logits", runtime="native", **OPTIONS))
+
+
+def test_logits_of_a_graph_are_read_before_others(tmp_path):
+    import openvino
+
+    made = openvino_model()
+    made.outputs[1].get_tensor().set_names({"logits"})
+    got = load_model(made, head="logits", **OPTIONS)
+    check_same(got)
+    assert any("logits was read, output_name reads another" in note for note in got.notes)
+    assert isinstance(made, openvino.Model)
+
+
 def flat():
     """Return the weights (3 * SIDE * SIDE, 3) of pictures whose channels come first."""
     return np.ascontiguousarray(WEIGHTS.transpose(0, 3, 1, 2).reshape(3, -1).T)
@@ -131,7 +205,7 @@ def test_of_an_onnx_graph(tmp_path, runtime):
 
     check_both(lambda **options: load_model(f"onnx:{tmp_path}/net.onnx", **options), "turned", "answers", runtime)
     unasked = load_model(f"onnx:{tmp_path}/net.onnx", runtime=runtime, head="logits", **OPTIONS)
-    assert any("has 2 outputs; turned, the first" in note for note in unasked.notes)
+    assert any("has 2 outputs, turned (?, 3), answers (?, 3); turned was read" in note for note in unasked.notes)
 
 
 def openvino_model():

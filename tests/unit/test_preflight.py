@@ -192,3 +192,84 @@ def test_two_models_around_one_function_are_checked_each():
 
 def test_a_model_of_single_pictures_may_say_so_itself():
     assert seewhy.check(seewhy.load_model(one_by_one, batch_size=1), PHOTO).fine
+
+
+def by_place(batch):
+    """What an answer is depends on the size of the batch and on the place in it, and on nothing else."""
+    place = np.arange(len(batch))[:, None] / 20 + len(batch) / 10
+    return softmax(9 * batch.mean(axis=(1, 2)) + place * [[1, 0, 0]])
+
+
+def restless():
+    """It has three moods, each for three pictures, whatever their batches."""
+    pictures = itertools.count(1)
+
+    def model(batch):
+        moods = [(0.5, 0.0, 1.0)[next(pictures) // 3 % 3] for _ in batch]
+        return softmax(batch.mean(axis=(1, 2)) + np.outer(moods, [0.3, 0, 0]))
+
+    return model
+
+
+@pytest.mark.parametrize("model", [of_its_batch, by_place])
+def test_what_neighbors_do_is_not_called_randomness(model):
+    assert warned(seewhy.check(model, PHOTO)) - {"same top class alone and in a batch"} == {"independent of the batch"}
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 2])
+def test_randomness_is_not_laid_on_the_neighbors(batch_size):
+    found = seewhy.check(restless(), PHOTO, batch_size=batch_size)
+
+    assert warned(found) == {"deterministic"}
+    assert "not seen beside what changes by itself" in str(found)
+
+
+@pytest.mark.parametrize("model", [honest, of_bytes, moody(), of_its_batch])
+def test_a_check_sends_eight_pictures_at_most(model):
+    sent = []
+
+    def counted(batch):
+        sent.append(len(batch))
+        return model(batch)
+
+    seewhy.explain(PHOTO, model=counted, method=LIME, preflight=False)
+    unchecked = sum(sent)
+    sent.clear()
+    found = seewhy.explain(PHOTO, model=counted, method=LIME)
+    assert found.n_evaluations == unchecked
+    assert 7 <= sum(sent) - unchecked <= 8
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_a_softmax_that_does_not_add_up_is_named(classes):
+    def sigmoids(batch):
+        values = batch.reshape(len(batch), -1)[:, :classes]
+        return 1 / (1 + np.exp(-3 * values))
+
+    found = seewhy.check(seewhy.load_model(sigmoids, head="softmax"), PHOTO)
+    assert warned(found) == {"kind of scores"}
+    assert "those of a softmax to 1; say head='multi-label'" in str(found)
+    assert seewhy.check(seewhy.load_model(sigmoids, head="multi-label"), PHOTO).fine
+    assert "kind of scores" in warned(seewhy.check(seewhy.load_model(sigmoids, head="softmax"), PHOTO))
+
+
+def test_a_network_whose_softmax_does_not_add_up_is_named():
+    torch = pytest.importorskip("torch", reason="the extra torch is not installed")
+    net = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Sigmoid())
+    asked = {"preprocessing": seewhy.Preprocessing(size=(8, 8)), "runtime": "native"}
+
+    assert "kind of scores" in warned(seewhy.check(seewhy.load_model(net, head="softmax", **asked), PHOTO))
+    assert seewhy.check(seewhy.load_model(net, head="multi-label", **asked), PHOTO).fine
+
+
+@pytest.mark.parametrize("bits", ["integers", "bfloat16"])
+def test_a_softmax_of_few_bits_is_one(bits):
+    def rounded(batch):
+        rows = softmax(10 * batch.mean(axis=(1, 2)) @ np.eye(3, 70)).astype(np.float32)
+        if bits == "integers":
+            return np.rint(rows * 256) / 256
+        return ((rows.view(np.uint32) + 0x8000) & 0xFFFF0000).view(np.float32)
+
+    rows = rounded(PHOTO[None] / np.float32(255))
+    assert abs(rows.sum() - 1) > 1e-3
+    assert "kind of scores" not in warned(seewhy.check(seewhy.load_model(rounded, head="softmax"), PHOTO))

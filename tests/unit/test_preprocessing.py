@@ -78,6 +78,17 @@ def test_the_center_of_a_stretched_photo_is_that_of_pillow():
     np.testing.assert_allclose([x0, y0, x1, y1], [2 * 47 / 22, 2 * 30 / 25, 20 * 47 / 22, 22 * 30 / 25])
 
 
+def test_a_setting_that_came_later_changes_no_fingerprint_where_it_is_not_used():
+    """As result files of before have it."""
+    assert PREPROCESSINGS["0..255"].fingerprint == (
+        '{"size":[224,224],"shorter":null,"interpolation":"bilinear","scale":255.0,"mean":[0.0],"std":[1.0],'
+        '"order":"RGB","layout":"NCHW"}'
+    )
+    used = seewhy.Preprocessing(size=(2, 2), stretched=(3, 3)).fingerprint
+    assert '"stretched":[3,3]' in used
+    assert used != seewhy.Preprocessing(size=(2, 2), stretched=(4, 3)).fingerprint
+
+
 def test_another_size_keeps_the_share_of_the_crop():
     made = PREPROCESSINGS["imagenet"].resized(448)
     assert (made.size, made.shorter) == ((448, 448), 512)

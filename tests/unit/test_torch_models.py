@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -364,3 +368,184 @@ def test_labels_that_are_none_are_refused():
         InvalidInput, match=r"ModelOptions.labels must be imagenet, a text file, or a list of names, got 5"
     ):
         seewhy.load_model(small(), preprocessing=RAW, labels=5)
+
+
+class Beside(torch.nn.Module):
+    """Holds more than weights."""
+
+    def __init__(self, held=None, **more):
+        super().__init__()
+        self.inner, self.held = small(), held
+        vars(self).update(more)
+
+    def forward(self, pictures):
+        return self.inner(pictures)
+
+
+def hooked(hook, *, before=False):
+    net = small()
+    (net[0].register_forward_pre_hook if before else net[0].register_forward_hook)(hook)
+    return net
+
+
+def closing_over(held):
+    return lambda answer: -held(answer)
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        (Beside("max"), Beside("min")),
+        (Beside(), Beside("max")),
+        (Beside(torch.tanh), Beside(torch.relu)),
+        (Beside(torch.nn.functional.gelu), Beside(torch.nn.functional.relu)),
+        (Beside(lambda a: a), Beside(lambda a: a[:, :4])),
+        (Beside(closing_over(torch.tanh)), Beside(closing_over(torch.relu))),
+        (Beside(functools.partial(torch.softmax, dim=1)), Beside(functools.partial(torch.softmax, dim=0))),
+        (Beside(torch.float16), Beside(torch.float32)),
+        (Beside({"pool": ["max", True]}), Beside({"pool": ["max", False]})),
+        (Beside(_mode="max"), Beside(_mode="min")),
+        (Beside(forward=lambda pictures: pictures), Beside(forward=lambda pictures: -pictures)),
+        (hooked(lambda part, given, answer: answer), hooked(lambda part, given, answer: -answer)),
+        (hooked(lambda part, given: None, before=True), hooked(lambda part, given: (-given[0],), before=True)),
+        (small(), hooked(lambda part, given, answer: -answer)),
+        (torch.fx.symbolic_trace(Beside().inner), torch.fx.symbolic_trace(small(torch.nn.ReLU()))),
+    ],
+)
+def test_the_fingerprint_sees_what_decides_beside_weights(one, two):
+    assert digest(one) != digest(two)
+    assert digest(one) == digest(one)
+
+
+def test_where_a_module_came_from_and_what_it_keeps_are_not_in_its_fingerprint():
+    class Kept:
+        """Neither a number nor a name."""
+
+    plain = digest(Beside())
+    for same in (Beside("/tmp/here"), Beside(Kept()), Beside(torch.ones(3)), Beside([]), Beside(name_or_path="here")):
+        assert digest(same) == plain
+    itself = []
+    itself.append(itself)
+    assert digest(Beside(itself)) == plain
+
+
+ELSEWHERE = """
+import enum, functools, torch
+from seewhy.models.torch_models import digest
+
+class Way(enum.Enum):
+    MAX = 1
+
+class Turn:
+    def __init__(self, by): self.by = by
+    def __call__(self, part, given, answer): return answer * self.by
+
+torch.manual_seed(0)
+net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.TransformerEncoderLayer(8, 2, 16, activation=torch.relu))
+net.names = {"max", "min", "mean", "sum"}
+net.many = {"a": lambda x: x, "b": functools.partial(torch.sum, dim=1), "c": Way.MAX, "d": torch.float16, "e": Turn}
+net.some = object()
+net[0].register_forward_hook(Turn(-1))
+net[0].register_forward_pre_hook(lambda part, given: None)
+print(digest(net))
+"""
+
+
+def test_the_fingerprint_is_the_same_in_every_process():
+    def printed(seed):
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", ELSEWHERE],
+            env={"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    found = printed("1")
+    assert len(found) == 64
+    assert found == printed("2")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("runtime", ["auto", "native"])
+def test_a_quantized_module_runs_and_is_told_from_others(runtime):
+    def quantized(factor=1.0):
+        net = small()
+        net[6].weight.data *= factor
+        return torch.ao.quantization.quantize_dynamic(net.eval(), {torch.nn.Linear}, dtype=torch.qint8)
+
+    model = seewhy.load_model(quantized(), preprocessing=RAW, runtime=runtime)
+    got = seewhy.explain(PHOTO, model=model, method=GRID)
+    plain = seewhy.explain(PHOTO, model=by_hand(quantized(), "logit"), method=GRID)
+    np.testing.assert_allclose(got.heatmap(), plain.heatmap(), atol=1e-3)
+    assert digest(quantized()) == digest(quantized())
+    assert len({digest(one) for one in (quantized(), quantized(2.0), small())}) == 3
+
+
+def test_numbers_quantized_by_channel_are_told_apart():
+    def keeps(*scales):
+        net = small()
+        whole = torch.ones(2, 3, dtype=torch.int8)
+        zeros = torch.zeros(2, dtype=torch.int64)
+        net.register_buffer("kept", torch._make_per_channel_quantized_tensor(whole, torch.tensor(scales), zeros, 0))
+        return net
+
+    assert digest(keeps(1.0, 2.0)) == digest(keeps(1.0, 2.0)) != digest(keeps(1.0, 3.0))
+
+
+def test_weights_that_are_not_there_are_refused():
+    with torch.device("meta"):
+        empty = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * SIZE * SIZE, 2))
+    for device in ("auto", "cpu"):
+        with pytest.raises(InvalidInput, match=r"weights of Sequential must be loaded, but 1\.weight is on the meta"):
+            seewhy.load_model(empty, preprocessing=RAW, device=device)
+    lazy = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.LazyLinear(2))
+    with pytest.raises(InvalidInput, match=r"1\.weight is made by the first pictures; run it on some first"):
+        seewhy.load_model(lazy, preprocessing=RAW)
+
+
+def test_of_a_chosen_output_the_last_layer_says_nothing():
+    class Two(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.last = small(), torch.nn.Sigmoid()
+
+        def forward(self, pictures):
+            found = self.inner(pictures)
+            return {"answers": self.last(found), "shares": found.square() / (1 + found.square())}
+
+    assert seewhy.load_model(Two(), preprocessing=RAW).head.name == "multi-label"
+    model = seewhy.load_model(Two(), preprocessing=RAW, output_name="shares")
+    assert model.head.name == "logits"
+    assert any("head=" in note for note in model.notes)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_types_of_numbers_reach_openvino(kind):
+    net = small().to(kind)
+    model = seewhy.load_model(net, preprocessing=RAW, runtime="openvino")
+    prepared = np.random.default_rng(0).random((4, 3, SIZE, SIZE), np.float32)
+    (found,) = model.stream([prepared.copy()])
+    with torch.no_grad():
+        answers = net.eval()(torch.from_numpy(prepared).to(kind)).float().numpy()
+
+    np.testing.assert_allclose(found, answers, atol={torch.float16: 0.01, torch.bfloat16: 0.1}.get(kind, 1e-4))
+    assert next(net.parameters()).dtype == kind
+    if kind == torch.float64:
+        got = seewhy.explain(PHOTO, model=seewhy.load_model(net, preprocessing=RAW), method=GRID)
+        assert got.model.run_by.startswith("OpenVINO f32")
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_an_exported_program_is_refused_and_its_module_taken():
+    free = ({0: torch.export.Dim("n", min=1, max=1024)},)
+    program = torch.export.export(small().eval(), (torch.zeros(2, 3, SIZE, SIZE),), dynamic_shapes=free)
+    with pytest.raises(InvalidInput, match=r"is none: write it with torch\.export\.save .* program\.module\(\)"):
+        seewhy.load_model(program, preprocessing=RAW)
+
+    got = seewhy.explain(PHOTO, model=seewhy.load_model(program.module(), preprocessing=RAW), method=GRID)
+    plain = seewhy.explain(PHOTO, model=by_hand(small(), "logit"), method=GRID)
+    np.testing.assert_allclose(got.heatmap(), plain.heatmap(), atol=1e-4)
+    again = seewhy.load_model(program.module(), preprocessing=RAW, device="cpu", runtime="native")
+    assert again.identity == seewhy.load_model(program.module(), preprocessing=RAW, runtime="native").identity

@@ -12,7 +12,7 @@ import click
 from seewhy._types import JsonObject
 from seewhy.cli.flags import Option, describe
 from seewhy.errors import InvalidInput
-from seewhy.models import PREFIXES, load_model
+from seewhy.models import DEFAULT, PREFIXES, load_model
 from seewhy.models.options import ModelOptions
 from seewhy.protocols import Model
 
@@ -31,15 +31,18 @@ def model_options(command: Any) -> Any:
 
 
 def asked_model(base: str | JsonObject | None, given: dict[str, Any]) -> str | JsonObject | None:
-    """Return the model that is asked for: ``base`` of a settings file, another name if given, and the flags."""
-    held: JsonObject = dict(base) if isinstance(base, dict) else {"name": base}
+    """Return the model that is asked for: ``base`` of a settings file, another name if given, and the flags.
+
+    What is said about a model without a name is said about the default.
+    """
+    held: JsonObject = {"name": None} | base if isinstance(base, dict) else {"name": base}
     if given.get("model") is not None:
         held = {"name": given["model"]}
     said = {name: _value(name, given[f"model_{name}"]) for name in _OPTIONS if given.get(f"model_{name}") is not None}
     if not said and len(held) == 1:
         name: str | None = held["name"]
         return name
-    return held | said
+    return held | said | {"name": DEFAULT if held["name"] is None else held["name"]}
 
 
 def named_model(asked: str | JsonObject | None) -> Model:

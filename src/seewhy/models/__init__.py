@@ -11,6 +11,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any, cast
 
 from seewhy.errors import InvalidInput
@@ -45,6 +46,17 @@ PREFIXES: dict[str, tuple[str, str]] = {
 
 The module has ``load_PREFIX(rest, options)``; it is imported when it is first needed.
 """
+
+_SUFFIXES = {
+    ".onnx": "onnx",
+    ".xml": "openvino",
+    ".tflite": "tflite",
+    ".keras": "keras",
+    ".h5": "keras",
+    ".pt": "torchscript",
+    ".pt2": "torchexport",
+}
+"""What a file of a network probably is, for a hint."""
 
 _OBJECTS: dict[str, str] = {
     "keras": "keras_models",  # on its torch backend a Keras model is a torch module too
@@ -98,11 +110,16 @@ def load_model(model: object = None, **options: Any) -> Model:
         return cast("Model", _adapter(PREFIXES[prefix][0], f"load_{prefix}")(rest, wanted))
     if model in MODELS:
         return _embedded(model, wanted)
-    alike = difflib.get_close_matches(model, MODELS)
-    near = [name for name in MODELS if name in alike]  # of members of a family the first
-    hint = f"; did you mean {near[0]}?" if near else ""
     known = ", ".join([*MODELS, *(f"{name}:..." for name in PREFIXES)])
-    raise InvalidInput(f"model must be one of {known}, or py:module:attribute, got {model!r}{hint}")
+    raise InvalidInput(f"model must be one of {known}, or py:module:attribute, got {model!r}{_meant(model)}")
+
+
+def _meant(model: str) -> str:
+    """Return a hint at what an unknown text was probably meant to be, empty if there is none."""
+    if (suffix := Path(model).suffix.lower()) in _SUFFIXES:
+        return f"; did you mean {_SUFFIXES[suffix]}:{model}?"
+    alike = difflib.get_close_matches(model, MODELS)
+    return next((f"; did you mean {name}?" for name in MODELS if name in alike), "")  # of a family the first
 
 
 def _adapter(module: str, function: str) -> Callable[..., Any]:

@@ -156,6 +156,8 @@ class Compiled(NetworkModel):
         except Exception as error:  # noqa: BLE001  # whatever it raises, the original can still be asked
             return original.noted(f"{instead} failed: {one_line(error)}")
         exact = in_batches(original, pictures)
+        if own.shape != exact.shape:
+            return original.noted(f"{instead} gave answers {own.shape} for {exact.shape}")
         scale = float(np.abs(exact).max()) or 1.0
         off = float(np.abs(comparable(own, self.kind, scale) - comparable(exact, self.kind, scale)).max())
         what = "a share of the largest score" if self.kind == "score" else "a probability"

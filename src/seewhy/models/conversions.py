@@ -7,6 +7,7 @@ wrong answer.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import shutil
 import tempfile
@@ -60,14 +61,17 @@ def _limit() -> float:
     """Return the most bytes to keep."""
     given = os.environ.get(_LIMIT) or str(_USUAL_LIMIT)
     try:
-        return float(given) * 1e6
+        limit = float(given)
     except ValueError:
-        raise InvalidInput(f"{_LIMIT} must be a number of megabytes, got {given!r}") from None
+        limit = math.nan
+    if not limit >= 0:  # nan too
+        raise InvalidInput(f"{_LIMIT} must be a number of megabytes, at least 0, got {given!r}")
+    return limit * 1e6
 
 
 def _folder() -> Path | None:
     place = os.environ.get(_FOLDER) or platformdirs.user_cache_dir("seewhy", appauthor=False)
-    return None if place == "off" else Path(place)
+    return None if place.lower() == "off" else Path(place)
 
 
 def _keep(model: Any, entry: Path, limit: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, get_args
 
@@ -12,12 +13,14 @@ from seewhy.errors import InvalidInput, ModelError
 from seewhy.geometry import View
 from seewhy.models.code_digest import code_digest
 from seewhy.models.extras import need
-from seewhy.models.heads import as_head
+from seewhy.models.heads import Head, as_head
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import Size
 
 _KINDS = ("softmax", "logits", "multi-label", "regression")
 """Heads that leave the numbers as they are; what else must be done to them, a function does by itself."""
+_FEW_BITS = re.compile(r"float[468]_|bfloat16$")
+"""Names of the numbers of ml_dtypes, which come with arrays of JAX and others; NumPy has no kind for most of them."""
 
 
 class FunctionModel:
@@ -77,6 +80,8 @@ class FunctionModel:
         self._size = None if input_size is None else _height_and_width(input_size)
         self.labels = None if labels is None else _names(labels)
         self.kind = kind
+        self.head: Head | None = None
+        """What its user said that its numbers are, where :meth:`of` was told."""
         self.channels = None if channels is None else _positive("channels", channels)
         self.batch_size = None if batch_size is None else _positive("batch_size", batch_size)
         module, qualname = _origin(function)
@@ -100,13 +105,15 @@ class FunctionModel:
         head = None if options.head == "auto" else as_head(options.head)
         if head is not None and head.name not in _KINDS:
             raise InvalidInput(f"head of the function {name} must be one of {', '.join(_KINDS)}, got {head.name}")
-        return cls(
+        found = cls(
             function,
             input_size=options.input_size,
             labels=options.labels_of(None),
             kind=None if head is None else head.kind,
             batch_size=options.batch_size,
         )
+        found.head = head
+        return found
 
     def view(self, height: int, width: int) -> View:
         """Return the photo at its own size, or stretched to ``input_size``."""
@@ -162,6 +169,8 @@ class FunctionModel:
         except Exception as error:  # whose __array__ it is, is not known
             what = f"an array, returned an object of type {type(answer).__name__}: {error}"
             raise ModelError(f"model {self.name} must return {what}") from error
+        if scores.dtype.kind == "c":
+            self._refuse(f"real numbers, returned complex ones ({scores.dtype}); take their real part or size")
         if scores.dtype.kind not in "fiub":
             self._refuse(f"numbers, returned an object of type {type(answer).__name__} ({scores.dtype})")
         return scores
@@ -171,16 +180,20 @@ class FunctionModel:
 
 
 def _on_the_cpu(answer: Any) -> Any:
-    """Return an array of any library as one of NumPy."""
+    """Return an array of any library as one of NumPy, in numbers that NumPy knows by itself."""
     if hasattr(answer, "detach") and hasattr(answer, "cpu"):  # torch, without importing it
         answer = answer.detach().cpu()
         answer = answer.float() if answer.is_floating_point() else answer
+    speaks = hasattr(answer, "__dlpack__")
     try:
-        return np.asarray(answer)
+        found = np.asarray(answer)
     except (TypeError, ValueError):
-        if not hasattr(answer, "__dlpack__"):
+        if not speaks:
             raise
         return np.from_dlpack(answer, device="cpu")
+    if found.dtype.kind == "O" and speaks:  # taken for a single object
+        return np.from_dlpack(answer, device="cpu")
+    return found.astype(np.float32) if _FEW_BITS.match(found.dtype.name) else found
 
 
 def _origin(function: Callable[..., Any]) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from seewhy._types import Batch, Scores
 from seewhy.errors import InvalidInput, ModelError
+from seewhy.models.answers import LOGITS, Reader
 from seewhy.models.heads import LastLayer
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import PREPROCESSINGS, Preprocessing
@@ -153,15 +154,25 @@ class GraphRuntime:
         What it takes; a short last batch is padded with 0.
     batch_size
         Pictures a batch at best; None: no preference.
+    read
+        What ``ask`` reads answers by, where it notes what it takes.
     """
 
     in_flight = 1
 
-    def __init__(self, ask: Callable[[Any], Any], takes: Takes, batch_size: int | None = None) -> None:
+    def __init__(
+        self, ask: Callable[[Any], Any], takes: Takes, batch_size: int | None = None, read: Reader | None = None
+    ) -> None:
         self._ask = ask
+        self._read = read
         self._together = takes.batch
         self._type = takes.type
         self.batch_size = batch_size
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was read of the first answers without being asked for."""
+        return () if self._read is None else self._read.notes
 
     def stream(self, batches: Iterable[Batch]) -> Iterator[Scores]:
         """Yield the numbers (B, N), float32, for each batch, in order."""
@@ -189,7 +200,7 @@ def cast_to(kind: np.dtype[Any], batch: Batch) -> NDArray[Any]:
 def chosen_output(
     shapes: Sequence[Shape | None], names: Sequence[str], name: str, wanted: str | None
 ) -> tuple[int, tuple[str, ...]]:
-    """Return which of its outputs is read: the ``wanted`` one, else the first with a row of numbers a picture.
+    """Return which of its outputs is read: the ``wanted`` one, else ``logits`` or the first with a row of numbers.
 
     A note says so where there are several and none was wanted.
 
@@ -203,13 +214,10 @@ def chosen_output(
         raise InvalidInput(f"output_name must be one of the outputs of {name}, {listed}, got {wanted!r}")
     asked = [names.index(wanted)] if wanted is not None else range(len(shapes))
     alone = len(asked) == 1
-    rows = [i for i in asked if _is_row(shapes[i], alone=alone)]
+    rows = sorted((i for i in asked if _is_row(shapes[i], alone=alone)), key=lambda i: names[i] != LOGITS)
     if not rows:
         raise InvalidInput(f"{name} must have an output with a row of numbers a picture; it has {listed}")
-    note = (
-        f"{name} has {len(shapes)} outputs; {names[rows[0]]}, the first with a row of numbers a picture, was read; "
-        f"output_name reads another"
-    )
+    note = f"{name} has {len(shapes)} outputs, {listed}; {names[rows[0]]} was read, output_name reads another"
     return rows[0], () if alone else (note,)
 
 

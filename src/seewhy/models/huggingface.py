@@ -9,13 +9,12 @@ from typing import Any
 from seewhy.errors import InvalidInput, ModelError
 from seewhy.models.compiled import one_line
 from seewhy.models.extras import need
+from seewhy.models.hf_config import stated
 from seewhy.models.hf_processor import preprocessing_of
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
 from seewhy.models.torch_hubs import class_names
 from seewhy.models.torch_models import chosen_device, digest, module_model
-
-_HEADS = {"multi_label_classification": "multi-label-logits", "regression": "regression"}
 
 
 def load_hf(rest: str, options: ModelOptions) -> NetworkModel:
@@ -43,14 +42,13 @@ def load_hf(rest: str, options: ModelOptions) -> NetworkModel:
     own = None if options.preprocessing is not None else preprocessing_of(_processor(place, name, transformers), name)
     module = _fetched(name, lambda: _network(place, config, transformers))
     module = module.to(chosen_device(options.device)).eval()
-    if options.head == "auto" and (head := _head(config)) is not None:
-        options = options.replace(head=head)
+    options, labels = stated(config, options)
     return module_model(
         module,
         options,
         name=name,
         own=own,
-        labels=_labels(config),
+        labels=class_names(labels),
         fingerprint=f"hf:sha256:{hashlib.sha256(f'{config.to_json_string()} {digest(module)}'.encode()).hexdigest()}",
         last="linear",
     )
@@ -100,17 +98,3 @@ def _fetched(name: str, load: Any, what: str = "it could not be loaded") -> Any:
             f"{name}: {what}. Weights must be safetensors, in a folder, in transformers' cache, or within reach of the "
             f"network: {one_line(error)}"
         ) from error
-
-
-def _head(config: Any) -> str | None:
-    """Return the head that the configuration speaks for; None: logits of a softmax, or what the outputs say."""
-    if config.problem_type in _HEADS:
-        return _HEADS[config.problem_type]
-    return "regression" if config.num_labels == 1 else "logits"
-
-
-def _labels(config: Any) -> tuple[str, ...] | None:
-    """Return the names of classes, unless they are the ones that transformers makes up."""
-    names = config.id2label or {}
-    found = tuple(str(names.get(i, f"LABEL_{i}")) for i in range(config.num_labels))
-    return None if all(label == f"LABEL_{i}" for i, label in enumerate(found)) else class_names(found)

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from seewhy._types import Batch, Scores
 from seewhy.errors import InvalidInput, MissingExtra, ModelError
 from seewhy.models import imagenet
+from seewhy.models.answers import Reader
 from seewhy.models.compiled import Found, assemble, one_line
 from seewhy.models.extras import need
 from seewhy.models.graphs import GraphRuntime, Layout, Takes, cast_to, existing, preprocessing_for, what_it_takes
 from seewhy.models.heads import LastLayer
 from seewhy.models.keras_applications import APPLICATIONS, preprocessing_of_application, recognized, takes_bytes
-from seewhy.models.keras_openvino import converter, only
+from seewhy.models.keras_openvino import converter
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import PREPROCESSINGS, Preprocessing
@@ -92,7 +93,7 @@ def _keras_model(
     options.refuse(
         name, "preprocessing", "input_size", "head", "output_name", "labels", "runtime", "precision", "batch_size"
     )
-    model = _with_one_output(model, options.output_name, name)
+    model, read = _with_one_output(model, options.output_name, name)
     takes = _takes(model, options, name)
     assumed = None if application is not None else recognized(model)
     own, said = _preparing(model, takes, name, application, assumed)
@@ -104,7 +105,7 @@ def _keras_model(
         labels = imagenet.labels()
         if assumed and options.labels is None:
             notes = (*notes, f"{name} was taken for {assumed} of keras.applications, and its labels for ImageNet's")
-    convert = converter(model, takes, preprocessing)
+    convert = converter(model, takes, preprocessing, read)
     backend = _keras().backend.backend()
     if convert is None and options.runtime == "auto" and backend not in {"torch", "tensorflow"}:
         notes = (*notes, f"{name} is run by Keras, since OpenVINO does not read models of its backend {backend}")
@@ -112,7 +113,7 @@ def _keras_model(
         Found(
             name=name,
             fingerprint=f"keras:sha256:{digest(model)}",
-            native=GraphRuntime(_asker(model, takes), takes, options.batch_size),
+            native=GraphRuntime(_asker(model, takes, read), takes, options.batch_size, read),
             preprocessing=preprocessing,
             last=last_layer(model),
             labels=labels,
@@ -180,17 +181,33 @@ def _from_file(keras: Any, path: Path) -> Any:
         raise ModelError(f"keras:{path.name} cannot be read: {one_line(error)}") from error
 
 
-def _with_one_output(model: Any, wanted: str | None, name: str) -> Any:
-    """Return a model that gives the wanted output alone; it shares its layers with the one that gives several."""
-    outputs, names = getattr(model, "outputs", None) or [None], list(getattr(model, "output_names", None) or [])
-    if wanted is not None and wanted not in names:
-        listed = ", ".join(names) or "which has no names"
-        raise InvalidInput(f"output_name must be one of the outputs of {name}, {listed}, got {wanted!r}")
+def _with_one_output(model: Any, wanted: str | None, name: str) -> tuple[Any, Reader]:
+    """Return a model that gives the wanted output alone, sharing its layers with the one that gives several.
+
+    What a model of a subclass gives is seen when it answers: the reader takes it then.
+    """
+    outputs = _outputs(model)
+    if not outputs:
+        return model, Reader(wanted)
+    if wanted is not None and wanted not in outputs:
+        raise InvalidInput(f"output_name must be one of the outputs of {name}, {', '.join(outputs)}, got {wanted!r}")
     if len(outputs) == 1:
-        return model
+        return model, Reader()
     if wanted is None:
-        raise InvalidInput(f"{name} gives {len(outputs)} outputs, {', '.join(names)}; choose one by output_name")
-    return _keras().Model(model.input, outputs[names.index(wanted)], name=model.name)
+        raise InvalidInput(f"{name} gives {len(outputs)} outputs, {', '.join(outputs)}; choose one by output_name")
+    return _keras().Model(model.input, outputs[wanted], name=model.name), Reader()
+
+
+def _outputs(model: Any) -> dict[str, Any]:
+    """Return the outputs of a model that says them: by key, else by the layer's name, else by number."""
+    outputs = getattr(model, "outputs", None) or []
+    with contextlib.suppress(AttributeError, ValueError):  # one that was never called has none yet
+        if isinstance(model.output, dict):
+            return dict(model.output)
+    names = list(getattr(model, "output_names", None) or [])
+    if len(set(names)) != len(outputs):
+        names = [str(i) for i in range(len(outputs))]
+    return dict(zip(names, outputs, strict=True))
 
 
 def _takes(model: Any, options: ModelOptions, name: str) -> Takes:
@@ -237,14 +254,14 @@ def _classes(model: Any) -> int | None:
     return outputs[0].shape[-1] if outputs else None
 
 
-def _asker(model: Any, takes: Takes) -> Callable[[Any], Scores]:
+def _asker(model: Any, takes: Takes, read: Reader) -> Callable[[Any], Scores]:
     """Return what asks a model, without training and without gradients: numbers (B, N) for a batch."""
     keras = _keras()
     ways = {"torch": _in_torch, "tensorflow": _in_tensorflow, "jax": _in_jax}
     call = ways.get(keras.backend.backend(), _in_any)(model)
 
     def ask(batch: Batch) -> Scores:
-        answer = _array(only(call(cast_to(takes.type, batch)))).astype(np.float32)
+        answer = _array(read(call(cast_to(takes.type, batch)))).astype(np.float32)
         if answer.ndim != 2 and answer.size != len(answer) * max(answer.shape[1:], default=1):
             msg = f"it must give one row of numbers a picture, gave {answer.shape} for {len(batch)} pictures"
             raise ModelError(msg)

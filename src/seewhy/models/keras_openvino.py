@@ -6,45 +6,27 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from seewhy.errors import ModelError
+from seewhy.models.answers import Reader
 from seewhy.models.extras import need
 from seewhy.models.graphs import Takes
 from seewhy.models.openvino_runtime import TOGETHER, import_openvino
 from seewhy.models.preprocessing import Preprocessing
 
 
-def only(answer: Any) -> Any:
-    """Return the one array of an answer.
-
-    Raises
-    ------
-    ModelError
-        It holds several, and none is called ``logits``.
-    """
-    if isinstance(answer, dict):
-        answer = answer["logits"] if "logits" in answer else list(answer.values())
-    if isinstance(answer, tuple | list):
-        if len(answer) != 1:
-            msg = f"it must give one array of scores, gave {len(answer)}"
-            raise ModelError(msg)
-        return answer[0]
-    return answer
-
-
-def converter(model: Any, takes: Takes, preprocessing: Preprocessing) -> Callable[[], Any] | None:
+def converter(model: Any, takes: Takes, preprocessing: Preprocessing, read: Reader) -> Callable[[], Any] | None:
     """Return what makes an ``openvino.Model`` of a Keras model; None on other backends and devices than it reads."""
     backend = need("keras", "keras").backend.backend()
     height, width = preprocessing.size or (0, 0)
     channels = preprocessing.channels
     picture = (channels, height, width) if preprocessing.layout == "NCHW" else (height, width, channels)
     if backend == "torch" and all(weight.value.device.type == "cpu" for weight in model.weights):
-        return lambda: _from_torch(model, (takes.batch or TOGETHER, *picture), takes)
+        return lambda: _from_torch(model, (takes.batch or TOGETHER, *picture), takes, read)
     if backend == "tensorflow" and not need("tensorflow", "keras").config.list_physical_devices("GPU"):
-        return lambda: _from_tensorflow(model, (takes.batch, *picture), takes)
+        return lambda: _from_tensorflow(model, (takes.batch, *picture), takes, read)
     return None
 
 
-def _from_torch(model: Any, shape: tuple[int, ...], takes: Takes) -> Any:
+def _from_torch(model: Any, shape: tuple[int, ...], takes: Takes, read: Reader) -> Any:
     """Trace a model's torch layers for batches of this shape."""
     from seewhy.models.torch_runtime import in_eval_mode
 
@@ -53,11 +35,11 @@ def _from_torch(model: Any, shape: tuple[int, ...], takes: Takes) -> Any:
     with warnings.catch_warnings(), torch.no_grad(), in_eval_mode(model):
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # sizes are meant to be constants
         warnings.simplefilter("ignore", DeprecationWarning)  # that TorchScript itself is old is known
-        traced = torch.jit.trace(_module(model), example, check_trace=False)
+        traced = torch.jit.trace(_module(model, read), example, check_trace=False)
         return import_openvino().convert_model(traced)
 
 
-def _module(model: Any) -> Any:
+def _module(model: Any, read: Reader) -> Any:
     """Return a module that runs a model in operations that OpenVINO knows.
 
     Keras calls some by their other names (``divide`` for ``div``), which OpenVINO does not know; and it computes
@@ -81,16 +63,16 @@ def _module(model: Any) -> Any:
 
         def forward(self, pictures: Any) -> Any:
             with Known():
-                return only(self.inner(pictures, training=False))
+                return read(self.inner(pictures, training=False))
 
     return Traced()
 
 
-def _from_tensorflow(model: Any, shape: tuple[int | None, ...], takes: Takes) -> Any:
+def _from_tensorflow(model: Any, shape: tuple[int | None, ...], takes: Takes, read: Reader) -> Any:
     """Convert the graph of a model."""
     tensorflow = need("tensorflow", "keras")
     openvino = import_openvino()
-    graph = tensorflow.function(lambda pictures: only(model(pictures, training=False)))
+    graph = tensorflow.function(lambda pictures: read(model(pictures, training=False)))
     concrete = graph.get_concrete_function(tensorflow.TensorSpec(shape, takes.type.name))
     converted = openvino.convert_model(concrete)
     # What custom gradients hold on to comes out as well, and would be computed each time.

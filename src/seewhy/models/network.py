@@ -76,7 +76,7 @@ class NetworkModel:
     @property
     def fingerprint(self) -> str:
         """What was handed in, with preprocessing and head."""
-        return f"{self.identity} {self.preprocessing.model_dump_json()} {self.head.name}"
+        return f"{self.identity} {self.preprocessing.fingerprint} {self.head.name}"
 
     @property
     def kind(self) -> ScoreKind:
@@ -168,15 +168,23 @@ def probe(runtime: Runtime, preprocessing: Preprocessing, name: str) -> Scores:
     except InvalidInput as error:  # what was asked for is not in its answer
         raise InvalidInput(f"{name}: {error}") from error
     except Exception as error:
+        advice = "batch_size=1" if size > 1 and _takes_one(runtime, pictures[:1]) else "input_size or preprocessing"
         raise ModelError(
             f"{name} must take pictures {pictures.shape[1:]} ({preprocessing.layout[1:]}); it failed on two of them: "
-            f"{' '.join(str(error).split())[:300]}; give input_size or preprocessing"
+            f"{' '.join(str(error).split())[:300]}; give {advice}"
         ) from error
     shapes = [np.shape(one) for one in found]
     whole = sum(shape[0] for shape in shapes if len(shape) == 2 and shape[1] > 0) == len(pictures)
     if not whole or len({shape[1:] for shape in shapes}) != 1:
         raise ModelError(f"{name} must give one row of numbers a picture, gave {shapes} for two pictures")
     return np.concatenate(found)
+
+
+def _takes_one(runtime: Runtime, picture: Batch) -> bool:
+    try:
+        return [len(scores) for scores in runtime.stream([picture.copy()])] == [1]
+    except Exception:  # noqa: BLE001  # whatever it raises, the first error is the one to tell
+        return False
 
 
 def checked_labels(labels: Sequence[str] | None, classes: int, name: str) -> tuple[str, ...] | None:

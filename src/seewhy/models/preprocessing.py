@@ -71,6 +71,11 @@ class Preprocessing(Settings):
         """Channels of the network's picture."""
         return 1 if self.order == "gray" else 3
 
+    @property
+    def fingerprint(self) -> str:
+        """What it does, as text; a setting that came later stands in it only where it is used."""
+        return self.model_dump_json(exclude={"stretched"} if self.stretched is None else None)
+
     def view(self, height: int, width: int) -> View:
         """Return how a photo of this size becomes the network's picture."""
         if self.size is None:

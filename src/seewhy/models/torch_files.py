@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from seewhy.errors import InvalidInput, ModelError
+from seewhy.models.answers import Reader, arrays
 from seewhy.models.compiled import one_line
 from seewhy.models.extras import need
 from seewhy.models.graphs import Shape, Takes, content_hash, existing, preprocessing_for, what_it_takes
@@ -23,7 +24,6 @@ from seewhy.models.openvino_files import with_one_output
 from seewhy.models.openvino_runtime import import_openvino
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import Preprocessing
-from seewhy.models.torch_answers import Reader, tensors
 from seewhy.models.torch_models import module_model
 
 _ENDS: dict[str, LastLayer] = {"Softmax": "softmax", "Sigmoid": "sigmoid", "Linear": "linear"}
@@ -104,7 +104,7 @@ def _converted(program: Any, module: Any, shape: tuple[int, ...], output_name: s
     with torch.no_grad():
         answer = module(torch.zeros(2 if shape[0] < 0 else shape[0], *shape[1:]))
     read = Reader(output_name)(answer)
-    return with_one_output(model, next(i for i, part in enumerate(tensors(answer).values()) if part is read))
+    return with_one_output(model, next(i for i, part in enumerate(arrays(answer).values()) if part is read))
 
 
 def _members(path: Path, name: str, writer: str) -> list[str]:
@@ -216,8 +216,9 @@ def _in_parts(module: Any, together: int) -> Any:
         def forward(self, pictures: Any) -> Any:
             missing = -len(pictures) % together
             padded = torch.cat([pictures, pictures.new_zeros(missing, *pictures.shape[1:])])
-            parts = [tensors(self.inner(part)) for part in padded.split(together)]
-            return {key: torch.cat([part[key] for part in parts])[: len(pictures)] for key in parts[0]}
+            parts = [arrays(self.inner(part)) for part in padded.split(together)]
+            each = [key for key, one in parts[0].items() if one.shape[:1] == (together,)]  # a loss is of all at once
+            return {key: torch.cat([part[key] for part in parts])[: len(pictures)] for key in each}
 
     return InParts()
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from seewhy.errors import InvalidInput, ModelError
+from seewhy.models import hf_config
+from seewhy.models.answers import Reader
+from seewhy.models.code_digest import class_code, described
 from seewhy.models.compiled import Found, assemble
 from seewhy.models.extras import need
 from seewhy.models.heads import LastLayer
@@ -18,8 +23,11 @@ from seewhy.models.openvino_runtime import import_openvino
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import PREPROCESSINGS, Preprocessing
 from seewhy.models.timm_config import timm_labels, timm_preprocessing
-from seewhy.models.torch_answers import Reader
-from seewhy.models.torch_runtime import TorchRuntime, in_eval_mode
+from seewhy.models.torch_runtime import TorchRuntime, in_eval_mode, weights
+
+_PLACE = re.compile("path|file|folder|directory")
+"""Names of texts that say where a module came from; weights count, wherever they lay."""
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]+")
 
 
 def adapt_torch(found: object, options: ModelOptions) -> NetworkModel | None:
@@ -28,13 +36,20 @@ def adapt_torch(found: object, options: ModelOptions) -> NetworkModel | None:
     Raises
     ------
     InvalidInput
-        Nothing says how a photo must be prepared for it.
+        Nothing says how a photo must be prepared for it, or it holds no weights.
     """
     torch = need("torch", "torch")
+    if type(found).__name__ == "ExportedProgram" and type(found).__module__.startswith("torch.export"):
+        raise InvalidInput(
+            "model must be a module, and an ExportedProgram is none: write it with torch.export.save and load "
+            "torchexport:FILE, or hand over its program.module() if that takes any number of pictures"
+        )
     if not isinstance(found, torch.nn.Module):
         return None
     name = type(found).__name__
     own, labels, notes = _known(found, options)
+    if type(found).__module__.startswith("transformers."):
+        options, labels, notes = hf_config.of_module(found, options)
     return module_model(found, options, name=name, own=own, labels=labels, notes=notes)
 
 
@@ -55,10 +70,9 @@ def module_model(  # what differs between the places that torch modules come fro
     ``convert`` makes an ``openvino.Model`` of it, where tracing the module does not.
     """
     preprocessing = options.preprocessing_of(own, "NCHW", name)
-    if options.preprocessing is not None:
-        notes = ()
     if preprocessing.layout != "NCHW":
         raise InvalidInput(f"preprocessing.layout of the torch module {name} must be NCHW, got {preprocessing.layout}")
+    _check_weights(module, name)
     if options.device != "auto":
         module = module.to(chosen_device(options.device))
     read = options.output_name
@@ -76,7 +90,7 @@ def module_model(  # what differs between the places that torch modules come fro
             fingerprint=fingerprint or f"torch:{name}:sha256:{digest(module)}",
             native=runtime,
             preprocessing=preprocessing,
-            last=last or last_layer(module),
+            last="unknown" if read is not None else last or last_layer(module),
             labels=labels,
             convert=None if on_gpu else convert or converter(module, preprocessing, read),
             in_bf16=in_bf16,
@@ -109,29 +123,79 @@ def chosen_device(wanted: str) -> Any:
     return device
 
 
+def _check_weights(module: Any, name: str) -> None:
+    """Refuse a module whose weights are yet to come."""
+    torch = need("torch", "torch")
+    for place, weight in [*module.named_parameters(), *module.named_buffers()]:
+        if torch.nn.parameter.is_lazy(weight):
+            raise InvalidInput(
+                f"the weights of {name} must be there, but {place} is made by the first pictures; run it on some first"
+            )
+        if weight.is_meta:
+            raise InvalidInput(
+                f"the weights of {name} must be loaded, but {place} is on the meta device, which holds none; load them "
+                "first"
+            )
+
+
 def digest(module: Any) -> str:
-    """Return a SHA-256 over a module's structure, the code of its parts, and its weights."""
-    found = hashlib.sha256(repr(module).encode())
+    """Return a SHA-256 over a module's structure, the code of its parts, what stands beside, and its weights."""
+    found = hashlib.sha256(_ADDRESS.sub("", repr(module)).encode())
     for kind in dict.fromkeys(type(part) for part in module.modules()):
         try:
             found.update(inspect.getsource(kind).encode())
         except (OSError, TypeError):  # typed in at a prompt, or compiled
-            found.update(kind.__qualname__.encode())
-    found.update(repr([(name, _plain(part)) for name, part in module.named_modules()]).encode())
-    for name, weight in [*module.state_dict().items(), *module.named_buffers()]:
-        values = weight.detach().cpu().contiguous()
-        found.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
-        found.update(values.flatten().view(need("torch", "torch").uint8).numpy())
+            found.update(f"{kind.__qualname__} {class_code(kind)}".encode())
+    usual = vars(need("torch", "torch").nn.Module()).keys()
+    for name, part in module.named_modules():
+        found.update(repr((name, _beside(part, usual))).encode())
+    for name, held in [*module.state_dict().items(), *module.named_buffers()]:
+        for text in _stored(name, held):
+            found.update(text)
     return found.hexdigest()
 
 
-def _plain(part: Any) -> dict[str, Any]:
-    """Return the numbers that stand in a module beside weights and other modules; texts may be paths."""
+def _beside(part: Any, usual: Iterable[str]) -> list[object]:
+    """Return what decides a module's answers beside weights and other modules: attributes, hooks, compiled code."""
+    torch = need("torch", "torch")
+    code = None
+    if isinstance(part, torch.jit.ScriptModule | torch.fx.GraphModule):
+        with suppress(RuntimeError, AttributeError):  # without a forward of its own
+            code = part.code
+    hooks = [[*vars(part).get(kind, {}).values()] for kind in ("_forward_pre_hooks", "_forward_hooks")]
+    own = {
+        name: value
+        for name, value in vars(part).items()
+        if name not in usual and name != "_compiled_call_impl" and not (isinstance(value, str) and _PLACE.search(name))
+    }
+    return [code, *map(described, hooks), described(own)]
 
-    def is_plain(value: object) -> bool:
-        return all(map(is_plain, value)) if isinstance(value, tuple | list) else isinstance(value, int | float)
 
-    return {k: v for k, v in sorted(vars(part).items()) if is_plain(v) and k != "training" and k[0] != "_"}
+def _stored(name: str, held: Any) -> Iterator[Any]:
+    """Yield the bytes of an entry of a module's state: a tensor, also a quantized one, or what else is kept there."""
+    torch = need("torch", "torch")
+    if isinstance(held, tuple | list):
+        for number, part in enumerate(held):
+            yield from _stored(f"{name}.{number}", part)
+        return
+    if not isinstance(held, torch.Tensor):
+        yield f"{name} {described(held)!r}".encode()
+        return
+    values = held.detach().cpu()
+    if values.is_quantized:
+        yield f"{name} {values.dtype} {_scale(values)}".encode()
+        values = values.int_repr()
+    values = values.contiguous()
+    yield f"{name} {values.dtype} {tuple(values.shape)}".encode()
+    yield values.flatten().view(torch.uint8).numpy()
+
+
+def _scale(values: Any) -> list[object]:
+    """Return what makes numbers of a quantized tensor's integers."""
+    if str(values.qscheme()).startswith("torch.per_tensor"):
+        return [values.q_scale(), values.q_zero_point()]
+    zeros = values.q_per_channel_zero_points().tolist()
+    return [values.q_per_channel_axis(), values.q_per_channel_scales().tolist(), zeros]
 
 
 def last_layer(module: Any) -> LastLayer:
@@ -163,11 +227,12 @@ def converter(module: Any, preprocessing: Preprocessing, output_name: str | None
 
 
 class _Plain:
-    """Makes a module that gives one tensor of one whose answer holds it."""
+    """Makes a module from float32 to one tensor in float32 of one with its own type of numbers and answers."""
 
     @staticmethod
     def of(module: Any, output_name: str | None) -> Any:
         torch = need("torch", "torch")
+        kind = next((weight.dtype for weight in weights(module)), torch.float32)
 
         class Plain(torch.nn.Module):  # type: ignore[misc, name-defined]
             def __init__(self) -> None:
@@ -176,7 +241,7 @@ class _Plain:
                 self.read = Reader(output_name)
 
             def forward(self, pictures: Any) -> Any:
-                return self.read(self.inner(pictures))
+                return self.read(self.inner(pictures.to(kind))).float()
 
         return Plain()
 
@@ -192,5 +257,5 @@ def _known(module: Any, options: ModelOptions) -> tuple[Preprocessing | None, tu
         if name == "Inception3":
             own = own.resized(299)
         note = f"{name}: photos were prepared as for torchvision's ImageNet weights; if it wants others, say so"
-        return own, None, (note,)
+        return own, None, (note,) if options.preprocessing is None else ()
     return None, None, ()

@@ -16,9 +16,9 @@ import numpy as np
 from seewhy._types import Batch, Scores
 from seewhy.canvas import Masked
 from seewhy.errors import ModelError
+from seewhy.models.answers import Reader
 from seewhy.models.batch_sizes import BatchSizes
 from seewhy.models.extras import need
-from seewhy.models.torch_answers import Reader
 from seewhy.models.torch_canvas import TorchComposer
 
 _alone: WeakKeyDictionary[Any, Lock] = WeakKeyDictionary()
@@ -39,7 +39,7 @@ class TorchRuntime:
     module
         Takes (B, C, H, W); gives (B, N), or something that holds it.
     output_name
-        The part of its answer that is read; see :class:`seewhy.models.torch_answers.Reader`.
+        The part of its answer that is read; see :class:`seewhy.models.answers.Reader`.
     batch_size
         Pictures a batch; None: no preference on a processor, found while it works on a GPU.
     autocast
@@ -172,6 +172,9 @@ class TorchRuntime:
             pictures = self._compose(batch) if isinstance(batch, Masked) else self._compose.sent(batch)
             with autocast:
                 answer = self._read(self._module(pictures.to(self._type)))
+            if len(answer) != len(batch):
+                msg = f"it must give one row of numbers a picture, gave {tuple(answer.shape)} for {len(batch)} pictures"
+                raise ModelError(msg)
             answer = answer.detach().float().reshape(len(batch), -1)
             on_gpu = self.device.type == "cuda"
             found = self._torch.empty(answer.shape, dtype=answer.dtype, device="cpu", pin_memory=on_gpu)

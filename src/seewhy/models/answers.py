@@ -1,0 +1,88 @@
+"""Which part of a network's answer is read: of several arrays, one with a row of numbers a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from seewhy.errors import InvalidInput
+
+LOGITS = "logits"
+
+
+class Reader:
+    """Takes one array out of an answer, and remembers what there was to choose from.
+
+    Parameters
+    ----------
+    wanted
+        Key or field of the part; of a tuple its number, from 0; inside another part ``part.number``. None: ``logits``,
+        else the first with a row of numbers a picture.
+    """
+
+    def __init__(self, wanted: str | None = None) -> None:
+        self._wanted = wanted
+        self.notes: tuple[str, ...] = ()
+        """What was taken without being asked for, after the first answer with several arrays."""
+
+    def __call__(self, answer: Any) -> Any:
+        """Return the array: (B, K), (B,), or one with axes of length 1 behind.
+
+        Raises
+        ------
+        InvalidInput
+            There is none of the wanted name, or none of such a shape.
+        """
+        parts = arrays(answer)
+        if self._wanted is not None and self._wanted not in parts:
+            raise InvalidInput(f"output_name must be one of its arrays, {_listed(parts)}, got {self._wanted!r}")
+        wanted = self._wanted or self._found(parts)
+        if wanted is None or not _is_row(parts[wanted]):
+            said = "" if self._wanted is None else f" in output_name={self._wanted!r}"
+            raise InvalidInput(f"it must answer with a row of numbers a picture{said}, got {_listed(parts)}")
+        return parts[wanted]
+
+    def _found(self, parts: dict[str, Any]) -> str | None:
+        """Return the part that is read where none was asked for; say so where there are several."""
+        if len(parts) <= 1:
+            return next(iter(parts), None)
+        rows = [key for key, part in parts.items() if len(part.shape) == 2]
+        if LOGITS in rows or not rows:
+            return LOGITS if rows else None
+        self.notes = (f"answers with {_listed(parts)}; {rows[0]} was read, output_name reads another",)
+        return rows[0]
+
+
+def arrays(answer: Any) -> dict[str, Any]:
+    """Return the arrays of an answer by key, field, or number, those inside of others by both, in order."""
+    if hasattr(answer, "shape"):
+        return {"0": answer}
+    found = {}
+    for key, part in _parts(answer):
+        if hasattr(part, "shape"):
+            found[str(key)] = part
+        elif isinstance(part, dict | tuple | list):
+            found |= {f"{key}.{inside}": one for inside, one in arrays(part).items()}
+    return found
+
+
+def _parts(answer: Any) -> Iterable[tuple[Any, Any]]:
+    if isinstance(answer, dict):
+        return list(answer.items())
+    if hasattr(answer, "_fields"):
+        return zip(answer._fields, answer, strict=True)
+    if isinstance(answer, tuple | list):
+        return enumerate(answer)
+    if hasattr(answer, "__dict__"):
+        return list(vars(answer).items())
+    return [(name, getattr(answer, name)) for name in getattr(answer, "__slots__", ()) if hasattr(answer, name)]
+
+
+def _is_row(part: Any) -> bool:
+    return len(part.shape) >= 1 and all(length == 1 for length in part.shape[2:])
+
+
+def _listed(parts: dict[str, Any]) -> str:
+    if parts.keys() == {"0"}:
+        return str(tuple(parts["0"].shape))
+    return ", ".join(f"{key} {tuple(part.shape)}" for key, part in parts.items()) or "none"
