@@ -225,8 +225,8 @@ def test_anything_else_is_named(model, what):
 # --- arrays of other libraries -------------------------------------------------------------------------------
 
 
-class Foreign:
-    """An array that speaks DLPack and nothing else."""
+class Bare:
+    """An array that speaks DLPack, and of which NumPy knows nothing else."""
 
     def __init__(self, values):
         self._values = values
@@ -236,6 +236,10 @@ class Foreign:
 
     def __dlpack_device__(self):
         return self._values.__dlpack_device__()
+
+
+class Foreign(Bare):
+    """The same, refusing to be made an array."""
 
     def __array__(self, *_, **__):
         msg = "no"
@@ -290,19 +294,6 @@ def test_a_function_of_torch_gets_channels_first():
 def test_other_arrays_are_not_offered():
     with pytest.raises(InvalidInput, match="takes must be numpy or torch, got 'jax'"):
         FunctionModel(tilted, takes="jax")
-
-
-class Bare:
-    """An array that speaks DLPack, and of which NumPy knows nothing else."""
-
-    def __init__(self, values):
-        self._values = values
-
-    def __dlpack__(self, **how):
-        return self._values.__dlpack__(**how)
-
-    def __dlpack_device__(self):
-        return self._values.__dlpack_device__()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
