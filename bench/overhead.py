@@ -71,8 +71,7 @@ def main() -> None:
         low, middle, high = np.quantile(ratios, [0.25, 0.5, 0.75])
         ours, base = (statistics.median(column) for column in zip(*rows, strict=True))
         print(
-            f"{method.name:8} {ours:10.2f} {base:8.2f} {asked.n / ours:11.0f} "
-            f"{middle:10.3f}  ({low:.3f} to {high:.3f})"
+            f"{method.name:8} {ours:10.2f} {base:8.2f} {asked.n / ours:11.0f} {middle:10.3f}  ({low:.3f} to {high:.3f})"
         )
 
 
