@@ -9,11 +9,9 @@ import numpy as np
 
 from seewhy.engine import Cancel
 from seewhy.errors import InvalidInput
-from seewhy.models import load_model
-from seewhy.preflight import settled
 from seewhy.progress import Report, reporting
 from seewhy.protocols import Method, Model
-from seewhy.run import Asker, Outcome, Run, Subject
+from seewhy.run import Asker, Outcome, Run
 from seewhy.samples import Samples
 from seewhy.settings import whole_number
 from seewhy.stopping import AMOUNT, Stop
@@ -40,7 +38,7 @@ def refitted(before: Explanation, targets: Targets | None, changes: dict[str, An
         stop = Stop("n-samples", 0)
         changes = changes | {"until": None}
     method = before.method.replace(**changes)
-    subject = _subject(before, method)
+    subject = before.subject(method)
     if method.draws(subject.masks).total() == n:
         stop = Stop("design", stop.looks)
     return before.of(
@@ -70,7 +68,7 @@ def continued(
     if surplus:
         raise InvalidInput(f"{', '.join(surplus)} cannot change here; only {', '.join(sorted(AMOUNT))}")
     amount = _aimed(before, amount)
-    subject = _subject(before, before.method.replace(**amount))
+    subject = before.subject(before.method.replace(**amount))
     asker = Asker(model, subject, batch_size)
     run = Run(subject, before.targets, before.samples.untouched, before.samples, exact=asker.exact is not None)
 
@@ -99,45 +97,6 @@ def _aimed(before: Explanation, amount: dict[str, Any]) -> dict[str, Any]:
         whole_number("n_samples", amount["n_samples"], known, advice=", the samples there are (fewer: refit())")
         amount = {"until": None} | amount
     return amount
-
-
-def same_model(before: Explanation, model: object) -> Model:
-    """Return the model that answered before, or one with the same fingerprint; of functions, with the same code.
-
-    Raises
-    ------
-    InvalidInput
-        It is another one.
-    """
-    if model is None and before.black_box is not None:
-        return before.black_box
-    found = load_model(model)
-    if hasattr(found, "checked"):  # compiled: held against its original on the same pictures as at first
-        found = settled(found, _subject(before, before.method))
-    if found.fingerprint != before.model.fingerprint:
-        raise InvalidInput(
-            f"model must be the one that answered before, {before.model.name} ({before.model.fingerprint}), "
-            f"got {found.name} ({found.fingerprint})"
-        )
-    code = getattr(found, "code", "")
-    known = before.model.code and code  # a file does not tell, and what is not Python has none
-    if known and code != before.model.code and not _one_function(found, before.black_box):
-        raise InvalidInput(
-            f"model must be the function that answered before, got another one of its name, {found.fingerprint}: "
-            f"its code has the hash {code}, not {before.model.code}"
-        )
-    return found
-
-
-def _one_function(one: Any, other: Any) -> bool:
-    """Whether two models call the same object, whose own values may have changed since."""
-    function = getattr(one, "function", None)
-    return function is not None and function is getattr(other, "function", None)
-
-
-def _subject(before: Explanation, method: Method) -> Subject:
-    before.scene  # noqa: B018  # a fill that has changed since is refused
-    return Subject.of(before.image, before.view, method, before.seed, before.scene_segments)
 
 
 def _targets(before: Explanation, targets: Targets | None, method: Method) -> tuple[Target, ...]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seewhy import record, regions, result_file
 from seewhy._types import Floats, Heatmap, JsonObject, Segments, Sign
 from seewhy._version import __version__
-from seewhy.again import continued, refitted, same_model
+from seewhy.again import continued, refitted
 from seewhy.attribution import Attribution, MapAttribution
 from seewhy.display import Display
 from seewhy.engine import Cancel
@@ -28,6 +28,7 @@ from seewhy.protocols import Method, Model
 from seewhy.regions import Region
 from seewhy.remarks import predictions, remarks
 from seewhy.run import Subject, evaluations
+from seewhy.same_model import same_model
 from seewhy.samples import Samples
 from seewhy.scene import Scene
 from seewhy.settings import whole_number
@@ -139,6 +140,11 @@ class Explanation:
             )
         return scene
 
+    def subject(self, method: Method | None = None) -> Subject:
+        """Return what the model was asked about, under these settings or others; a fill that has changed is refused."""
+        self.scene  # noqa: B018
+        return Subject.of(self.image, self.view, method or self.method, self.seed, self.scene_segments)
+
     def values(self, target: int = 0) -> Floats:
         """Return one value a segment (d,) for the ``target``-th target.
 
@@ -203,7 +209,7 @@ class Explanation:
 
     def top(self, n: int = 5, *, target: int = 0, sign: Sign = "auto") -> list[Region]:
         """Return the ``n`` strongest segments, strongest first, with value, area and box on the photo."""
-        chosen = regions.strongest(self.values(target), _count(n), _sign(sign))
+        chosen = regions.strongest(self.values(target), whole_number("n", n, 1), _sign(sign))
         known = self.regions(target)
         return [known[i] for i in chosen]
 
@@ -226,7 +232,7 @@ class Explanation:
             cut by Otsu's threshold, another map at 0.2.
         """
         if share is None and self.segments is not None:
-            chosen = regions.strongest(self.values(target), _count(n), _sign(sign))
+            chosen = regions.strongest(self.values(target), whole_number("n", n, 1), _sign(sign))
             return np.isin(self._segments(), chosen)
         if share is None and self.method.cut == "otsu":
             return regions.above_otsu(self.heatmap(target), self.seen, _sign(sign))
@@ -250,7 +256,7 @@ class Explanation:
 
     def plot_examples(self, n: int = 6, *, target: int = 0) -> Figure:
         """Return a figure of ``n`` example masks and masked pictures with their scores."""
-        return example_figure(self, _count(n), self._target(target))
+        return example_figure(self, whole_number("n", n, 1), self._target(target))
 
     def _repr_png_(self) -> bytes:
         from seewhy.render.png import NOTEBOOK_DPI, figure_png
@@ -302,7 +308,7 @@ class Explanation:
         Parameters
         ----------
         model
-            The same model again, for a result that was loaded from a file.
+            The same model again, for a result from a file; it is asked two known pictures again, to be sure.
         batch_size, progress, cancel, checkpoint
             As in :func:`seewhy.explain`.
         amount
@@ -314,10 +320,9 @@ class Explanation:
         InvalidInput
             The model is another one, or a setting is not about the amount.
         """
-        black_box = same_model(self, model)
         return continued(
             self,
-            black_box,
+            same_model(self, model),
             amount,
             batch_size=batch_size,
             progress=progress,
@@ -363,7 +368,7 @@ class Explanation:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the result file: settings, samples, values and the photo, without its camera's metadata.
 
-        The same run gives the same bytes; times are not kept.
+        The same run gives the same bytes: no times are kept.
 
         Raises
         ------
@@ -385,10 +390,6 @@ class Explanation:
         if self.segments is None:
             raise InvalidInput(f"{self.method.name} gives a map, not segments")
         return self.segments
-
-
-def _count(n: object) -> int:
-    return whole_number("n", n, 1)
 
 
 def _sign(sign: Sign) -> Sign:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seewhy.attribution import on_view
 from seewhy.errors import InvalidInput
 from seewhy.protocols import Model
-from seewhy.run import Asker, Subject
+from seewhy.run import Asker
 from seewhy.samples import Answers
 
 if TYPE_CHECKING:
@@ -44,13 +44,10 @@ def smallest_region(explanation: Explanation, model: Model, target: int) -> Smal
     wanted = explanation.targets[target]
     if wanted.versus is not None:
         raise InvalidInput(f"target must be one class, not a contrast, got {wanted.label!r}")
-    subject = Subject.of(
-        explanation.image, explanation.view, explanation.method, explanation.seed, explanation.scene_segments
-    )
     strength = on_view(explanation.attributions[target], explanation.scene_segments)
     shares = np.arange(1, _STEPS + 1) / _STEPS
     masks = np.stack([strength >= np.quantile(strength, 1 - share) for share in shares])
-    asker = Asker(model, subject)
+    asker = Asker(model, explanation.subject())
     whole, scores = asker.untouched(), asker.score(masks.astype(np.float32))
     allowed = _above(whole, wanted.index)[0]
     step = int(np.flatnonzero(_above(scores, wanted.index) <= allowed)[0])  # the whole picture, at the latest

@@ -112,6 +112,7 @@ def test_the_fingerprint_is_the_same_in_every_process():
     assert found == printed("2")
 
 
+@pytest.mark.filterwarnings("ignore:.*quantized tensor creation functions:UserWarning")
 def test_numbers_quantized_by_channel_are_told_apart():
     def keeps(*scales):
         net = small()
