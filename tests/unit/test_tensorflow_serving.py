@@ -16,16 +16,11 @@ from support.servers import Tensorflow, signature
 pytest.importorskip("httpx", reason="httpx is not installed: pip install 'seewhy[http]'")
 pytest.importorskip("orjson", reason="orjson is not installed: pip install 'seewhy[http]'")
 
+pytestmark = pytest.mark.usefixtures("plain_http")
+
 RNG = np.random.default_rng(0)
 PICTURES = RNG.random((5, HEIGHT, WIDTH, 3), dtype=np.float32)
 PHOTO = RNG.integers(60, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-
-
-@pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch):
-    for name in ("TIMEOUT", "TOKEN", "USER", "PASSWORD"):
-        monkeypatch.delenv(f"SEEWHY_HTTP_{name}", raising=False)
-    monkeypatch.setattr("seewhy.models.http_requests._FIRST_PAUSE", 0.01)
 
 
 def load(server, more="", **options):

@@ -1,0 +1,156 @@
+"""Credentials for a server, sent and never seen; proxies and certificates."""
+
+import shutil
+import ssl
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import seewhy
+from seewhy.errors import InvalidInput, ModelError
+from seewhy.models import load_model
+from support import servers
+from support.inference import PHOTO, PICTURES, ask, fails, load
+from support.served_planted import planted
+from support.servers import Inference
+
+pytestmark = pytest.mark.usefixtures("plain_http")
+
+SECRET = "s3cret-T0ken.of/mine"
+
+
+# --- credentials -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["token", "password"])
+def test_credentials_are_sent_and_never_seen(monkeypatch, tmp_path, capfd, caplog, way):
+    caplog.set_level("DEBUG")
+    if way == "token":
+        monkeypatch.setenv("SEEWHY_HTTP_TOKEN", SECRET)
+        header, hidden = f"Bearer {SECRET}", [SECRET]
+    else:
+        monkeypatch.setenv("SEEWHY_HTTP_USER", "somebody")
+        monkeypatch.setenv("SEEWHY_HTTP_PASSWORD", SECRET)
+        header, hidden = "Basic c29tZWJvZHk6czNjcmV0LVQwa2VuLm9mL21pbmU=", [SECRET, "c29tZWJvZHk6czNj", "somebody"]
+    method = seewhy.Lime(segmentation=seewhy.Grid(rows=4, columns=4), fill="gray", n_samples=32)
+    with Inference() as server:
+        model = load(server)
+        got = seewhy.explain(PHOTO, model=model, method=method, targets=[0])
+        saved = got.save(tmp_path / "result").read_bytes()
+        server.plan = [servers.repeats_headers]
+        text = fails(model)
+
+    assert {one[2].get("Authorization") for one in server.asked} == {header}
+    assert "***" in text
+    said = "".join([text, repr(model), str(vars(model)), model.fingerprint, str(got.warnings), *capfd.readouterr()])
+    for secret in hidden:
+        assert secret not in said + caplog.text
+        assert secret.encode() not in saved
+    assert b"127.0.0.1" in saved  # what is asked stands there
+
+
+def test_a_program_that_fails_does_not_print_them(monkeypatch):
+    monkeypatch.setenv("SEEWHY_HTTP_TOKEN", SECRET)
+    code = "import seewhy.models, sys; seewhy.models.load_model(sys.argv[1], preprocessing='0..1')"
+    with Inference(always=servers.repeats_headers) as server:
+        done = subprocess.run([sys.executable, "-c", code, f"kserve:{server.url}"], capture_output=True, check=False)
+
+    assert done.returncode == 1
+    assert b"was answered with status 400" in done.stderr
+    assert SECRET.encode() not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("host", ["models.test", "10.0.0.1", "0.0.0.0", "localhost.test"])
+def test_credentials_do_not_travel_in_the_clear(monkeypatch, host):
+    monkeypatch.setenv("SEEWHY_HTTP_TOKEN", SECRET)
+    with pytest.raises(InvalidInput, match="credentials must be sent over https, or to this machine") as error:
+        load_model(f"kserve:http://{host}/v2/models/planted")
+    assert SECRET not in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["http://me:pa55@127.0.0.1/v2/models/a", "http:/me:pa55@x", "me:pa55@127.0.0.1"])
+def test_a_password_in_the_address_is_refused_and_not_repeated(url):
+    with pytest.raises(InvalidInput, match="must hold no user and no password; credentials are taken from") as error:
+        load_model(f"kserve:{url}")
+    assert "pa55" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"TOKEN": SECRET, "USER": "a"},
+        {"USER": SECRET},
+        {"PASSWORD": SECRET},
+        {"USER": "a:b", "PASSWORD": SECRET},
+        {"TOKEN": SECRET + "\n"},
+        {"TOKEN": SECRET + "é"},
+    ],
+)
+def test_credentials_that_cannot_be_sent_are_refused(monkeypatch, given):
+    for name, value in given.items():
+        monkeypatch.setenv(f"SEEWHY_HTTP_{name}", value)
+    with pytest.raises(InvalidInput, match=r"SEEWHY_HTTP_.* must") as error:
+        load_model("kserve:http://127.0.0.1:9/v2/models/planted")
+    assert SECRET not in str(error.value)
+
+
+def test_a_redirect_takes_no_credentials_along(monkeypatch):
+    monkeypatch.setenv("SEEWHY_HTTP_TOKEN", SECRET)
+    with Inference() as other, Inference() as server:
+        model = load(server)
+        server.plan = [servers.says(307, b"", Location=f"{other.url}/infer")]
+        text = fails(model)
+
+    assert f"go to {other.url}/infer; that is not followed" in text
+    assert other.asked == []
+
+
+# --- proxies and certificates ------------------------------------------------------------------------------------
+
+
+def test_a_proxy_is_used_but_not_for_this_machine(monkeypatch):
+    with Inference() as server:
+        monkeypatch.setenv("HTTP_PROXY", f"http://{server.host}")
+        with pytest.raises(ModelError, match=r"GET http://models.test/v2/models/planted was answered with status 404"):
+            load_model("kserve:http://models.test/v2/models/planted", preprocessing="0..1")
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{servers.free_port()}")
+        load(server)
+
+    assert server.asked[0][1] == "http://models.test/v2/models/planted"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate")
+    folder = tmp_path_factory.mktemp("certificate")
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=here"
+    more = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "own.pem"]
+    subprocess.run([*command.split(), *more], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def test_certificates_are_verified(monkeypatch, certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "own.pem", certificate / "key.pem")
+    monkeypatch.setenv("SEEWHY_HTTP_TOKEN", SECRET)
+    with Inference() as server:
+        server.http.socket = context.wrap_socket(server.http.socket, server_side=True)
+        server.url = server.url.replace("http:", "https:")
+        with pytest.raises(ModelError, match="certificate is not trusted, see SSL_CERT_FILE") as error:
+            load(server)
+        assert server.asked == []
+        assert "tried" not in str(error.value)
+
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "own.pem"))
+        (scores,) = ask(load(server))
+
+    np.testing.assert_allclose(scores, planted(PICTURES), atol=1e-6)
+
+
+def test_a_missing_file_of_certificates_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    with pytest.raises(InvalidInput, match=r"SSL_CERT_FILE must name a file of certificates, got '.*none.pem'"):
+        load_model("kserve:http://127.0.0.1:9/v2/models/planted")

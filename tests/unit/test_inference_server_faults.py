@@ -1,0 +1,197 @@
+"""Servers that answer wrongly, late or not at all: what is refused at once, and what is tried three times."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import numpy as np
+import pytest
+
+from seewhy.errors import InvalidInput, ModelError
+from seewhy.models import load_model
+from support import servers
+from support.inference import PICTURES, ask, fails, load
+from support.served_planted import planted
+from support.servers import Inference
+
+pytestmark = pytest.mark.usefixtures("plain_http")
+
+
+# --- wrong answers: refused at once ------------------------------------------------------------------------------
+
+
+def with_output(**more):
+    def change(head, raw):
+        head["outputs"][0] |= more
+        return head, raw
+
+    return change
+
+
+def without_outputs(head, raw):
+    return {"error": "no outputs today"}, b""
+
+
+def twice(head, raw):
+    return head | {"outputs": head["outputs"] * 2}, raw
+
+
+def shorter(head, raw):
+    return head, raw[:-4]
+
+
+NAN = np.array([[0.5, np.nan, 1]] * 5, "<f4").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("binary", "change", "words"),
+    [
+        (True, without_outputs, 'outputs, got: {"error": "no outputs today"}'),
+        (True, shorter, "tensors as long as they say, got "),
+        (True, with_output(shape=[4, 3]), r"as many numbers as its shape says, got 15 numbers for [4, 3]"),
+        (True, with_output(shape=[3, 5]), "one row of numbers for each of 5 pictures, got shape (3, 5)"),
+        (True, with_output(shape=[15]), "one row of numbers for each of 5 pictures, got shape (15,)"),
+        (True, with_output(shape=[-5, -3]), "as its shape says, got 15 numbers for [-5, -3]"),
+        (True, with_output(shape="big"), "as its shape says, got 15 numbers for 'big'"),
+        (True, with_output(datatype="BYTES"), "numbers, got datatype 'BYTES'"),
+        (True, with_output(name="logits"), "one output scores, got 0 of logits"),
+        (True, with_output(parameters={"binary_data_size": -1}), "tensors as long as they say"),
+        (True, with_output(parameters={"binary_data_size": 59}), "whole numbers of FP32, got 59 bytes"),
+        (True, lambda head, _: (head, NAN), "finite numbers, got nan at picture 0, output 1"),
+        (False, twice, "one output scores, got 2 of scores, scores"),
+        (False, with_output(data=[1.0] * 14), "got 14 numbers for [5, 3]"),
+        (False, with_output(data=[1.0] * 14 + [None]), "finite numbers, got nan at picture 4, output 2"),
+        (False, with_output(data=[1.0] * 14 + [float("inf")]), "finite numbers, got inf at picture 4, output 2"),
+        (False, with_output(data=[1.0] * 14 + [1e300]), "finite numbers, got inf at picture 4, output 2"),
+        (False, with_output(data=["1.0"] * 15), "got no numbers for [5, 3]"),
+        (False, with_output(data=[[1, 2], [3]]), "got no numbers for [5, 3]"),
+    ],
+)
+def test_nonsense_is_refused_after_one_try(binary, change, words):
+    with Inference(binary=binary) as server:
+        model = load(server)
+        server.change, before = change, len(server.posts())
+        text = fails(model)
+
+    assert text.startswith(f"POST {server.url}/infer must be answered with ")
+    assert words in text
+    assert len(server.posts()) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (servers.says(200, b"<html>Welcome!</html>"), "must be answered with JSON, got: <html>Welcome!</html>"),
+        (servers.says(200, b"[" * 100_000), "must be answered with JSON, got: [[[["),
+        (servers.says(200, b"{}", Inference_Header_Content_Length="90"), "of at most 2 bytes, got '90'"),
+        (servers.says(500), 'was answered with status 500: {"error": "out of order"}'),
+        (servers.says(400, b"x" * 900), f"was answered with status 400: {'x' * 200}..."),
+        (servers.says(404, b""), "was answered with status 404: Not Found"),
+        (servers.says(401), "credentials are taken from the environment, SEEWHY_HTTP_TOKEN or"),
+        (servers.says(429, Retry_After="3600"), "it asks to wait 3600 s, and 30 s is the limit"),
+        (servers.announces_too_much, "was answered with 1000000000000 bytes, and 268435456 is the limit"),
+        (
+            servers.says(307, b"", Location="http://me:pw@other.test/v2?key=1"),
+            "was answered with status 307, go to http://other.test/v2; that is not followed, give that URL",
+        ),
+    ],
+)
+def test_what_another_try_cannot_help_is_not_tried_again(answer, words):
+    with Inference() as server:
+        model = load(server)
+        server.plan, before = [answer], len(server.posts())
+        text = fails(model)
+
+    assert text.startswith(f"POST {server.url}/infer ")
+    assert words in text
+    assert "tried" not in text
+    assert len(server.posts()) == before + 1
+
+
+def test_an_answer_without_end_is_refused(monkeypatch):
+    monkeypatch.setattr("seewhy.models.http_requests.LARGEST", 100)
+    words = r"^GET .*/planted was answered with more than 100 bytes$"
+    with Inference(always=servers.never_ends) as server, pytest.raises(ModelError, match=words):
+        load(server)
+
+
+# --- failures that may pass: three tries -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (servers.says(502), "was answered with status 502"),
+        (servers.says(503), "was answered with status 503"),
+        (servers.says(504), "was answered with status 504"),
+        (servers.says(429, Retry_After="0"), "was answered with status 429"),
+        (servers.says(429, Retry_After="soon"), "was answered with status 429"),
+        (servers.cuts, "failed on the way: peer closed connection"),
+        (servers.hangs_up, "failed on the way: Server disconnected"),
+    ],
+    ids=["502", "503", "504", "429", "429 soon", "cut", "hung up"],
+)
+def test_what_may_pass_is_tried_three_times(answer, words):
+    with Inference() as server:
+        model = load(server)
+        server.plan, before = [answer, answer], len(server.posts())
+        (scores,) = ask(model)
+        assert len(server.posts()) == before + 3
+
+        server.plan, before = [answer] * 3, len(server.posts())
+        text = fails(model)
+
+    np.testing.assert_allclose(scores, planted(PICTURES), atol=1e-6)
+    assert words in text
+    assert text.endswith(" (tried 3 times)")
+    assert len(server.posts()) == before + 3
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_the_wait_that_is_asked_for_is_kept(form):
+    with Inference() as server:
+        model = load(server)
+        soon = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)  # dates have whole seconds
+        server.plan = [servers.says(429, Retry_After="1" if form == "seconds" else soon)]
+        start = time.monotonic()
+        ask(model)
+
+    assert 0.8 < time.monotonic() - start < 15
+
+
+def test_silence_is_tried_again_and_then_an_error(monkeypatch):
+    monkeypatch.setenv("SEEWHY_HTTP_TIMEOUT", "0.2")
+    with Inference() as server:
+        model = load(server)
+        server.plan, before = [servers.hangs], len(server.posts())
+        (scores,) = ask(model)
+        server.plan = [servers.hangs] * 3
+        text = fails(model)
+
+    np.testing.assert_allclose(scores, planted(PICTURES), atol=1e-6)
+    assert "was not answered within 0.2 s; set SEEWHY_HTTP_TIMEOUT for more" in text
+    assert len(server.posts()) == before + 5
+
+
+def test_a_byte_now_and_then_is_no_answer(monkeypatch):
+    monkeypatch.setenv("SEEWHY_HTTP_TIMEOUT", "0.1")
+    with Inference() as server:
+        model = load(server)
+        server.plan, before = [servers.drips], len(server.posts())
+        text = fails(model)
+
+    assert "was not answered in full within 1 s" in text
+    assert len(server.posts()) == before + 1
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "soon"])
+def test_a_timeout_must_be_one(monkeypatch, value):
+    monkeypatch.setenv("SEEWHY_HTTP_TIMEOUT", value)
+    with pytest.raises(InvalidInput, match="SEEWHY_HTTP_TIMEOUT must be a number of seconds above 0"):
+        load_model("kserve:http://127.0.0.1:9/v2/models/planted")
+
+
+def test_nobody_at_home():
+    url = f"http://127.0.0.1:{servers.free_port()}/v2/models/planted"
+    with pytest.raises(ModelError, match=rf"^GET {url} could not connect: .* \(tried 3 times\)$"):
+        load_model(f"kserve:{url}", preprocessing="0..1")
