@@ -227,6 +227,29 @@ def test_photos_of_the_same_name_do_not_overwrite_each_other(call: Call, place: 
     assert len(set(different)) == len(different) == 20
 
 
+def test_a_folder_stands_for_its_photos_and_not_for_what_was_written_there(call: Call, place: Path) -> None:
+    for name in ("photos/a.PNG", "photos/deep/b.png", "photos/.hidden/c.png"):
+        path = place / name
+        path.parent.mkdir(exist_ok=True)
+        shutil.copy("cat.png", path)
+    (place / "photos" / "notes.txt").write_text("no photo")
+
+    for notes in ("", "note: 6 pictures that seewhy wrote were left out, such as photos/out/a.lime.heatmap.png\n"):
+        found = call("explain", "photos", "cat.png", *SMALL, "--out", "photos/out")
+
+        assert (found.code, found.err) == (0, "")
+        assert [line.split(" (tiny")[0] for line in found.out.splitlines() if " (tiny" in line] == [
+            "a.PNG",
+            "b.png",
+            "cat.png",
+        ]
+        assert notes in found.out
+        assert ("left out" in found.out) == bool(notes)
+        (place / "photos" / "out" / "cat.lime.seewhy").unlink()  # a picture beside nothing may be anybody's
+        for picture in (place / "photos" / "out").glob("cat.lime*.png"):
+            picture.unlink()
+
+
 @pytest.mark.parametrize("name", ["my cat.png", "kätzchen 猫.png", "a$b_{$.png", ".png", "[bold].png", "c:at.png"])
 def test_any_file_name_works(call: Call, place: Path, name: str) -> None:
     shutil.copy("cat.png", name)

@@ -42,7 +42,10 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "batch size": (["explain", "cat.png", "--batch-size", "0"], "invalid value for '--batch-size': 0"),
     "examples": (["explain", "cat.png", "--examples", "0"], "invalid value for '--examples': 0"),
     "background": (["explain", "cat.png", "cat.png", "--background", "fo"], "background must be a color name"),
-    "folder": (["explain", "."], ". must be a file that exists, got a folder"),
+    "folder without photos": (
+        ["explain", "bare"],
+        "bare must be a photo or a folder of photos, and there is none in it",
+    ),
     "not a photo": (["explain", "x.toml"], "x.toml "),
     "flag of another method": (
         ["explain", "cat.png", "--method", "rise", "--slic-n-segments", "20"],
@@ -80,6 +83,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_wrong_is_answered_by_one_line(call: Call, place: Path, name: str) -> None:
     (place / "x.toml").write_text("")
+    (place / "bare").mkdir()
     arguments, said = WRONG[name]
 
     found = call(*arguments)

@@ -44,6 +44,21 @@ def test_classes_come_from_folders_files_or_a_dict(photos):
             kinds(twice)
 
 
+def test_what_seewhy_wrote_into_a_folder_is_not_studied(photos):
+    folder = photos / "cats"
+    folder.mkdir(exist_ok=True)
+    for name in ("tom.png", "tom.lime.png", "tom.lime.heatmap.png"):
+        Pillow.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / name)
+    (folder / "tom.lime.seewhy").touch()
+
+    found, notes = classed(folder, None, "auto")
+
+    names = {one.photo.path.name for one in found}
+    assert "tom.png" in names
+    assert not names & {"tom.lime.png", "tom.lime.heatmap.png"}
+    assert any(note.startswith("2 pictures that seewhy wrote were left out") for note in notes)
+
+
 def test_photos_given_by_themselves_are_of_classes_of_their_own(photos):
     cats = [photos / "cat.png", photos / "more" / "cat.png"]
 

@@ -18,6 +18,7 @@ from seewhy.display import Display
 from seewhy.errors import InvalidInput
 from seewhy.explanation import Explanation
 from seewhy.methods import METHODS, Auto
+from seewhy.photo_folder import left_out, photos_in
 from seewhy.presets import PRESETS
 from seewhy.settings import read_toml
 from seewhy.smallest import SmallestRegion
@@ -130,13 +131,14 @@ def shown_options(command: Any) -> Any:
 @options(_METHOD_FLAGS)
 @click.pass_context
 def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) -> int:
-    """Explain why a model gives each PHOTO its class.
+    """Explain why a model gives each PHOTO its class; a folder stands for all photos in it.
 
     Writes the figure, the heat map, the region mask, the result file and the settings.
 
     \b
       seewhy explain photo.jpg
       seewhy explain photo.jpg --method rise --targets top3
+      seewhy explain photos/ --model keras:Xception
       seewhy explain photos/*.jpg --segmentation slic --slic-n-segments 20 --n-samples 500
     """  # noqa: D301  # \b keeps click from joining the lines
     import numpy as np
@@ -147,6 +149,7 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
     asked = settings_from(given)
     display = Display(**asked["display"])
     method = api.as_method(asked["method"])
+    photos, left = _photos(photos)
     writer = Writer(given["out"], stems_of(photos), protected=photos)
     load_image(np.zeros((2, 2), np.uint8), background=given["background"])  # said once, not for each photo
     model = named_model(asked["model"])
@@ -177,9 +180,24 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
         if not explanation.complete:
             codes.append(INTERRUPTED)
     if explained and not given["quiet"] and not given["as_json"]:
-        for note in _notes(given, _kind(method)):
+        for note in [*left, *_notes(given, _kind(method))]:
             click.echo(f"note: {note}")
     return max(codes, default=DONE)
+
+
+def _photos(given: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
+    """Return the photos, in place of a folder those in it, and what people should hear of it."""
+    found, written = list[str](), list[Path]()
+    for one in given:
+        if not Path(one).is_dir():
+            found.append(one)
+            continue
+        inside, ours = photos_in(one)
+        if not inside:
+            raise InvalidInput(f"{one} must be a photo or a folder of photos, and there is none in it")
+        found += map(str, inside)
+        written += ours
+    return tuple(found), left_out(written)
 
 
 def _kind(method: MethodSetting) -> str:

@@ -14,9 +14,9 @@ from seewhy.display import Display
 from seewhy.errors import InvalidInput
 from seewhy.evaluate.identity import digest_of
 from seewhy.evaluate.plan import MEASURED_ALWAYS, Contender, NamedModel, Photo
-from seewhy.methods import METHODS
 from seewhy.metrics import BASELINES, METRICS, Metric
 from seewhy.models import load_model
+from seewhy.photo_folder import left_out, photos_in
 from seewhy.settings import Settings, shown
 from seewhy.truth import Known, matched, printable, read_truth
 from seewhy.truth.photo_list import sequence
@@ -24,10 +24,6 @@ from seewhy.truth.photo_list import sequence
 Grouping = Literal["auto", "name", "none"]
 """Which photos belong together: those the truth says, those of one name but for the number at its end, none."""
 
-PHOTO_ENDINGS = frozenset(
-    ".avif .bmp .gif .heic .heif .jp2 .jpeg .jpg .pgm .png .ppm .tif .tiff .webp".split()  # noqa: SIM905  # shorter so
-)
-"""Files of a folder that are photos."""
 FILE_HOLDS = frozenset({"method", "model", "targets", "seed", "display"})
 """Parts of a settings file."""
 DEFAULT_METRICS = ("iou", "ap", "pointing", "srg")
@@ -50,9 +46,7 @@ def photos_of(sources: Iterable[FilePath], truth: FilePath | None, groups: str) 
     entries, masks = ([], ()) if truth is None else read_truth(truth)
     paths, written = _found(sources, set(masks))
     known, others = matched(entries, list(paths))
-    notes = []
-    if written:
-        notes.append(f"{len(written)} pictures that seewhy wrote were left out, such as {written[0]}")
+    notes = left_out(written)
     if truth is not None:
         if not known:
             raise InvalidInput(f"truth {truth} must be about the photos; it names {others[0]}, and there is no such")
@@ -145,21 +139,19 @@ def models_of(model: object) -> tuple[NamedModel, ...]:
     return tuple(replace(one, label=label) for one, label in zip(found, labels, strict=True))
 
 
-def _found(sources: Iterable[FilePath], masks: set[Path]) -> tuple[dict[str, Path], list[str]]:
+def _found(sources: Iterable[FilePath], masks: set[Path]) -> tuple[dict[str, Path], list[Path]]:
     """Return photos by their name: the path in the folder, or the file's name; in order, masks left out.
 
     Of a folder, what seewhy wrote is left out as well, and returned beside them.
     """
     paths: dict[str, Path] = {}
-    written: list[str] = []
+    written: list[Path] = []
     for source in _iterable("photos", [sources] if isinstance(sources, os.PathLike) else sources):
         place = Path(source)
         if place.is_dir():
-            inside = sorted(path for path in place.rglob("*") if is_photo(path, place) and path.resolve() not in masks)
-            found = {printable(path.relative_to(place).as_posix()): path for path in inside}
-            ours = [name for name, path in found.items() if _is_written(path)]
-            for name in ours:
-                del found[name]
+            inside, ours = photos_in(place)
+            bare = [path for path in inside if path.resolve() not in masks]
+            found = {printable(path.relative_to(place).as_posix()): path for path in bare}
             written += ours
         elif place.exists():
             found = {printable(place.name): place}
@@ -172,19 +164,6 @@ def _found(sources: Iterable[FilePath], masks: set[Path]) -> tuple[dict[str, Pat
     if not paths:
         raise InvalidInput("photos must be at least one picture, got none")
     return paths, written
-
-
-def _is_written(path: Path) -> bool:
-    """Say whether a picture lies beside the result file that it was written with."""
-    parts = path.name.split(".")
-    names = [".".join(parts[: i + 1]) for i in range(1, len(parts)) if parts[i] in METHODS]
-    return any(path.with_name(f"{name}.seewhy").exists() for name in names)
-
-
-def is_photo(path: Path, folder: Path) -> bool:
-    """Say whether a file of a folder is a photo, and not hidden."""
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return path.suffix.lower() in PHOTO_ENDINGS and not hidden and path.is_file()
 
 
 def together(groups: Sequence[str], digests: Sequence[str]) -> list[str]:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TypeAlias, get_args
 
 from seewhy.errors import InvalidInput
-from seewhy.evaluate.asking import Grouping, group_of, is_photo
+from seewhy.evaluate.asking import Grouping, group_of
 from seewhy.evaluate.identity import digest_of
 from seewhy.evaluate.plan import Photo
+from seewhy.photo_folder import left_out, photos_in
 from seewhy.settings import shown
 from seewhy.truth import matched, read_truth
 
@@ -51,10 +52,11 @@ def classed(photos: Photos, truth: FilePath | None, groups: str) -> tuple[tuple[
     if groups not in get_args(Grouping):
         raise InvalidInput(f"groups must be one of {', '.join(get_args(Grouping))}, got {shown(groups)}")
     entries, masks = ([], ()) if truth is None else read_truth(truth)
-    kinds = _kinds(photos, {path.resolve() for path in masks})
+    written: list[Path] = []
+    kinds = _kinds(photos, {path.resolve() for path in masks}, written)
     names = _names(list(kinds))
     known, others = matched(entries, list(names))
-    notes = []
+    notes = left_out(written)
     if truth is not None and not known:
         raise InvalidInput(f"truth {truth} must be about the photos; it names {others[0]}, and there is no such")
     if others:
@@ -68,10 +70,10 @@ def classed(photos: Photos, truth: FilePath | None, groups: str) -> tuple[tuple[
     return tuple(sorted(found, key=lambda one: (one.kind, one.photo.name))), notes
 
 
-def _kinds(photos: Photos, masks: set[Path]) -> dict[Path, str]:
+def _kinds(photos: Photos, masks: set[Path], written: list[Path]) -> dict[Path, str]:
     """Return the class of every photo by its path, which is that of a link where it is one."""
     found: dict[Path, tuple[Path, str | None]] = {}
-    for path, kind in _listed(photos):
+    for path, kind in _listed(photos, written):
         whole = path.resolve()
         if whole in masks:
             continue
@@ -93,15 +95,15 @@ def _of_their_own(kinds: Mapping[Path, str | None]) -> dict[Path, str]:
     return {path: alone[path] if kind is None else kind for path, kind in kinds.items()}
 
 
-def _listed(photos: Photos) -> Iterator[tuple[Path, str | None]]:
-    """Yield the photos with their class; None: the photo is given by itself."""
+def _listed(photos: Photos, written: list[Path]) -> Iterator[tuple[Path, str | None]]:
+    """Yield the photos with their class; None: the photo is given by itself. What seewhy wrote goes to ``written``."""
     if isinstance(photos, Mapping):
         for kind, sources in photos.items():
             for source in _several(sources):
-                yield from ((path, str(kind)) for path, _ in _found(source))
+                yield from ((path, str(kind)) for path, _ in _found(source, written))
         return
     for source in _several(photos):
-        yield from _found(source)
+        yield from _found(source, written)
 
 
 def _several(sources: object) -> list[FilePath]:
@@ -116,12 +118,12 @@ def _several(sources: object) -> list[FilePath]:
     return found
 
 
-def _found(source: FilePath) -> Iterator[tuple[Path, str | None]]:
+def _found(source: FilePath, written: list[Path]) -> Iterator[tuple[Path, str | None]]:
     place = _whole(source)
     if place.is_dir():
-        for path in sorted(place.rglob("*")):
-            if is_photo(path, place):
-                yield path, path.parent.name
+        inside, ours = photos_in(place)
+        written += ours
+        yield from ((path, path.parent.name) for path in inside)
     elif place.exists():
         yield place, None
     else:
