@@ -67,6 +67,23 @@ def test_several_photos_report_what_was_held_out_and_print_one_json(call: Call, 
     assert "trials" not in result
 
 
+def test_a_folder_stands_for_its_photos(call: Call, place: Path, small: tuple[str, ...]) -> None:
+    (place / "photos").mkdir()
+    for name in ("cat.png", "other.png"):
+        (place / name).rename(place / "photos" / name)
+    (place / "photos" / "cat.lime.seewhy").touch()
+    (place / "photos" / "cat.png").with_name("cat.lime.png").write_bytes(b"written beside it")
+
+    found = call("tune", "photos", *small, "--truth", "masks")
+
+    assert (found.code, found.err) == (0, "")
+    held = strict((place / "seewhy-tune/tune.json").read_text())
+    assert [one["name"] for one in held["photos"]] == ["cat.png", "other.png"]
+    assert found.out.endswith(
+        f"note: pictures that seewhy wrote were left out: 1, such as {Path('photos/cat.lime.png')}\n"
+    )
+
+
 @pytest.mark.parametrize(("groups", "held_out"), [("name", []), ("none", ["photos"])])
 def test_frames_of_one_film_are_held_out_together(
     call: Call, place: Path, small: tuple[str, ...], groups: str, held_out: list[str]

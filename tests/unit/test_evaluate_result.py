@@ -395,4 +395,4 @@ def test_what_seewhy_wrote_is_no_photo(place):
     names = {photo.name for photo in found.plan.photos}
     assert names & {"0.lime.png", "0.lime.heatmap.png", "0.lime.281.region.png"} == set()
     assert {"0.png", "1.lime.png", "0.seewhy.png"} <= names
-    assert any(note.startswith("3 pictures that seewhy wrote were left out") for note in found.notes)
+    assert any(note.startswith("pictures that seewhy wrote were left out: 3") for note in found.notes)

@@ -14,11 +14,11 @@ from seewhy.cli import DONE, INTERRUPTED, report
 from seewhy.cli.flags import Option, Sectioned, describe, method_flags, options, settings_of
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.cli.output import Writer, emit, stems_of
+from seewhy.cli.photos import photos_of
 from seewhy.display import Display
 from seewhy.errors import InvalidInput
 from seewhy.explanation import Explanation
 from seewhy.methods import METHODS, Auto
-from seewhy.photo_folder import left_out, photos_in
 from seewhy.presets import PRESETS
 from seewhy.settings import read_toml
 from seewhy.smallest import SmallestRegion
@@ -149,7 +149,7 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
     asked = settings_from(given)
     display = Display(**asked["display"])
     method = api.as_method(asked["method"])
-    photos, left = _photos(photos)
+    photos, left = photos_of(photos)
     writer = Writer(given["out"], stems_of(photos), protected=photos)
     load_image(np.zeros((2, 2), np.uint8), background=given["background"])  # said once, not for each photo
     model = named_model(asked["model"])
@@ -183,21 +183,6 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
         for note in [*left, *_notes(given, _kind(method))]:
             click.echo(f"note: {note}")
     return max(codes, default=DONE)
-
-
-def _photos(given: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
-    """Return the photos, in place of a folder those in it, and what people should hear of it."""
-    found, written = list[str](), list[Path]()
-    for one in given:
-        if not Path(one).is_dir():
-            found.append(one)
-            continue
-        inside, ours = photos_in(one)
-        if not inside:
-            raise InvalidInput(f"{one} must be a photo or a folder of photos, and there is none in it")
-        found += map(str, inside)
-        written += ours
-    return tuple(found), left_out(written)
 
 
 def _kind(method: MethodSetting) -> str:

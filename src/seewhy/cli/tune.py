@@ -14,6 +14,7 @@ from seewhy.cli import DONE, INTERRUPTED
 from seewhy.cli.explain import read_settings
 from seewhy.cli.flags import Option, Sectioned
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
+from seewhy.cli.photos import photos_of
 from seewhy.display import Display
 from seewhy.errors import InvalidInput
 from seewhy.evaluate.asking import Grouping
@@ -138,7 +139,7 @@ _DETAILS = "Details of the run"
 )
 @model_options
 def tune(photos: tuple[str, ...], **given: Any) -> int:
-    """Find the settings that explain the PHOTOs best, within a budget.
+    """Find the settings that explain the PHOTOs best, within a budget; a folder stands for all photos in it.
 
     Writes the settings as seewhy explain takes them, everything as JSON, and the report.
 
@@ -150,6 +151,7 @@ def tune(photos: tuple[str, ...], **given: Any) -> int:
     from seewhy.tune import tune as find
 
     asked = _asked(given)
+    photos, left = photos_of(photos)
     found = find(
         [Path(photo) for photo in photos],
         model=named_model(asked["model"]),
@@ -173,7 +175,7 @@ def tune(photos: tuple[str, ...], **given: Any) -> int:
         held = {name: value for name, value in found.to_dict().items() if name != "trials"}  # they are in the file
         click.echo(json.dumps(held | {"files": files}, allow_nan=False))
     elif not given["quiet"]:
-        click.echo("\n".join([str(found), *(f"wrote {file}" for file in files)]))
+        click.echo("\n".join([str(found), *(f"wrote {file}" for file in files), *(f"note: {note}" for note in left)]))
     return DONE if found.complete else INTERRUPTED
 
 

@@ -1,0 +1,29 @@
+"""Photos as a command line names them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seewhy.errors import InvalidInput
+from seewhy.photo_folder import left_out, photos_in
+
+
+def photos_of(given: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
+    """Return the photos, in place of a folder those in it, and what people should hear of it.
+
+    Raises
+    ------
+    InvalidInput
+        There is no photo in a folder.
+    """
+    found, written = list[str](), list[Path]()
+    for one in given:
+        if not Path(one).is_dir():
+            found.append(one)
+            continue
+        inside, ours = photos_in(one)
+        if not inside:
+            raise InvalidInput(f"{one} must be a photo or a folder of photos, and there is none in it")
+        found += map(str, inside)
+        written += ours
+    return tuple(found), left_out(written)
