@@ -15,6 +15,14 @@ DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: done, failure, wrong usage or input, stopped by Ctrl-C."""
 
 
+_IN_PYTHON = {
+    "continue_()": "seewhy resume",
+    "refit()": "seewhy refit",
+    "keep_scores='all'": "--keep-scores all",
+}
+"""What errors advise, and what a command line has for it."""
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="seewhy")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -68,6 +76,8 @@ def report(error: Exception, *, debug: bool, place: str = "") -> int:
     kind = "" if type(error).__module__.startswith("seewhy") else f"{type(error).__name__}: "
     notes = "".join(f" ({note})" for note in getattr(error, "__notes__", []))
     text = " ".join(f"{kind}{error}{notes}".split())
+    for call, command in _IN_PYTHON.items():
+        text = text.replace(call, command)
     click.echo(f"error: {place}{text}" + ("" if known or debug else " (--debug shows more)"), err=True)
     return WRONG if known else FAILED
 
