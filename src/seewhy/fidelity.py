@@ -41,13 +41,29 @@ def corrected(samples: Samples, quick: Floats, exact: Floats | None) -> Floats:
     difference = exact[asked] - quick[asked]
     linear, freedom = _linear_part(samples, asked, difference)
     linear[whole] = 0
-    n, m = len(quick) - np.count_nonzero(whole), len(asked)
+    n = len(quick) - np.count_nonzero(whole)
     found = quick + linear
-    # A fit leaves residuals that are too small, by draws / (draws - freedom) in variance, and its coefficients vary by
-    # as much more than so many rows in balance would let them. A row and its complement are one draw.
-    draws = m / 2 if _in_pairs(samples, share) else m
-    found[asked] += n / m * draws / max(draws - freedom, 1.0) * (difference - linear[asked])
-    return np.asarray(found)
+    rest = np.zeros(len(quick))
+    rest[asked] = difference - linear[asked]
+    rest[share] = _unshrunk(rest[share], len(asked), freedom, pairs=_in_pairs(samples, share))
+    rest[whole] = 0
+    return np.asarray(found + n / len(asked) * rest)
+
+
+def _unshrunk(rest: Floats, m: int, freedom: float, *, pairs: bool) -> Floats:
+    """Return residuals (k,) of ``m`` rows as large as they would be around the true linear part.
+
+    A fit leaves residuals that are too small, by draws / (draws - freedom) in variance, and its coefficients vary by as
+    much more than so many rows in balance would let them. A row and its complement are one draw: a constant is fitted
+    to what they have in common, the segments to how they differ, and each half has lost to its own fit alone.
+    """
+    if not pairs:
+        return rest * m / max(m - freedom, 1.0)
+    both = np.append(rest, np.zeros(len(rest) % 2)).reshape(-1, 2)
+    common = both.mean(axis=1, keepdims=True)
+    draws = m / 2
+    grown = common * draws / max(draws - 1, 1.0) + (both - common) * draws / max(draws - (freedom - 1), 1.0)
+    return np.asarray(grown.ravel()[: len(rest)])
 
 
 def _in_pairs(samples: Samples, share: NDArray[np.intp]) -> bool:

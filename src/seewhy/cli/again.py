@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from seewhy._types import JsonObject
-from seewhy.cli import DONE, INTERRUPTED
+from seewhy.cli import DONE, INTERRUPTED, run_options
 from seewhy.cli.explain import display_of, read_settings, shown_options, targets_of
 from seewhy.cli.flags import Flag, Sectioned, method_flags, options, settings_of
 from seewhy.cli.model import asked_model, model_options, named_model
@@ -29,15 +29,9 @@ _AMOUNT_FLAGS: list[Flag] = [flag for flag in method_flags() if flag.place[0] in
 @click.option(
     "--targets", multiple=True, metavar="CLASS", help="Other classes whose scores were kept; may be repeated."
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("seewhy-out"),
-    metavar="FOLDER",
-    help="Folder for the files (default seewhy-out).",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
-@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+@run_options.out()
+@run_options.as_json
+@run_options.quiet
 @shown_options
 @options(_FREE_FLAGS)
 def refit(file: str, targets: tuple[str, ...], out: Path, **given: Any) -> int:
@@ -57,9 +51,9 @@ def refit(file: str, targets: tuple[str, ...], out: Path, **given: Any) -> int:
 @click.command(cls=Sectioned)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False), metavar="FILE")
 @click.option("--model", metavar="MODEL", help="The model that answered before (default: the one the file names).")
-@click.option("--batch-size", type=click.IntRange(min=1), metavar="N", help="Pictures a model call.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
-@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors; no progress bar.")
+@run_options.batch_size
+@run_options.as_json
+@run_options.quiet
 @shown_options
 @model_options
 @options(_AMOUNT_FLAGS)
@@ -87,7 +81,7 @@ def resume(file: str, model: str | None, batch_size: int | None, **given: Any) -
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False), metavar="FILE")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
+@run_options.as_json
 def compare(file: str, *, as_json: bool) -> int:
     """Hold what relatives of the method say about the samples of FILE side by side, without asking the model."""
     from seewhy.cli.output import side_by_side

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from seewhy.cli import DONE, FAILED
+from seewhy.cli import DONE, FAILED, run_options
 from seewhy.cli.flags import Sectioned
 from seewhy.cli.model import asked_model, model_options, named_model
 
@@ -17,9 +17,9 @@ from seewhy.cli.model import asked_model, model_options, named_model
 @click.command(cls=Sectioned, epilog="Exit codes: 0 nothing to warn of, 1 warnings or failure, 2 wrong usage or input.")
 @click.argument("model", metavar="MODEL")
 @click.argument("photo", required=False, metavar="[PHOTO]")
-@click.option("--batch-size", type=click.IntRange(min=1), metavar="N", help="Most pictures to send at once.")
-@click.option("--seed", type=click.IntRange(min=0), metavar="N", default=0, help="Seed (default 0).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
+@run_options.batch_size
+@run_options.seed()
+@run_options.as_json
 @model_options
 def check(model: str, photo: str | None, batch_size: int | None, seed: int, *, as_json: bool, **given: Any) -> int:
     """Check MODEL before anything is explained with it, on PHOTO or on a cat.

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from seewhy._types import JsonObject
-from seewhy.cli import DONE, FAILED, INTERRUPTED
+from seewhy.cli import DONE, FAILED, INTERRUPTED, run_options
 from seewhy.cli.explain import read_settings
 from seewhy.cli.flags import Option, Sectioned
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
+from seewhy.cli.run_options import DETAILS
 from seewhy.errors import InvalidInput
-from seewhy.evaluate.asking import DEFAULT_METRICS, Grouping
+from seewhy.evaluate.asking import DEFAULT_METRICS
 from seewhy.evaluate.plan import NamedModel
 from seewhy.methods import METHODS
 from seewhy.metrics import BASELINES, METRICS
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from seewhy.evaluate.result import Evaluation
 
-_DETAILS = "Details of the run"
 _LISTS = ("--methods", "--settings", "--metrics", "--baselines", "--model")
 _ROWS = 60
 """Rows of the table of photos that are printed."""
@@ -78,48 +78,26 @@ def _repeated(args: list[str]) -> list[str]:
 @click.option(
     "--model", "models", multiple=True, metavar="MODEL...", help=f"{MODEL_HELP} (default efficientnet-lite0)."
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("seewhy-evaluation"),
-    metavar="RUN",
-    help="Folder of the run (default seewhy-evaluation); the same call again does what is missing.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
-@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors; no progress bar.")
+@run_options.out("seewhy-evaluation", "Folder of the run; the same call again does what is missing")
+@run_options.as_json
+@run_options.quiet
 @click.option(
     "--baselines",
     cls=Option,
-    section=_DETAILS,
+    section=DETAILS,
     multiple=True,
     metavar="NAME...",
     help=f"Maps that know nothing of the model: {', '.join(BASELINES)}, or none (default all).",
 )
-@click.option(
-    "--groups",
-    cls=Option,
-    section=_DETAILS,
-    type=click.Choice(get_args(Grouping)),
-    default="auto",
-    help="Photos that count as one: as the truth says, of one name but for its number, none (default auto).",
-)
-@click.option(
-    "--seed", cls=Option, section=_DETAILS, type=click.IntRange(min=0), default=0, metavar="N", help="Seed (default 0)."
-)
-@click.option(
-    "--batch-size",
-    cls=Option,
-    section=_DETAILS,
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Pictures a model call (default: what suits the model).",
-)
-@click.option("--retry", cls=Option, section=_DETAILS, is_flag=True, help="Try what failed before once more.")
-@click.option("--parquet", cls=Option, section=_DETAILS, is_flag=True, help="Write the tables as Parquet too.")
+@run_options.groups
+@run_options.seed()
+@run_options.batch_size
+@click.option("--retry", cls=Option, section=DETAILS, is_flag=True, help="Try what failed before once more.")
+@click.option("--parquet", cls=Option, section=DETAILS, is_flag=True, help="Write the tables as Parquet too.")
 @click.option(
     "--ray",
     cls=Option,
-    section=_DETAILS,
+    section=DETAILS,
     metavar="ADDRESS",
     help="Work on a Ray cluster; local starts one on this machine.",
 )

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seewhy._types import JsonObject
-from seewhy.cli import DONE, INTERRUPTED, report
+from seewhy.cli import DONE, INTERRUPTED, report, run_options
 from seewhy.cli.flags import Option, Sectioned, describe, method_flags, options, settings_of
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.cli.output import Writer, emit, stems_of
 from seewhy.cli.photos import photos_of
+from seewhy.cli.run_options import DETAILS
 from seewhy.display import Display
 from seewhy.errors import InvalidInput
 from seewhy.explanation import Explanation
@@ -32,7 +33,6 @@ _METHOD_HELP = (
     f"{', '.join(METHODS)} (default auto; where a setting is given that auto has not: the first that has it)."
 )
 _SHOWN = "What is shown"
-_DETAILS = "Details of the run"
 _FILE_HOLDS: dict[str, tuple[tuple[type, ...], str]] = {
     "method": ((str, dict), "a name or a table"),
     "model": ((str, dict), "text, or a table with a name and what is said about the model"),
@@ -78,16 +78,10 @@ def shown_options(command: Any) -> Any:
 @click.option(
     "--targets", multiple=True, metavar="CLASS", help="top1, topN, class index or name, or 'A vs B'; may be repeated."
 )
-@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of everything random (default 0).")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("seewhy-out"),
-    metavar="FOLDER",
-    help="Folder for the files (default seewhy-out).",
-)
+@run_options.seed(None)
+@run_options.out()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per photo, and nothing else.")
-@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors; no progress bar.")
+@run_options.quiet
 @shown_options
 @click.option(
     "--smallest",
@@ -96,37 +90,17 @@ def shown_options(command: Any) -> Any:
     is_flag=True,
     help="Also find the smallest part of the photo that keeps the class (21 model calls a class).",
 )
-@click.option(
-    "--batch-size",
-    cls=Option,
-    section=_DETAILS,
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Pictures a model call (default: what suits the model).",
-)
+@run_options.batch_size
 @click.option(
     "--keep-scores",
     cls=Option,
-    section=_DETAILS,
+    section=DETAILS,
     type=click.Choice(["top10", "all"]),
     default="top10",
     help="Classes kept for seewhy refit (default top10).",
 )
-@click.option(
-    "--background",
-    cls=Option,
-    section=_DETAILS,
-    metavar="COLOR",
-    default="white",
-    help="What shows through transparent photos (default white).",
-)
-@click.option(
-    "--preflight/--no-preflight",
-    cls=Option,
-    section=_DETAILS,
-    default=True,
-    help="Check the model before it is believed (default yes); see seewhy check.",
-)
+@run_options.background
+@run_options.preflight
 @model_options
 @options(_METHOD_FLAGS)
 @click.pass_context

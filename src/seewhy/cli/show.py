@@ -9,7 +9,7 @@ from typing import Any
 import click
 from PIL import Image as Pillow
 
-from seewhy.cli import DONE
+from seewhy.cli import DONE, run_options
 from seewhy.cli.flags import Flag, Sectioned, families, method_flags, options, settings_of
 from seewhy.cli.model import asked_model, model_options, named_model
 from seewhy.designs import DESIGNS, GRID_DESIGNS
@@ -28,14 +28,8 @@ _SEGMENTATION_FLAGS: list[Flag] = [flag for flag in method_flags() if flag.place
 @click.argument("photo", metavar="PHOTO")
 @click.option("--model", metavar="MODEL", help="Model whose picture is divided (default efficientnet-lite0).")
 @model_options
-@click.option("--seed", type=click.IntRange(min=0), metavar="N", default=0, help="Seed (default 0).")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    default=Path("seewhy-out"),
-    help="Folder (default seewhy-out).",
-)
+@run_options.seed()
+@run_options.out()
 @options(_SEGMENTATION_FLAGS)
 def segments(photo: str, model: str | None, seed: int, out: Path, **given: Any) -> int:
     """Draw and count the segments of PHOTO."""

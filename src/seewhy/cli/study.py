@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seewhy.cli import DONE, FAILED, INTERRUPTED
+from seewhy.cli import DONE, FAILED, INTERRUPTED, run_options
 from seewhy.cli.flags import Option, Sectioned
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
+from seewhy.cli.run_options import DETAILS
 from seewhy.errors import InvalidInput
 
 if TYPE_CHECKING:
     from seewhy.study.result import Study
 
-_DETAILS = "Details of the run"
 _METRICS = "srg, sufficiency, insertion; with --truth also iou, best-iou, ap, pointing, energy"
 _EXAMPLE: dict[str, Any] = {
     "photos": (),
@@ -39,19 +39,15 @@ _EXAMPLE: dict[str, Any] = {
 )
 @click.option("--n-samples", type=int, metavar="N", help="Rows that each way of sampling is asked (default 500).")
 @click.option("--example", is_flag=True, help="Twelve photos of scikit-image, two models and a small menu.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("seewhy-study"), metavar="FOLDER",
-              help="Folder for page, JSON and what is done so far (default seewhy-study).")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print the JSON, and nothing else.")
-@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors; no progress bar.")
-@click.option("--target", cls=Option, section=_DETAILS, metavar="CLASS", default="top1",
+@run_options.out("seewhy-study", "Folder for page, JSON and what is done so far")
+@run_options.as_json
+@run_options.quiet
+@click.option("--target", cls=Option, section=DETAILS, metavar="CLASS", default="top1",
               help="Class to explain (default top1: each model's own answer).")  # fmt: skip
-@click.option("--truth", cls=Option, section=_DETAILS, metavar="PATH", help="Where the objects are: masks or boxes.")
-@click.option("--groups", cls=Option, section=_DETAILS, metavar="HOW",
-              help="Photos that count as one: auto (default), name (same but for _N at the end), none.")  # fmt: skip
-@click.option("--seed", cls=Option, section=_DETAILS, type=click.IntRange(min=0), metavar="N", default=0,
-              help="Seed of everything random (default 0).")  # fmt: skip
-@click.option("--batch-size", cls=Option, section=_DETAILS, type=click.IntRange(min=1), metavar="N",
-              help="Pictures a model call (default: what suits the model).")  # fmt: skip
+@click.option("--truth", cls=Option, section=DETAILS, metavar="PATH", help="Where the objects are: masks or boxes.")
+@run_options.groups
+@run_options.seed()
+@run_options.batch_size
 @model_options
 def study(photos: tuple[str, ...], out: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
     """Find the setting that explains each photo best, and say where else it fits.

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from seewhy._types import JsonObject
-from seewhy.cli import DONE, INTERRUPTED
+from seewhy.cli import DONE, INTERRUPTED, run_options
 from seewhy.cli.explain import read_settings
 from seewhy.cli.flags import Option, Sectioned
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.cli.photos import photos_of
 from seewhy.display import Display
 from seewhy.errors import InvalidInput
-from seewhy.evaluate.asking import Grouping
 from seewhy.methods import METHODS
 from seewhy.presets import PRESETS
 from seewhy.settings import read_toml
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 _WHERE = "Where to look"
 _MUCH = "How much to spend"
-_DETAILS = "Details of the run"
 
 
 @click.command(cls=Sectioned, epilog="Exit codes: 0 done, 1 failure, 2 wrong usage or input, 130 interrupted.")
@@ -42,16 +40,10 @@ _DETAILS = "Details of the run"
     metavar="CLASS",
     help="Class that is explained: top1, an index or a name (default that of --truth, else top1).",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("seewhy-tune"),
-    metavar="FOLDER",
-    help="Folder for the files; the same tuning goes on where it stopped there (default seewhy-tune).",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
-@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors; no progress bar.")
-@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of everything random (default 0).")
+@run_options.out("seewhy-tune", "Folder for the files; the same tuning goes on where it stopped there")
+@run_options.as_json
+@run_options.quiet
+@run_options.seed(None)
 @click.option(
     "--seconds",
     cls=Option,
@@ -111,32 +103,10 @@ _DETAILS = "Details of the run"
     is_flag=True,
     help="Look only at what costs no model call; the samples are asked once.",
 )
-@click.option(
-    "--groups",
-    cls=Option,
-    section=_DETAILS,
-    type=click.Choice(get_args(Grouping)),
-    default="auto",
-    help="Photos held out together: as the truth says, of one name but for its number, or none (default auto).",
-)
-@click.option(
-    "--batch-size", cls=Option, section=_DETAILS, type=click.IntRange(min=1), metavar="N", help="Pictures a model call."
-)
-@click.option(
-    "--background",
-    cls=Option,
-    section=_DETAILS,
-    metavar="COLOR",
-    default="white",
-    help="What shows through transparent photos (default white).",
-)
-@click.option(
-    "--preflight/--no-preflight",
-    cls=Option,
-    section=_DETAILS,
-    default=True,
-    help="Check the model before it is believed (default yes); see seewhy check.",
-)
+@run_options.groups
+@run_options.batch_size
+@run_options.background
+@run_options.preflight
 @model_options
 def tune(photos: tuple[str, ...], **given: Any) -> int:
     """Find the settings that explain the PHOTOs best, within a budget; a folder stands for all photos in it.

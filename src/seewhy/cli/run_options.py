@@ -1,0 +1,66 @@
+"""Options that several commands take, in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from seewhy.cli.flags import Option
+from seewhy.evaluate.asking import Grouping
+
+DETAILS = "Details of the run"
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
+quiet = click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors; no progress bar.")
+batch_size = click.option(
+    "--batch-size",
+    cls=Option,
+    section=DETAILS,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Pictures a model call (default: what suits the model).",
+)
+background = click.option(
+    "--background",
+    cls=Option,
+    section=DETAILS,
+    metavar="COLOR",
+    default="white",
+    help="What shows through transparent photos (default white).",
+)
+preflight = click.option(
+    "--preflight/--no-preflight",
+    cls=Option,
+    section=DETAILS,
+    default=True,
+    help="Check the model before it is believed (default yes); see seewhy check.",
+)
+groups = click.option(
+    "--groups",
+    cls=Option,
+    section=DETAILS,
+    type=click.Choice(get_args(Grouping)),
+    default="auto",
+    help="Photos that count as one: as the truth says, of one name but for its number, none (default auto).",
+)
+
+
+def out(folder: str = "seewhy-out", meaning: str = "Folder for the files") -> Callable[[Any], Any]:
+    """Return the option of the folder that a command writes to."""
+    first, _, rest = meaning.partition(";")
+    return click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        default=Path(folder),
+        metavar="FOLDER",
+        help=f"{first} (default {folder}){';' if rest else ''}{rest}.",
+    )
+
+
+def seed(default: int | None = 0) -> Callable[[Any], Any]:
+    """Return the option of the seed; None where a file may say another one than 0."""
+    help_ = "Seed of everything random (default 0)."
+    return click.option("--seed", type=click.IntRange(min=0), default=default, metavar="N", help=help_)
