@@ -103,6 +103,54 @@ def test_the_entries_not_used_for_longest_make_room(folder, monkeypatch):
     assert set(entries(folder)) == {first["a"], first["c"], key_of("d")}
 
 
+def test_what_is_not_ours_is_left_alone(folder, monkeypatch):
+    """The folder may be one that holds other things too."""
+    monkeypatch.setenv("SEEWHY_CACHE_MB", "0")
+    ours, theirs = ["a" * 64, ".seewhy-new-dead"], ["photos", "new-york", "b" * 63, ".seewhy-new-busy", "A" * 64]
+    for name in ours + theirs:
+        (folder / name / "deep").mkdir(parents=True)
+        (folder / name / "file").write_text("x" * 1000)
+    (folder / "link").symlink_to(folder / "photos")
+    os.utime(folder / ".seewhy-new-dead", (1000, 1000))
+
+    converted("a", network)
+
+    assert set(entries(folder)) == {*theirs, "link", key_of("a")}
+
+
+def test_a_sealed_entry_that_cannot_be_read_is_made_again(folder):
+    import hashlib
+
+    converted("a", network)
+    (entry,) = folder.iterdir()
+    (entry / "network.xml").write_text("<net")
+    parts = [hashlib.sha256((entry / name).read_bytes()).digest() for name in ("network.xml", "network.bin")]
+    (entry / "sha256").write_text(hashlib.sha256(b"".join(parts)).hexdigest())
+    made = []
+
+    assert answer(converted("a", lambda: made.append(1) or network())) == 6
+    assert made == [1]
+    assert answer(converted("a", never)) == 6
+
+
+def test_a_seal_that_is_no_text_is_no_seal(folder):
+    converted("a", network)
+    (entry,) = folder.iterdir()
+    (entry / "sha256").write_bytes(b"\xff\xfe")
+    assert answer(converted("a", network)) == 6
+    assert answer(converted("a", never)) == 6
+
+
+def test_home_is_meant_by_its_sign(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path / "me"))
+    monkeypatch.setenv("SEEWHY_CACHE", "~/kept")
+    converted("a", network)
+    assert entries(tmp_path / "me" / "kept") == [key_of("a")]
+    assert entries(tmp_path) == ["me"]
+
+
 def key_of(key):
     import hashlib
 
