@@ -12,6 +12,7 @@ from seewhy.errors import InvalidInput
 from seewhy.progress import Report, reporting
 from seewhy.protocols import Method, Model
 from seewhy.run import Asker, Outcome, Run
+from seewhy.same_model import as_run_now
 from seewhy.samples import Samples
 from seewhy.settings import whole_number
 from seewhy.stopping import AMOUNT, Stop
@@ -77,7 +78,8 @@ def continued(
             read(Outcome(samples, Stop("interrupted", 0))).save(checkpoint)
 
     def read(found: Outcome, **more: Any) -> Explanation:
-        return before.of(subject, before.model, found.samples, before.targets, found.stop, before.pilot, **more)
+        facts = as_run_now(before, model, found.samples)
+        return before.of(subject, facts, found.samples, before.targets, found.stop, before.pilot, **more)
 
     with reporting(progress, before.image.name) as report:
         found = run.collect(asker, before.model.classes, report, cancel, save)

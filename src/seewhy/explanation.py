@@ -336,7 +336,8 @@ class Explanation:
         ``model``: the same model again, for a result that was loaded from a file.
         """
         self._target(target)
-        return smallest_region(self, same_model(self, model), target)
+        black_box = self.black_box if model is None and self.black_box is not None else same_model(self, model)
+        return smallest_region(self, black_box, target)
 
     def compare(self, target: int = 0) -> SideBySide:
         """Return what relatives of the method say about the same samples, and how far they agree.

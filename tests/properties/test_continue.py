@@ -30,11 +30,6 @@ def cancelled_at(calls):
     return cancel
 
 
-def softmax(batch):
-    raw = np.exp(logits(batch))
-    return raw / raw.sum(axis=1, keepdims=True)
-
-
 # --- more samples -------------------------------------------------------------------------------------------
 
 
@@ -306,66 +301,3 @@ def test_a_function_whose_own_values_change_goes_on():
     before = seewhy.explain(PHOTO, model=model, method=LIME.replace(n_samples=40))
 
     assert len(before.continue_(n_samples=80, model=model).samples) == 80
-
-
-# --- the same name, another answer --------------------------------------------------------------------------
-
-
-def _loaded(model, tmp_path, **settings):
-    method = LIME.replace(n_samples=40, **settings)
-    return seewhy.load(seewhy.explain(PHOTO, model=model, method=method).save(tmp_path / "before"))
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "said"),
-    [
-        (logits, lambda batch: -logits(batch), "gives class . .* where it was"),
-        (logits, lambda batch: 1.05 * logits(batch), "gives class . .* for the whole picture, where it was"),
-        (softmax, lambda batch: softmax(batch)[:, [1, 0, 2, 3, 4]], "gives class . .* where it was"),
-        (logits, lambda batch: logits(batch)[:, :4], "gives 4 scores a picture, not 5"),
-    ],
-)
-def test_a_loaded_result_refuses_a_function_of_the_same_name_that_answers_otherwise(one, other, said, tmp_path):
-    before = _loaded(one, tmp_path)
-    asked = []
-
-    def recorded(batch):
-        asked.append(len(batch))
-        return other(batch)
-
-    recorded.__module__, recorded.__qualname__ = one.__module__, one.__qualname__
-    with pytest.raises(InvalidInput, match=f"must be the one that answered before; .*{said}"):
-        before.continue_(n_samples=80, model=recorded)
-    assert sum(asked) <= CHECKED + 1
-
-
-def test_models_that_agree_on_the_whole_picture_are_told_apart_by_a_row(tmp_path):
-    """Both are certain of what they see as a whole, as classifiers often are."""
-    whole = PHOTO / np.float32(255)
-
-    def certain(batch, way):
-        rest = way * 3 * (batch.mean(axis=(1, 2, 3)) - 0.5)
-        rows = np.stack([0.5 + 0.4 * np.tanh(rest), 0.5 - 0.4 * np.tanh(rest)], axis=1)
-        rows[(np.abs(batch - whole) < 1e-6).all(axis=(1, 2, 3))] = (1.0, 0.0)
-        return rows
-
-    before = _loaded(lambda batch: certain(batch, 1), tmp_path, fill="black")
-    with pytest.raises(InvalidInput, match="for a picture of the run, where it was"):
-        before.continue_(n_samples=80, model=lambda batch: certain(batch, -1))
-    assert len(before.continue_(n_samples=80, model=lambda batch: certain(batch, 1)).samples) == 80
-
-
-def test_a_model_with_moods_is_not_held_to_its_last_answer(tmp_path):
-    rng = np.random.default_rng(0)
-    before = _loaded(lambda batch: logits(batch) + rng.normal(size=(len(batch), 5)), tmp_path)
-
-    found = before.continue_(n_samples=80, model=lambda batch: logits(batch) + rng.normal(size=(len(batch), 5)))
-
-    assert len(found.samples) == 80
-
-
-def test_the_smallest_region_is_asked_of_the_same_model(tmp_path):
-    before = _loaded(lambda batch: 1 * logits(batch), tmp_path)
-
-    with pytest.raises(InvalidInput, match="must be the one that answered before"):
-        before.smallest_region(model=lambda batch: -logits(batch))
