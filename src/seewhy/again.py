@@ -40,7 +40,10 @@ def refitted(before: Explanation, targets: Targets | None, changes: dict[str, An
         changes = changes | {"until": None}
     method = before.method.replace(**changes)
     subject = before.subject(method)
-    if method.draws(subject.masks).total() == n:
+    draws = method.draws(subject.masks)
+    if "n_samples" in changes:
+        method.amount.check(draws.readable())
+    if draws.total() == n:
         stop = Stop("design", stop.looks)
     return before.of(
         subject,
@@ -73,9 +76,10 @@ def continued(
     asker = Asker(model, subject, batch_size)
     run = Run(subject, before.targets, before.samples.untouched, before.samples, exact=asker.exact is not None)
 
-    def save(samples: Samples) -> None:
-        if checkpoint is not None and len(samples) > len(before.samples):
-            read(Outcome(samples, Stop("interrupted", 0))).save(checkpoint)
+    def save(samples: Samples) -> object:
+        if checkpoint is None or len(samples) <= len(before.samples):
+            return None
+        return read(Outcome(samples, Stop("interrupted", 0))).save(checkpoint)
 
     def read(found: Outcome, **more: Any) -> Explanation:
         facts = as_run_now(before, model, found.samples)

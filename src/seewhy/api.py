@@ -20,6 +20,7 @@ from seewhy.methods import METHODS, Auto, EnsembleLime, Lime, Rise
 from seewhy.methods.auto import Pilot
 from seewhy.model_facts import ModelFacts
 from seewhy.models import load_model
+from seewhy.models.options import NotASetting
 from seewhy.preflight import Report, inspect, vetted
 from seewhy.progress import Report as Progress
 from seewhy.progress import reporting
@@ -73,7 +74,8 @@ def explain(  # noqa: PLR0913  # the front door
     seed
         Seed of everything random, 0 or above. The same seed gives the same result.
     batch_size
-        Pictures a model call; changes speed and memory, never the result. None: what suits the model.
+        Most pictures a model call; changes speed and memory, never the result. Whoever loads the model is told too,
+        and of two that were said the smaller one counts. None: what suits the model.
     background
         Color (name, hex or RGB) that shows through transparent pictures.
     progress
@@ -175,9 +177,10 @@ def check(model: object = None, image: object = None, *, seed: int = 0, batch_si
     ModelError
         It does not answer with one row of finite scores a picture. Its own exceptions keep their type.
     """
-    photo, black_box, view = opened(_shipped_photo() if image is None else image, model, "white")
-    subject = Subject.of(photo, view, Lime(), whole_number("seed", seed, 0))
-    return inspect(black_box, subject, batch_size)
+    chosen = whole_number("seed", seed, 0)
+    size = None if batch_size is None else whole_number("batch_size", batch_size, 1)
+    photo, black_box, view, size = opened_for(_shipped_photo() if image is None else image, model, "white", size)
+    return inspect(black_box, Subject.of(photo, view, Lime(), chosen), size)
 
 
 def _shipped_photo() -> object:
@@ -188,11 +191,40 @@ def _shipped_photo() -> object:
 
 def opened(image: object, model: object, background: Background) -> tuple[Image, Model, View]:
     """Return the photo with the channels that the model takes, the model, and how the one becomes the other's input."""
+    photo, black_box, view, _ = opened_for(image, model, background, None)
+    return photo, black_box, view
+
+
+def opened_for(
+    image: object, model: object, background: Background, batch_size: int | None
+) -> tuple[Image, Model, View, int | None]:
+    """Return the same, and how many pictures the model is sent at once."""
     photo = load_image(image, background=background)
-    black_box = load_model(model)
+    black_box, batch_size = loaded(model, batch_size)
     if black_box.channels is not None:
         photo = photo.with_channels(black_box.channels)
-    return photo, black_box, black_box.view(photo.height, photo.width)
+    return photo, black_box, black_box.view(photo.height, photo.width), batch_size
+
+
+def loaded(model: object, batch_size: int | None) -> tuple[Model, int | None]:
+    """Return the model that is meant, and the most pictures to send it at once; None: what suits it.
+
+    An adapter asks a model before any run does, so that it is told as well; one that is loaded already has no such
+    setting. Of two numbers that were said the smaller one counts.
+    """
+    if batch_size is None:
+        return load_model(model), None
+    said = [batch_size]
+    if isinstance(model, dict) and isinstance(model.get("batch_size"), int):
+        said.append(model["batch_size"])
+    try:
+        found = load_model(model, batch_size=min(said))
+    except InvalidInput as error:
+        if not any(isinstance(one, NotASetting) and one.option == "batch_size" for one in (error, error.__cause__)):
+            raise
+        found = load_model(model)
+    own: int | None = getattr(found, "at_most", None)
+    return found, min(said if own is None else [*said, own])
 
 
 def as_method(method: object) -> MethodSetting:
@@ -249,7 +281,7 @@ class _Asked:
         size = None if batch_size is None else whole_number("batch_size", batch_size, 1)
         if keep_scores not in ("top10", "all"):  # what cannot be hashed may be handed in too
             raise InvalidInput(f"keep_scores must be 'top10' or 'all', got {shown(keep_scores)}")
-        photo, black_box, view = opened(image, model, background)
+        photo, black_box, view, size = opened_for(image, model, background, size)
         return cls(photo, black_box, chosen, view, checked, size, keep_scores == "all", preflight)
 
 
@@ -264,10 +296,9 @@ def _explained(
     auto, model = asked.method if isinstance(asked.method, Auto) else None, asked.model
     method: AnyMethod = asked.method.usual if isinstance(asked.method, Auto) else asked.method
     subject = Subject.of(asked.image, asked.view, method, asked.seed)
-    method.draws(subject.masks)  # a design that cannot be drawn, or read, says so before the model is asked
+    # A design that cannot be drawn, or read, says so before the model is asked.
+    (method if auto is None else auto).check(method.draws(subject.masks).readable())
     next(method.rows(subject.masks, asked.seed))
-    if auto is not None:
-        auto.check(method.draws(subject.masks).readable())
     model, findings = vetted(model, subject, asked.batch_size, check=asked.preflight)
     halved = getattr(model, "halved", 0)
     asker = Asker(model, subject, asked.batch_size)
@@ -295,9 +326,10 @@ def _explained(
     facts = ModelFacts.of(model, kind, scores.shape[1], kept, findings)
     run = Run(subject, chosen, untouched, exact=asker.exact is not None, started=begun)
 
-    def save(samples: Samples) -> None:
-        if checkpoint is not None:
-            Explanation.of(subject, facts, samples, chosen, Stop("interrupted", 0), piloted).save(checkpoint)
+    def save(samples: Samples) -> object:
+        if checkpoint is None:
+            return None
+        return Explanation.of(subject, facts, samples, chosen, Stop("interrupted", 0), piloted).save(checkpoint)
 
     found = run.collect(asker, scores.shape[1], report, cancel, save)
     again = getattr(model, "halved", 0) - halved

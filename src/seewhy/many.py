@@ -10,13 +10,12 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Literal
 
-from seewhy.api import explain
+from seewhy.api import explain, loaded
 from seewhy.engine import Cancel
-from seewhy.errors import InvalidInput
+from seewhy.errors import Cancelled, InvalidInput
 from seewhy.explanation import Explanation
-from seewhy.models import load_model
 from seewhy.protocols import Model
-from seewhy.settings import whole_number
+from seewhy.settings import shown, whole_number
 from seewhy.together import Together
 
 _AT_ONCE = 2
@@ -60,12 +59,36 @@ def explain_many(
     Yields
     ------
     Explanation
-        Of each photo; partial ones, marked so, after Ctrl-C or if cancelled, and none for photos not begun.
+        Of each photo; partial ones, marked so, after Ctrl-C or if cancelled, and none for photos not begun, or of which
+        too little is known yet to say anything.
     """
+    if isinstance(images, str | bytes | Path):
+        raise InvalidInput(f"images must be several photos, got one, {shown(images)}; explain it with seewhy.explain")
+    found = with_photos(
+        images, model=model, at_once=at_once, errors=errors, checkpoint=checkpoint, progress=progress, cancel=cancel,
+        **settings,
+    )  # fmt: skip
+    return (one for _, one in found)
+
+
+def with_photos(
+    images: Iterable[object],
+    *,
+    model: object = None,
+    at_once: int = _AT_ONCE,
+    errors: Literal["raise", "return"] = "raise",
+    checkpoint: Callable[[object], str | Path] | None = None,
+    progress: Callable[[int], None] | None = None,
+    cancel: Cancel | None = None,
+    **settings: Any,
+) -> Iterator[tuple[object, Explanation | Exception]]:
+    """Explain photos as :func:`explain_many`, and yield each with what was found."""
     if errors not in ("raise", "return"):
         raise InvalidInput(f"errors must be 'raise' or 'return', got {errors!r}")
     whole_number("at_once", at_once, 1)
-    work = _Work(load_model(model), at_once, checkpoint, cancel, settings)
+    size = settings.get("batch_size")
+    black_box, size = loaded(model, None if size is None else whole_number("batch_size", size, 1))
+    work = _Work(black_box, at_once, checkpoint, cancel, settings | {"batch_size": size})
     return _in_order(work, iter(images), errors == "return", progress)
 
 
@@ -79,6 +102,14 @@ class _Work:
     cancel: Cancel | None
     settings: dict[str, Any]
     stop: Event = field(default_factory=Event)
+    """Set by Ctrl-C."""
+    cancelled: Event = field(default_factory=Event)
+    """Set when ``cancel`` has said True: no more photos are begun."""
+
+    @property
+    def over(self) -> bool:
+        """Whether no more photos are to be begun."""
+        return self.stop.is_set() or self.cancelled.is_set()
 
     def one(self, photo: object, model: object) -> Explanation:
         """Explain one photo with the shared model."""
@@ -88,7 +119,9 @@ class _Work:
     def _cancelled(self) -> bool:
         if self.stop.is_set():
             raise KeyboardInterrupt  # here it ends this photo's run, with what there is
-        return self.cancel is not None and self.cancel()
+        if self.cancel is not None and self.cancel():
+            self.cancelled.set()
+        return self.cancelled.is_set()
 
 
 def _in_order(
@@ -96,8 +129,8 @@ def _in_order(
     photos: Iterator[object],
     keep_errors: bool,
     progress: Callable[[int], None] | None,
-) -> Iterator[Explanation | Exception]:
-    begun: deque[Future[Explanation]] = deque()
+) -> Iterator[tuple[object, Explanation | Exception]]:
+    begun: deque[tuple[object, Future[Explanation]]] = deque()
     done = 0
     with (
         Together(work.settings.get("batch_size")) as together,
@@ -106,40 +139,43 @@ def _in_order(
         model = together.share(work.black_box)
         try:
             while True:
-                while (
-                    len(begun) <= work.at_once and not work.stop.is_set() and (one := next(photos, _NONE)) is not _NONE
-                ):
-                    begun.append(workers.submit(work.one, one, model))
+                while len(begun) <= work.at_once and not work.over and (one := next(photos, _NONE)) is not _NONE:
+                    begun.append((one, workers.submit(work.one, one, model)))
                 if not begun:
                     return
-                found = _result(begun.popleft(), work.stop, begun)
+                photo, future = begun.popleft()
+                found = _result(future, work, [later for _, later in begun])
                 done += 1
                 if progress is not None:
                     progress(done)
                 if isinstance(found, BaseException) and not (keep_errors and isinstance(found, Exception)):
                     raise found
                 if found is not None:
-                    yield found
+                    yield photo, found
         finally:
             work.stop.set()
-            for future in begun:
+            for _, future in begun:
                 future.cancel()
 
 
 _NONE = object()
 
 
-def _result(future: Future[Explanation], stop: Event, later: Iterable[Future[Explanation]]) -> Any:
-    """Return an explanation or its exception, None for a photo that was not begun; Ctrl-C makes all of them partial."""
+def _result(future: Future[Explanation], work: _Work, later: Iterable[Future[Explanation]]) -> Any:
+    """Return an explanation or its exception, None where nothing can be said; Ctrl-C makes all of them partial."""
     while True:
         try:
             failed = None if future.cancelled() else future.exception()
-            if future.cancelled() or isinstance(failed, KeyboardInterrupt):
+            if work.cancelled.is_set():
+                for other in later:
+                    other.cancel()
+            nothing = isinstance(failed, KeyboardInterrupt) or (isinstance(failed, Cancelled) and work.over)
+            if future.cancelled() or nothing:
                 return None
             return failed or future.result()
         except KeyboardInterrupt:
-            if stop.is_set():
+            if work.stop.is_set():
                 raise
-            stop.set()
+            work.stop.set()
             for other in later:
                 other.cancel()

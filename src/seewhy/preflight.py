@@ -17,6 +17,7 @@ from seewhy._types import Batch, Floats, Pixels, ScoreKind, Scores
 from seewhy.errors import ModelError
 from seewhy.models import FunctionModel
 from seewhy.models.heads import Head
+from seewhy.models.preprocessing import Preprocessing
 from seewhy.protocols import Model
 from seewhy.run import Asker, Subject
 from seewhy.samples import comparable, recognize_kind
@@ -32,8 +33,15 @@ _SAME = 1e-3
 """How far the answer to one picture may lie apart between two calls, on a scale of 0..1."""
 _ROUGHLY = 0.2
 """How far probabilities of eight bits may be from adding up to 1."""
-_SURE, _UNSURE = 0.5, 0.2
-"""Probabilities of the strongest class that speak for and against a range of the input."""
+_FAINT = 0.02
+"""What a picture in a range far too small moves at most: a probability, and log-odds as a share of their own size."""
+_SAID = 0.2
+"""Log-odds beside their mean, at least, of a network that was trained: it says something even of what it hardly sees,
+where one of random weights says nothing."""
+_SURE, _SURER = 0.5, 0.3
+"""Probability of the strongest class beyond chance that speaks for a range, and how much more than in the other one."""
+_WIDE = 100
+"""Numbers that go so far are those of bytes."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +102,8 @@ class _Asked:
     """(_TOGETHER, K): the photo first, with others."""
     again: Scores
     """The same once more, in the same batches."""
-    brighter: Scores | None
-    """(1, K): the photo in 0..255; asked only where the model is not sure of anything."""
+    ranged: tuple[str, str, Scores] | None
+    """The range of the photo, another one, and the answer (1, K) to the photo there; asked only where that may fit."""
 
 
 _known: WeakKeyDictionary[object, dict[object, tuple[Finding, ...]]] = WeakKeyDictionary()
@@ -215,9 +223,8 @@ def _ask(model: Model, pictures: Batch, pixels: Pixels, batch_size: int | None) 
         raise
     again = _answers(model, pictures, size)
     kind = model.kind or recognize_kind(together)
-    unsure = kind != "score" and alone.shape[1] > 1 and comparable(alone, kind).max() < _UNSURE
-    brighter = _brighter(model, pixels, size) if unsure else None
-    return _Asked(kind, _adds_up(model), alone, together, again, brighter)
+    ranged = _in_another_range(model, together, kind, pixels, size)
+    return _Asked(kind, _adds_up(model), alone, together, again, ranged)
 
 
 def _adds_up(model: Model) -> bool:
@@ -226,13 +233,43 @@ def _adds_up(model: Model) -> bool:
     return isinstance(head, Head) and head.name == "softmax"
 
 
-def _brighter(model: Model, pixels: Pixels, size: int) -> Scores | None:
-    """Return the answer to the photo in 0..255, None where the model cannot take it."""
+def _in_another_range(
+    model: Model, together: Scores, kind: ScoreKind, pixels: Pixels, size: int
+) -> tuple[str, str, Scores] | None:
+    """Return the answer to the photo in the range that the model may have been trained on instead.
+
+    None where nothing speaks for one, where chance is not known (one output, plain scores, labels judged by
+    themselves), or where the model cannot take it.
+    """
+    head, preprocessing = getattr(model, "head", None), getattr(model, "preprocessing", None)
+    one_number = isinstance(head, Head) and head.outputs == 1
+    if one_number or together.shape[1] == 1 or not _shares(together, kind):
+        return None
+    low, high = preprocessing.ends if isinstance(preprocessing, Preprocessing) else (0.0, 1.0)
+    usual, other, factor = ("0..255", "0..1", 1 / 255) if low >= 0 and high > _WIDE else ("0..1", "0..255", 255)
+    if factor > 1 and (high > _WIDE or not _hardly_sees(together, kind)):
+        return None
     try:
         with np.errstate(all="ignore"):
-            return _answers(model, model.prepare(pixels * np.float32(255))[None], size)
+            return usual, other, _answers(model, model.prepare(pixels * np.float32(factor))[None], size)
     except Exception:  # noqa: BLE001  # a picture beyond its range may do anything to it; it was worth a try
         return None
+
+
+def _shares(rows: Scores, kind: ScoreKind) -> bool:
+    """Return whether rows are shares of one whole, so that each of K classes has 1/K by chance."""
+    if kind != "probability":
+        return kind == "logit"
+    return bool(rows.min() >= -_SAME and np.abs(rows.sum(axis=1, dtype=np.float64) - 1).max() <= _FAINT)
+
+
+def _hardly_sees(rows: Scores, kind: ScoreKind) -> bool:
+    """Return whether answers (B, K) to pictures far from each other are one answer, and such as training gives."""
+    shares = comparable(rows, kind)
+    odds = np.log(np.maximum(shares, np.finfo(np.float32).tiny))
+    odds -= odds.mean(axis=1, keepdims=True)
+    said, moved = float(np.abs(odds).max()), float(np.abs(odds - odds[:1]).max())
+    return said >= _SAID and moved < _FAINT * said and float(np.abs(shares - shares[:1]).max()) < _FAINT
 
 
 def _answers(model: Model, pictures: Batch, size: int) -> Scores:
@@ -260,8 +297,7 @@ def _findings(asked: _Asked) -> Iterator[Finding]:
         "intervals hold over its moods, and no run can be repeated exactly",
     )
     yield _of_kind(asked)
-    brighter = 0.0 if asked.brighter is None else float(comparable(asked.brighter, asked.kind)[0].max())
-    yield _in_range(float(one[0].max()), brighter)
+    yield _in_range(asked)
 
 
 def _of_neighbors(alone: Floats, together: Floats, moods: float) -> Iterator[Finding]:
@@ -313,13 +349,21 @@ def _rounding(rows: Scores) -> float:
     return 1 / 256 if in_bf16 else _SAME
 
 
-def _in_range(usual: float, brighter: float) -> Finding:
+def _in_range(asked: _Asked) -> Finding:
     check = "range of the input"
-    if usual < _UNSURE and brighter > _SURE:
-        return Finding(
-            check,
-            "warning",
-            f"the strongest class has {usual:.2g} for the photo in 0..1 and {brighter:.2g} in 0..255; "
-            f"if the model was trained on 0..255, say so in its preprocessing",
-        )
+    if asked.ranged is not None:
+        usual, other, answer = asked.ranged
+        here, there = (comparable(scores, asked.kind)[0] for scores in (asked.alone, answer))
+        chance = 1 / len(here)
+        sure, before = ((float(row.max()) - chance) / (1 - chance) for row in (there, here))
+        # Down a range a sure answer counts if it is surer; up it, where any network says more, if it is another one.
+        gained = max(sure - before, 0.0 if other == "0..1" else float(np.abs(there - here).max()))
+        if sure > _SURE and gained > _SURER:
+            return Finding(
+                check,
+                "warning",
+                f"the strongest class has {here.max():.2g} for the photo in {usual} (class {here.argmax()}) and "
+                f"{there.max():.2g} in {other} (class {there.argmax()}); if the model was trained on {other}, say so "
+                "in its preprocessing",
+            )
     return Finding(check, "ok", "nothing speaks for another one")

@@ -7,7 +7,7 @@ before. Going on with a run is the same run again, with the answers that are kno
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from seewhy._types import Batch, Masks, Scores, Segments
 from seewhy.engine import Cancel, Clock, Composer, best_batch_size, collect, score_masks, score_untouched
-from seewhy.errors import Cancelled, InvalidInput
+from seewhy.errors import Cancelled, FileError, InvalidInput
 from seewhy.geometry import View
 from seewhy.images import Image
 from seewhy.intervals import Spread
@@ -27,8 +27,13 @@ from seewhy.scene import Block, Scene, cut, join
 from seewhy.stopping import Looks, Stop, StopReason
 from seewhy.targets import Target
 
-Save = Callable[[Samples], None]
+Save = Callable[[Samples], object]
+"""Writes samples to a file and returns its path; None where there is nothing to write."""
 _SAVE_SECONDS = 20.0
+KEPT = "and seewhy resume goes on from there"
+"""What the error of a failed run says where its samples were saved."""
+_EXACT_LEAST = 16
+"""Rows that the exact model is asked for even if the time is over: without any of them its correction is missing."""
 _DRAWN = 4096
 """Rows drawn at a time: they take a byte a bit until they are packed."""
 
@@ -139,7 +144,8 @@ class Run:
     ) -> Outcome:
         """Ask until an aim or a limit is reached, or somebody stops it; ``save`` gets what there is from time to time.
 
-        Where the asker's model is one of lower precision, its original is asked for a share of the rows as well.
+        Where the asker's model is one of lower precision, its original is asked for a share of the rows as well. Where
+        a model fails, what it has answered is saved before its error passes through.
 
         Raises
         ------
@@ -147,12 +153,16 @@ class Run:
             It was cancelled before there were samples that can be read. Ctrl-C so early passes through.
         """
         wanted = self.looks.first()
-        report = self._saving(report, save)
+        saving = self._saving(report, save)
         while True:
             n = self._ask(wanted)
-            why = self._answer(asker, classes, report, cancel)
-            if asker.exact is not None and why not in {"interrupted", "cancelled"}:
-                why = self._answer_exactly(asker.exact, classes, cancel) or why
+            try:
+                why = self._answer(asker, classes, saving, cancel)
+                if asker.exact is not None and why not in {"interrupted", "cancelled"}:
+                    why = self._answer_exactly(asker.exact, classes, report, cancel) or why
+            except Exception as error:
+                self._save_before(error, save)
+                raise
             samples = self._recorder.samples().head(self._done)
             if why is not None and self._done < self._readable:
                 raise Cancelled(f"cancelled after {self._done} of {n} samples; nothing can be said from them")
@@ -173,6 +183,15 @@ class Run:
                 saved = perf_counter()
 
         return report_and_save
+
+    def _save_before(self, error: Exception, save: Save | None) -> None:
+        """Save what there is, and let the error say where."""
+        if save is None or self._done < self._readable:
+            return
+        with suppress(FileError):
+            path = save(self._recorder.samples().head(self._done))
+            if path is not None:
+                error.add_note(f"the first {self._done} samples are in {path}, {KEPT}")
 
     @property
     def seconds(self) -> float:
@@ -236,7 +255,7 @@ class Run:
             samples.answers.exact.put(places, known.exact.take(places))
         self._done = max(self._done, n)
 
-    def _answer_exactly(self, asker: Asker, classes: int, cancel: Cancel | None) -> StopReason | None:
+    def _answer_exactly(self, asker: Asker, classes: int, report: Report, cancel: Cancel | None) -> StopReason | None:
         """Ask the exact model for its share of the answered rows, in order; return what stopped it, if anything."""
         samples = self._recorder.samples().head(self._done)  # a view: what is written here stands in all of them
         exact = samples.answers.exact
@@ -246,23 +265,27 @@ class Run:
         whole = samples.rows(share).whole
         first = share[first_equal(samples.rows(share))]
         rows, sent = share[~whole & (first == share) & ~exact.take(share).known], 0
+        known, total = int(np.count_nonzero(exact.known)), max(len(samples), self.looks.forecast or 0)
+        reason = _Reasons(cancel, self.subject.method.amount.max_seconds, self._started, _EXACT_LEAST)
         why: StopReason | None = None
-        scored = asker(_pieces(samples, rows), classes, 0, lambda: cancel is not None and cancel())
+        scored = asker(_pieces(samples, rows), classes, 0, lambda: reason.ask(known + sent))
         try:
             with closing(scored):  # type: ignore[type-var]
                 for block, scores in scored:
                     places = rows[sent : sent + len(block.coalitions)]
                     exact.put(places, Answers.of(scores, samples.kind, samples.classes))
                     sent += len(places)
+                    report(self._done, total)
         except KeyboardInterrupt:
             why = "interrupted"
-        # Up to the first that is still open: a file holds the first rows of the share.
-        open_ = share >= (rows[sent] if sent < len(rows) else self._done)
-        ours = share[whole & ~open_]
-        exact.put(ours, self._untouched.take(np.zeros_like(ours)))
-        again = ~whole & ~open_ & (first < share)
-        exact.put(share[again], exact.take(first[again]))
-        return why or ("cancelled" if sent < len(rows) else None)
+        finally:
+            # Up to the first that is still open: a file holds the first rows of the share.
+            open_ = share >= (rows[sent] if sent < len(rows) else self._done)
+            ours = share[whole & ~open_]
+            exact.put(ours, self._untouched.take(np.zeros_like(ours)))
+            again = ~whole & ~open_ & (first < share)
+            exact.put(share[again], exact.take(first[again]))
+        return why or (reason.why if sent < len(rows) else None)
 
     def _settle(
         self, samples: Samples, first: NDArray[np.intp], whole: NDArray[np.bool_], rest: NDArray[np.intp]

@@ -105,6 +105,22 @@ class Amount(Settings):
             )
         return self
 
+    def check(self, least: int) -> None:
+        """Refuse fewer samples than can be read.
+
+        Raises
+        ------
+        InvalidInput
+            Names the setting and the number.
+        """
+        name, given = "n_samples", self.n_samples
+        if given is None:
+            name, given, least = "max_evaluations", self.max_evaluations, least + 1  # and the picture as it is
+        if given < least:
+            raise InvalidInput(
+                f"{type(self).__name__}.{name} must be at least {least}, the first block of this picture, got {given}"
+            )
+
     @property
     def top(self) -> int | None:
         """The K of ``until``."""

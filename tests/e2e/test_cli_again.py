@@ -207,6 +207,43 @@ def test_ctrl_c_while_resuming_keeps_what_there_is(call: Call, place: Path, modu
     assert not got.complete
 
 
+FAILING = """
+from pathlib import Path
+from seewhy_tiny import logits
+def model(batch):
+    if Path("away").exists() and len(Path("away").read_text()) > 100:
+        raise ConnectionError("the server is gone")
+    with open("away", "a") as file:
+        file.write("x" * len(batch))
+    return logits.function(batch)
+"""
+
+
+def test_what_a_failing_model_had_answered_is_kept_and_resume_needs_no_flags(call: Call, place: Path) -> None:
+    (place / "failing.py").write_text(FAILING)
+    asked = ("explain", "cat.png", "--model", "py:failing:model", *GRID, "--n-samples", "300", "--batch-size", "20")
+    asked += ("--no-preflight", "--targets", "1")
+
+    failed = call(*asked)
+
+    assert (failed.code, failed.out) == (1, "")
+    assert "the server is gone" in failed.err
+    assert f"samples are in {Path(FILE)}, and seewhy resume goes on from there" in failed.err
+    assert files_in() == {"cat.lime.seewhy", "cat.lime.toml"}
+    (place / "away").unlink()
+    (place / "failing.py").write_text(FAILING.replace("100", "10000"))
+    sys.modules.pop("failing")
+    assert call("resume", FILE, "--quiet").code == 0
+    assert call(*asked, "--out", "straight", "--quiet").code == 0
+    assert Path(FILE).read_bytes() == Path("straight/cat.lime.seewhy").read_bytes()
+
+
+def test_a_file_that_only_knows_what_its_model_was_called_says_so(call: Call, lime: str) -> None:
+    Path(lime).with_suffix(".toml").unlink()
+    found = call("resume", lime, "--n-samples", "100")
+    assert "--model must be given: seewhy-out/cat.lime.seewhy only says what the model was called, '" in found.error
+
+
 # --- compare ------------------------------------------------------------------------------------------------
 
 

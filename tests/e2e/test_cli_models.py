@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tomllib
 from pathlib import Path
 
@@ -155,3 +156,52 @@ def test_a_table_without_a_name_means_the_default(call: Call) -> None:
     assert call("explain", "cat.png", "--settings", "empty.toml", *GRID, "--model", TINY).code == 0
     assert call("explain", "cat.png", "--settings", "empty.toml", *GRID).code == 0
     assert tomllib.loads(Path("seewhy-out/cat.lime.toml").read_text())["model"] == "efficientnet-lite0"
+
+
+SINGLE = """
+import torch
+
+class OneByOne(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.eye(3))
+    def forward(self, pictures):
+        return pictures.mean(dim=(2, 3)).reshape(1, 3) @ self.weight
+
+net = OneByOne()
+"""
+ONE_BY_ONE = ("py:seewhy_single:net", "--preprocessing", "0..1", "--input-size", "24", "--runtime", "native")
+
+
+@pytest.mark.preflight
+def test_the_batch_size_that_an_error_advises_helps(call: Call) -> None:
+    pytest.importorskip("torch", reason="the extra torch is not installed")
+    Path("seewhy_single.py").write_text(SINGLE)
+    for command in (("check", *ONE_BY_ONE), ("explain", "cat.png", "--model", *ONE_BY_ONE, *GRID)):
+        refused = call(*command)
+        assert refused.code != 0
+        assert "give --batch-size 1" in refused.err
+        found = call(*command, "--batch-size", "1")
+        assert (found.code, found.err) == (0, "")
+    kept = tomllib.loads(Path("seewhy-out/cat.lime.toml").read_text())["model"]
+    assert kept == {"name": ONE_BY_ONE[0], "preprocessing": "0..1", "input_size": 24, "runtime": "native"}
+    more = call("resume", "seewhy-out/cat.lime.seewhy", "--n-samples", "80", "--batch-size", "1")
+    assert (more.code, more.err) == (0, "")
+    sys.modules.pop("seewhy_single")
+
+
+def test_a_size_that_nobody_says_is_asked_for(call: Call) -> None:
+    pytest.importorskip("torch", reason="the extra torch is not installed")
+    Path("seewhy_single.py").write_text(SINGLE)
+    found = call("explain", "cat.png", "--model", "py:seewhy_single:net", "--preprocessing", "0..1", *GRID)
+    sys.modules.pop("seewhy_single")
+
+    assert found.code == 2
+    assert "since preprocessing='0..1' is a range alone; give --input-size SIDE or HEIGHTxWIDTH" in found.err
+
+
+def test_a_mark_at_the_beginning_of_labels_is_no_label(call: Call) -> None:
+    Path("names.txt").write_text("dull\nbright\nbrighter\n", encoding="utf-8-sig")
+    model = seewhy.load_model("py:seewhy_tiny:_scores", labels="names.txt")
+
+    assert model.labels == ("dull", "bright", "brighter")

@@ -307,3 +307,54 @@ def test_without_a_preflight_designs_are_still_refused_a_correction():
     got = seewhy.explain(PHOTO, model=two_models(), method=small, preflight=False)
     plain = seewhy.explain(PHOTO, model=two_models().exact, method=small)
     np.testing.assert_array_equal(got.values(), plain.values())
+
+
+def test_the_time_allowed_is_for_the_exact_model_too():
+    now = [0.0]
+
+    def slow(batch):
+        now[0] += len(batch)
+        return exact(batch)
+
+    def fast(batch):
+        now[0] += 0.01 * len(batch)
+        return quick(batch)
+
+    method = LIME.replace(n_samples=4000, max_seconds=100.0)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("run", "api"):
+            patch.setattr(f"seewhy.{module}.perf_counter", lambda: now[0])
+        found = seewhy.explain(PHOTO, model=two_models(fast, slow), method=method, batch_size=8, preflight=False)
+        shorter = method.replace(max_seconds=30.0)
+        late = seewhy.explain(PHOTO, model=two_models(fast, slow), method=shorter, batch_size=8, preflight=False)
+
+    assert (found.stop.by, len(found.samples)) == ("max-seconds", 4000)
+    assert 40 < found.samples.n_exact < 100  # 41 s by the quick model, and then one a second
+    assert late.stop.by == "max-seconds"
+    assert 16 <= late.samples.n_exact <= 24  # the least that a correction can be made of
+    straight = run(two_models(), 0, n=4000)
+    whole = found.continue_(model=two_models(fast, slow), n_samples=4000)
+    np.testing.assert_array_equal(whole.values(), straight.values())
+
+
+def test_what_was_answered_before_the_exact_model_failed_is_kept(tmp_path):
+    asked = []
+
+    def failing(batch):
+        asked.extend(batch)
+        if len(asked) > 60:
+            raise RuntimeError("gone")
+        return exact(batch)
+
+    file = tmp_path / "kept.seewhy"
+    with pytest.raises(RuntimeError, match="gone") as raised:
+        seewhy.explain(
+            PHOTO, model=two_models(original=failing), method=LIME.replace(n_samples=1600), batch_size=8,
+            preflight=False, checkpoint=file,
+        )  # fmt: skip
+    assert any(f"the first 1600 samples are in {file}" in note for note in raised.value.__notes__)
+    kept = seewhy.load(file)
+    assert (kept.complete, len(kept.samples)) == (False, 1600)
+    assert 40 <= kept.samples.n_exact <= 64
+    straight = run(two_models(), 0, n=1600)
+    np.testing.assert_array_equal(kept.continue_(model=two_models(), n_samples=1600).values(), straight.values())

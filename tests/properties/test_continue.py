@@ -163,6 +163,30 @@ def test_a_run_stopped_early_keeps_what_there_is_or_says_that_it_is_too_little(n
     assert not found.complete
 
 
+@THREE
+def test_what_was_answered_before_a_model_failed_is_kept_and_goes_on(name, tmp_path):
+    method, file = METHODS[name].replace(n_samples=250), tmp_path / "kept.seewhy"
+
+    def failing(batch):
+        if len(model.pictures) > 150:
+            raise RuntimeError("gone")
+        return logits(batch)
+
+    model = Asked(scores=failing)
+    with pytest.raises(RuntimeError, match="gone") as raised:
+        run(method, model, checkpoint=file)
+
+    kept = seewhy.load(file)
+    assert 100 < len(kept.samples) < 250
+    assert (kept.complete, kept.stop.by) == (False, "interrupted")
+    said = f"the first {len(kept.samples)} samples are in {file}, and seewhy resume goes on from there"
+    assert said in raised.value.__notes__
+    assert file_of(kept.continue_(model=Asked()), tmp_path) == file_of(run(method), tmp_path)
+    with pytest.raises(RuntimeError, match="gone"):
+        kept.continue_(model=Asked(scores=failing), checkpoint=file)
+    assert len(seewhy.load(file).samples) == len(kept.samples)
+
+
 # --- aims ---------------------------------------------------------------------------------------------------
 
 

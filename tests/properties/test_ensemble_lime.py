@@ -9,6 +9,7 @@ import seewhy
 from seewhy.designs import FoldoverHadamard
 from seewhy.errors import InvalidInput
 from seewhy.methods import EnsembleLime
+from seewhy.models import FunctionModel
 from seewhy.record import arrays
 from seewhy.run import Subject
 from seewhy.scene import Block
@@ -106,6 +107,12 @@ def test_less_than_one_block_says_how_many_samples_it_needs():
 
     with pytest.raises(InvalidInput, match=rf"EnsembleLime.n_samples must be at least {first}, the first block"):
         run(LIME.replace(n_samples=first - 1))
+    asked = []
+    model = FunctionModel(lambda batch: asked.append(len(batch)), kind="score")
+    for few in (LIME.replace(n_samples=first - 1), LIME.replace(n_samples=None, max_evaluations=first)):
+        with pytest.raises(InvalidInput, match="the first block of this picture"):
+            seewhy.explain(PHOTO, model=model, method=few)
+    assert asked == []
     one = run(LIME.replace(n_samples=first))
     assert one.standard_error() is None
     assert one.error is None

@@ -40,19 +40,30 @@ class Server:
         """Set at the end, so that nothing hangs on."""
 
     def __enter__(self):
-        self.http = _Http(("127.0.0.1", 0), _Handler)
-        self.http.owner = self
+        self._listen(0)
         self.host = f"127.0.0.1:{self.http.server_port}"
         self.url = f"http://{self.host}{self.path}"
-        self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02})
-        self.thread.start()
         return self
 
     def __exit__(self, *_):
         self.let_go.set()
+        self.go()
+
+    def _listen(self, port):
+        self.http = _Http(("127.0.0.1", port), _Handler)
+        self.http.owner = self
+        self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02})
+        self.thread.start()
+
+    def go(self):
+        """Listen no more, as a server that is being started again; what is under way must be over."""
         self.http.shutdown()
         self.http.server_close()
         self.thread.join()
+
+    def come_back(self):
+        """Listen again, at the same address."""
+        self._listen(self.http.server_port)
 
     def posts(self):
         """Return the requests for numbers."""

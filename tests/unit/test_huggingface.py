@@ -212,3 +212,43 @@ def test_of_another_output_a_configuration_says_nothing():
     assert load_model(network, output_name="logits", **OWN).head.name == "multi-label-logits"
     other = load_model(network, output_name="more", **OWN)
     assert (other.head.name, other.labels) == ("logits", None)
+
+
+class Adapted(torch.nn.Module):
+    """A module around another, as peft's are."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def get_base_model(self):
+        return self.inner
+
+    def forward(self, *given, **named):
+        return self.inner(*given, **named)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        Adapted,
+        torch.nn.DataParallel,
+        lambda network: torch.compile(network, backend="eager"),
+        lambda network: torch.compile(Adapted(network), backend="eager"),
+    ],
+    ids=["adapters", "several devices", "compiled", "adapters, compiled"],
+)
+def test_what_stands_around_a_module_does_not_hide_its_configuration(wrap):
+    network = vit(id2label=NAMES, problem_type="multi_label_classification")
+    model = load_model(wrap(network), **OWN)
+    assert model.labels == ("cat", "dog", "owl")
+    assert model.head.name == "multi-label-logits"
+    assert not model.notes
+
+
+def test_of_a_pipeline_its_network_is_asked_for(tmp_path):
+    saved(tmp_path)
+    pipeline = transformers.pipeline("image-classification", model=vit(), image_processor=own_processor(tmp_path))
+    with pytest.raises(InvalidInput, match=r"Pipeline; hand over its network, pipeline\.model, with a preprocessing"):
+        load_model(pipeline)
+    assert load_model(pipeline.model, **OWN).head.name == "logits"

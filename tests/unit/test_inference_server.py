@@ -207,6 +207,55 @@ def test_other_texts_are_refused(text):
     assert "s3cret" not in str(error.value)
 
 
+@pytest.mark.parametrize("shape", [[-1, 3, -1, -1], [-1, 3, HEIGHT, -1]])
+def test_a_size_that_nothing_says_is_not_guessed(shape):
+    with Inference(inputs=[{"name": "a", "datatype": "FP32", "shape": shape}]) as server:
+        with pytest.raises(InvalidInput, match=r"planted must be told the size of its pictures.*input_size"):
+            load(server)
+        assert not server.posts()
+        model = load(server, input_size=(HEIGHT, WIDTH))
+        (scores,) = ask(model)
+
+    assert model.preprocessing.size == (HEIGHT, WIDTH)
+    np.testing.assert_allclose(scores, planted(PICTURES), atol=1e-6)
+
+
+def test_a_size_that_only_a_name_says_is_told():
+    with Inference(inputs=[{"name": "a", "datatype": "FP32", "shape": [-1, 3, -1, -1]}]) as server:
+        free = load(server, preprocessing="imagenet")
+        server.inputs[0]["shape"] = [-1, 3, HEIGHT, WIDTH]
+        stated = load(server, preprocessing="imagenet")
+
+    assert free.preprocessing.size == (224, 224)
+    assert "224x224, which goes with imagenet" in str(free.notes)
+    assert stated.preprocessing.size == (HEIGHT, WIDTH)
+    assert "224" not in str(stated.notes)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (servers.says(500), 'GET {}/v2 was answered with status 500: {"error": "out of order"}'),
+        (servers.says(404, b""), "GET {}/v2 was answered with status 404: Not Found"),
+        (servers.says(200, [1]), "GET {}/v2 must be answered with name and extensions, got: [1]"),
+        (servers.says(200, {"extensions": "all"}), "GET {}/v2 must be answered with name and extensions, got: "),
+    ],
+)
+def test_a_server_that_says_nothing_of_itself_is_asked_by_json(answer, words):
+    def only_there(handler):
+        return answer(handler) if handler.path == "/v2" else servers.GO_ON
+
+    with Inference(always=only_there) as server:
+        model = load(server)
+        (scores,) = ask(model)
+
+    (note,) = [note for note in model.notes if "sent as JSON" in note]
+    said = words.replace("{}", f"http://{server.host}", 1)
+    assert note.startswith(f"planted: its server does not say whether it takes binary tensors ({said}")
+    assert "lists no" not in note
+    np.testing.assert_allclose(scores, planted(PICTURES), atol=1e-6)
+
+
 def test_a_version_is_asked_for_and_stands_in_the_fingerprint():
     with Inference() as server:
         latest = load(server)

@@ -4,6 +4,8 @@ import shutil
 import ssl
 import subprocess
 import sys
+import traceback
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import pytest
 import seewhy
 from seewhy.errors import InvalidInput, ModelError
 from seewhy.models import load_model
+from seewhy.models.http_proxies import proxy_for
 from support import servers
 from support.inference import PHOTO, PICTURES, ask, fails, load
 from support.served_planted import planted
@@ -110,15 +113,102 @@ def test_a_redirect_takes_no_credentials_along(monkeypatch):
 # --- proxies and certificates ------------------------------------------------------------------------------------
 
 
-def test_a_proxy_is_used_but_not_for_this_machine(monkeypatch):
+ELSEWHERE = "http://models.test/v2/models/planted"
+QUOTED = quote(SECRET, safe="")
+
+
+def shows_secret(text):
+    return SECRET.partition("/")[0] in text
+
+
+def test_a_proxy_is_used_and_named_but_not_for_this_machine(monkeypatch):
+    port = servers.free_port()
     with Inference() as server:
-        monkeypatch.setenv("HTTP_PROXY", f"http://{server.host}")
-        with pytest.raises(ModelError, match=r"GET http://models.test/v2/models/planted was answered with status 404"):
-            load_model("kserve:http://models.test/v2/models/planted", preprocessing="0..1")
-        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{servers.free_port()}")
+        monkeypatch.setenv("HTTP_PROXY", f"http://me:{QUOTED}@{server.host}")
+        words = f"^GET {ELSEWHERE} through the proxy {server.host} was answered with status 404"
+        with pytest.raises(ModelError, match=words):
+            load_model(f"kserve:{ELSEWHERE}", preprocessing="0..1")
+        server.always = servers.says(200, b"<html>log in</html>")
+        with pytest.raises(ModelError, match=f"through the proxy {server.host} must be answered with JSON"):
+            load_model(f"kserve:{ELSEWHERE}", preprocessing="0..1")
+        monkeypatch.setenv("HTTP_PROXY", f"http://me:{QUOTED}@127.0.0.1:{port}")
+        with pytest.raises(ModelError) as failure:
+            load_model(f"kserve:{ELSEWHERE}", preprocessing="0..1")
+        server.always = None
         load(server)
 
-    assert server.asked[0][1] == "http://models.test/v2/models/planted"
+    assert server.asked[0][1] == ELSEWHERE
+    assert str(failure.value).startswith(f"GET {ELSEWHERE} through the proxy 127.0.0.1:{port} could not connect: ")
+    assert not shows_secret(str(failure.value))
+    assert "me:" not in str(failure.value)
+
+
+def test_a_proxy_that_repeats_its_password_does_not_show_it(monkeypatch):
+    with Inference(always=servers.repeats_headers) as server:
+        monkeypatch.setenv("HTTP_PROXY", f"http://somebody:{QUOTED}@{server.host}")
+        with pytest.raises(ModelError) as failure:
+            load_model(f"kserve:{ELSEWHERE}", preprocessing="0..1")
+
+    sent = server.asked[0][2]["Proxy-Authorization"].removeprefix("Basic ")
+    assert sent not in str(failure.value)
+    assert "***" in str(failure.value)
+
+
+BAD = {
+    "HTTP_PROXY": f"ftp://me:{QUOTED}@proxy.test:3128",
+    "http_proxy": f"http://me:{QUOTED}@proxy.test:port",
+    "ALL_PROXY": f"me:{QUOTED}@proxy.test:99999",
+    "all_proxy": f"http://me:{SECRET}@proxy.test:3128",
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_proxy_that_cannot_be_used_is_named_without_its_password(monkeypatch, name):
+    monkeypatch.setenv(name, BAD[name])
+    with pytest.raises(
+        InvalidInput, match=rf"(?i)^{name} must be a proxy, http://HOST:PORT, .* got '.*\*\*\*@"
+    ) as error:
+        load_model(f"kserve:{ELSEWHERE}", preprocessing="0..1")
+    assert not shows_secret("".join(traceback.format_exception(error.value)))
+    assert "me:" not in str(error.value)
+
+    with Inference() as server:
+        load(server)  # this machine needs none
+
+
+def test_a_proxy_of_another_kind_needs_its_library(monkeypatch):
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv("ALL_PROXY", f"socks5://me:{QUOTED}@proxy.test:1080")
+    words = r"^ALL_PROXY is a SOCKS proxy, 'socks5://\*\*\*@proxy.test:1080', which needs socksio: pip install"
+    with pytest.raises(InvalidInput, match=words) as error:
+        load_model(f"kserve:{ELSEWHERE}", preprocessing="0..1")
+    assert not shows_secret(str(error.value))
+
+    with Inference() as server:
+        load(server)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "used"),
+    [
+        ("models.test", False),
+        (".test", False),
+        ("*", False),
+        ("models.test:80", True),
+        ("localhost, models.test:8080", False),
+        ("localhost,[::1]", True),
+        ("[::1,10.0.0.0/8,*.x", True),
+        ("other.test", True),
+    ],
+)
+def test_hosts_that_need_no_proxy(monkeypatch, hosts, used):
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
+    monkeypatch.setenv("NO_PROXY", hosts)
+    found = proxy_for("http://models.test:8080/v2/models/planted", pytest.importorskip("httpx"))
+
+    assert (found is not None) == used
+    assert proxy_for("http://[::1]:8080/v2/models/planted", pytest.importorskip("httpx")) is None
+    assert proxy_for("https://models.test/v2/models/planted", pytest.importorskip("httpx")) is None
 
 
 @pytest.fixture(scope="module")

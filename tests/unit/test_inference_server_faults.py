@@ -1,5 +1,9 @@
-"""Servers that answer wrongly, late or not at all: what is refused at once, and what is tried three times."""
+"""Servers that answer wrongly, late or not at all: what is refused at once, and what is tried again, how often."""
 
+import asyncio
+import signal
+import sys
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -12,7 +16,7 @@ from seewhy.models import load_model
 from support import servers
 from support.inference import PICTURES, ask, fails, load
 from support.served_planted import planted
-from support.servers import Inference
+from support.servers import Inference, says
 
 pytestmark = pytest.mark.usefixtures("plain_http")
 
@@ -30,6 +34,11 @@ def with_output(**more):
 
 def without_outputs(head, raw):
     return {"error": "no outputs today"}, b""
+
+
+def bfloat16(head, raw):
+    head["outputs"][0] |= {"datatype": "BF16", "parameters": {"binary_data_size": len(raw) // 2}}
+    return head, raw[: len(raw) // 2]
 
 
 def twice(head, raw):
@@ -115,36 +124,166 @@ def test_an_answer_without_end_is_refused(monkeypatch):
         load(server)
 
 
-# --- failures that may pass: three tries -------------------------------------------------------------------------
+# --- the first question of all: an error is told as it is --------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("more", "words", "asked"),
     [
-        (servers.says(502), "was answered with status 502"),
-        (servers.says(503), "was answered with status 503"),
-        (servers.says(504), "was answered with status 504"),
-        (servers.says(429, Retry_After="0"), "was answered with status 429"),
-        (servers.says(429, Retry_After="soon"), "was answered with status 429"),
-        (servers.cuts, "failed on the way: peer closed connection"),
-        (servers.hangs_up, "failed on the way: Server disconnected"),
+        ({"plan": says(500)}, 'was answered with status 500: {"error": "out of order"}', 1),
+        ({"plan": says(400, b"bad batch size")}, "was answered with status 400: bad batch size", 1),
+        ({"plan": says(503, Retry_After="3600")}, "it asks to wait 3600 s, and 30 s is the limit", 1),
+        ({"plan": servers.hangs}, "was not answered within 0.2 s; set SEEWHY_HTTP_TIMEOUT for more", 3),
+        ({"change": bfloat16}, "must be answered with numbers, got datatype 'BF16'", 1),
+        ({"change": with_output(shape=None)}, "as many numbers as its shape says, got 6 numbers for None", 1),
     ],
-    ids=["502", "503", "504", "429", "429 soon", "cut", "hung up"],
+    ids=["500", "400", "503", "silence", "BF16", "no shape"],
 )
+def test_a_failure_at_the_first_question_is_no_matter_of_shapes(monkeypatch, more, words, asked):
+    monkeypatch.setenv("SEEWHY_HTTP_TIMEOUT", "0.2" if "0.2 s" in words else "30")
+    plan = [more["plan"]] * 3 if "plan" in more else []
+    with Inference(*plan, change=more.get("change")) as server:
+        with pytest.raises(ModelError) as failure:
+            load(server)
+        posts = len(server.posts())
+
+    assert str(failure.value).startswith(f"POST {server.url}/infer ")
+    assert words in str(failure.value)
+    assert "input_size" not in str(failure.value)
+    assert "give batch_size" not in str(failure.value)
+    assert posts == asked
+
+
+# --- answers of another model ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "words"),
+    [
+        ({"model_version": "7"}, {"model_version": "8"}, "name planted, version 8, after name planted, version 7;"),
+        ({"model_version": 0}, {"model_version": 1}, "name planted, version 1, after name planted, version 0;"),
+        ({}, {"model_version": "8"}, "name planted, version 8, after name planted, version not said;"),
+        ({}, {"model_name": "other"}, "name other, version not said, after name planted, version not said;"),
+    ],
+    ids=["version", "number", "first version", "name"],
+)
+@pytest.mark.parametrize("binary", [True, False], ids=["binary", "JSON"])
+def test_a_model_that_changes_in_between_is_refused(binary, first, then, words):
+    with Inference(binary=binary, change=lambda head, raw: (head | first, raw)) as server:
+        model = load(server)
+        ask(model)
+        server.change = lambda head, raw: (head | first | then, raw)
+        text = fails(model)
+
+    assert f"must be answered with numbers of one model all the time, got those of {words}" in text
+    assert "/v2/models/NAME/versions/VERSION" in text
+
+
+# --- failures that may pass: three tries, and more where the server has answered before --------------------------
+
+SHORT_TO_PASS = [(servers.says(504), "was answered with status 504")]
+LONG_TO_PASS = [
+    (servers.says(502), "was answered with status 502"),
+    (servers.says(503), "was answered with status 503"),
+    (servers.says(429, Retry_After="0"), "was answered with status 429"),
+    (servers.says(429, Retry_After="soon"), "was answered with status 429"),
+    (servers.cuts, "failed on the way: peer closed connection"),
+    (servers.hangs_up, "failed on the way: Server disconnected"),
+]
+NAMES = ["502", "503", "429", "429 soon", "cut", "hung up"]
+
+
+@pytest.mark.parametrize(("answer", "words"), SHORT_TO_PASS + LONG_TO_PASS, ids=["504", *NAMES])
 def test_what_may_pass_is_tried_three_times(answer, words):
+    with Inference(answer, answer) as server:
+        load(server)
+        assert len(server.posts()) == 3
+    with Inference(answer, answer, answer) as server:
+        with pytest.raises(ModelError) as failure:
+            load(server)
+        assert len(server.posts()) == 3
+
+    assert words in str(failure.value)
+    assert str(failure.value).endswith(" (tried 3 times)")
+
+
+@pytest.mark.parametrize(
+    ("answer", "words", "tries"),
+    [(*one, 3) for one in SHORT_TO_PASS] + [(*one, 11) for one in LONG_TO_PASS],
+    ids=["504", *NAMES],
+)
+def test_where_numbers_came_before_it_is_tried_for_longer(monkeypatch, answer, words, tries):
+    monkeypatch.setattr("seewhy.models.http_requests._FIRST_PAUSE", 0.001)
     with Inference() as server:
         model = load(server)
-        server.plan, before = [answer, answer], len(server.posts())
+        server.plan, before = [answer] * (tries - 1), len(server.posts())
         (scores,) = ask(model)
-        assert len(server.posts()) == before + 3
+        assert len(server.posts()) == before + tries
 
-        server.plan, before = [answer] * 3, len(server.posts())
+        server.plan, before = [answer] * tries, len(server.posts())
         text = fails(model)
 
     np.testing.assert_allclose(scores, planted(PICTURES), atol=1e-6)
     assert words in text
+    assert text.endswith(f" (tried {tries} times)")
+    assert len(server.posts()) == before + tries
+
+
+def test_a_server_that_starts_again_is_waited_for(monkeypatch):
+    pauses, pause = [], asyncio.sleep
+
+    async def take_down(seconds):
+        pauses.append(seconds)
+        if len(pauses) == back:
+            server.come_back()
+        await pause(0)
+
+    back = 8
+    monkeypatch.setattr("seewhy.models.http_requests._FIRST_PAUSE", 0.25)  # nobody waits for it here
+    monkeypatch.setattr("seewhy.models.http_requests.asyncio.sleep", take_down)
+    with Inference() as server:
+        model = load(server)
+        server.go()
+        (scores,) = ask(model)
+        waited, pauses[:] = pauses[:], []
+
+        server.go()
+        back = 0
+        text = fails(model)
+        server.come_back()
+
+    np.testing.assert_allclose(scores, planted(PICTURES), atol=1e-6)
+    assert len(waited) == 8
+    assert "could not connect: " in text
+    assert text.endswith(" (tried 11 times)")
+    assert 13 < sum(pauses) < 42
+    assert max(pauses) <= 6
+
+
+def test_patience_has_an_end(monkeypatch):
+    monkeypatch.setattr("seewhy.models.http_requests._PATIENCE", 0.0)
+    with Inference() as server:
+        model = load(server)
+        server.plan = [servers.says(503)] * 3
+        text = fails(model)
+
     assert text.endswith(" (tried 3 times)")
-    assert len(server.posts()) == before + 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signal can be sent to one thread there")
+def test_waiting_can_be_interrupted(monkeypatch):
+    def refuses(handler):
+        servers.send(handler, 503, b"")
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    with Inference() as server:
+        model = load(server)
+        monkeypatch.setattr("seewhy.models.http_requests._FIRST_PAUSE", 3600)
+        server.plan = [refuses]
+        with pytest.raises(KeyboardInterrupt):
+            ask(model)
+
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("seewhy")]
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])

@@ -144,6 +144,8 @@ def test_any_size_needs_one():
     assert adapt(model, preprocessing="0..1", input_size=(16, 20)).preprocessing.size == (16, 20)
     with pytest.raises(InvalidInput, match="takes pictures of any size; give input_size"):
         adapt(model, preprocessing={"mean": [0.5]})
+    with pytest.raises(InvalidInput, match=r"must be told the size .*='-1\.\.1' is a range alone"):
+        adapt(model, preprocessing="-1..1")
 
 
 def test_channels_stand_where_its_shape_says():

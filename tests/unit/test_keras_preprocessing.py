@@ -40,7 +40,9 @@ def test_a_first_layer_that_rescales_bytes_is_seen_and_said(first):
     assert adapted.preprocessing.scale == 255
     assert any("first layer rescales, so it was given 0..255" in note for note in adapted.notes)
     np.testing.assert_allclose(ask(adapted), answers(model, PICTURES * 255), atol=1e-5)
-    assert adapt(model, runtime="native", preprocessing="0..1").notes == ()
+    assert adapt(model, runtime="native", preprocessing="0..255").notes == ()
+    (note,) = adapt(model, runtime="native", preprocessing="0..1").notes
+    assert "its first layer rescales 0..255, but preprocessing makes 0..1; give preprocessing='0..255'" in note
 
 
 @pytest.mark.parametrize(

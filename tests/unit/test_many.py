@@ -13,6 +13,7 @@ import pytest
 
 import seewhy
 from seewhy.errors import ImageError, InvalidInput
+from seewhy.many import with_photos
 from seewhy.testing import check_model
 from seewhy.together import Together
 
@@ -133,6 +134,48 @@ def test_cancelling_leaves_partial_results_of_those_in_work():
     found = list(seewhy.explain_many(PHOTOS, model=score, method=long, batch_size=10, cancel=cancel, errors="return"))
     assert any(isinstance(one, seewhy.Explanation) for one in found)
     assert not all(one.complete for one in found if isinstance(one, seewhy.Explanation))
+
+
+@pytest.mark.parametrize("errors", ["return", "raise"])
+def test_after_cancelling_no_photo_is_begun(errors):
+    opened, ready = [], threading.Event()
+
+    def photos():
+        for i, photo in enumerate(PHOTOS):
+            opened.append(i)
+            yield photo
+
+    def model(batch):
+        ready.set()
+        return score(batch)
+
+    found = list(
+        seewhy.explain_many(
+            photos(),
+            model=model,
+            method=LIME.replace(n_samples=400),
+            batch_size=10,
+            preflight=False,
+            cancel=ready.is_set,
+            errors=errors,
+        )
+    )
+    assert len(opened) <= 3
+    assert len(found) <= len(opened)
+    assert all(isinstance(one, seewhy.Explanation) and not one.complete for one in found)
+
+
+def test_each_photo_comes_with_what_was_found():
+    bad = np.zeros((3, 3, 7), np.uint8)
+    photos = [PHOTOS[0], bad, PHOTOS[2]]
+    found = list(with_photos(photos, model=score, method=LIME, errors="return"))
+    assert [one is photo for (one, _), photo in zip(found, photos, strict=True)] == [True] * 3
+    assert [isinstance(one, seewhy.Explanation) for _, one in found] == [True, False, True]
+
+
+def test_one_photo_by_name_is_not_taken_apart():
+    with pytest.raises(InvalidInput, match="images must be several photos, got one"):
+        seewhy.explain_many("photo.jpg", model=score)
 
 
 def test_it_says_how_many_are_done():

@@ -1,5 +1,6 @@
 """Models: how they are named, and functions as models."""
 
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -220,6 +221,76 @@ def test_an_unknown_name_brings_the_known_ones():
 def test_anything_else_is_named(model, what):
     with pytest.raises(InvalidInput, match=what):
         load_model(model)
+
+
+# --- what is no model, and what it was probably meant to be -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("m.pth", "a file of torch.save is a pickle, which is never read, and weights alone are no network: build"),
+        ("run/epoch=3.CKPT", "a file of torch.save is a pickle"),
+        ("model.safetensors", "weights alone are no network: .* a folder of transformers is hf:FOLDER"),
+        ("http://host:8000/v2/models/x", r"did you mean kserve:http://host:8000/v2/models/x\?"),
+        ("https://host/v1/models/x", r"did you mean tfserving:https://host/v1/models/x\?"),
+        ("https://host/predict", "a server is kserve:URL/v2/models/NAME or tfserving:URL/v1/models/NAME"),
+        ("a" * 5000, "a"),
+    ],
+)
+def test_a_text_that_names_no_model_brings_what_it_may_mean(text, hint):
+    with pytest.raises(InvalidInput, match=rf"model must be one of .*{hint}"):
+        load_model(text)
+
+
+def test_a_folder_is_told_by_what_it_holds(tmp_path):
+    saved, transformers = tmp_path / "saved", tmp_path / "transformers"
+    for folder, file in ((saved, "saved_model.pb"), (transformers, "config.json")):
+        folder.mkdir()
+        (folder / file).touch()
+    for model in (f"{saved}", saved, f"keras:{saved}", f"openvino:{saved}"):
+        with pytest.raises(InvalidInput, match=rf"a SavedModel .* ovc {saved} --compress.* openvino:saved\.xml"):
+            load_model(model)
+    for model in (f"{transformers}", transformers):
+        with pytest.raises(InvalidInput, match=rf"did you mean hf:{transformers}\?"):
+            load_model(model)
+
+
+def test_a_path_is_the_file_that_its_ending_says():
+    data = Path(__file__).parents[1] / "data" / "tiny_float.tflite"
+    pytest.importorskip("ai_edge_litert", reason="the extra tflite is not installed")
+    assert load_model(data, preprocessing="0..1").name == load_model(f"tflite:{data}", preprocessing="0..1").name
+    with pytest.raises(InvalidInput, match=r"onnx:FILE must name a file, got 'no\.onnx'"):
+        load_model(Path("no.onnx"))
+    with pytest.raises(InvalidInput, match=r"path must end in one of \.onnx, .*\.pt2, got 'net'"):
+        load_model(Path("net"))
+    with pytest.raises(InvalidInput, match=r"got 'm\.pth'; a file of torch\.save is a pickle"):
+        load_model(Path("m.pth"))
+
+
+@pytest.mark.parametrize("wrap", [lambda held: held, lambda held: {"epoch": 3, "model": held}])
+def test_weights_alone_are_no_network(wrap):
+    weights = {f"layer{i}.weight": np.zeros((64, 64)) for i in range(100)}
+    with pytest.raises(
+        InvalidInput, match="weights alone are no network: build the module, load them into it"
+    ) as found:
+        load_model(wrap(weights))
+    assert len(str(found.value)) < 300
+    with pytest.raises(InvalidInput, match=r"must be a text, or have a name, got \{'seed': 3\}$"):
+        load_model({"seed": 3})
+
+
+class Estimator:
+    def predict_proba(self, features):
+        return features
+
+
+def test_objects_that_are_no_models_bring_what_to_hand_over_instead():
+    with pytest.raises(InvalidInput, match="type Estimator; hand over a function that takes pictures"):
+        load_model(Estimator())
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    with pytest.raises(InvalidInput, match=r"type ModelProto; write it with onnx\.save and say onnx:FILE"):
+        load_model(onnx.ModelProto())
 
 
 # --- arrays of other libraries -------------------------------------------------------------------------------

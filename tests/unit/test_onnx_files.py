@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from seewhy.errors import InvalidInput, MissingExtra, ModelError
-from seewhy.models import load_model
+from seewhy.models import imagenet, load_model
+from seewhy.models.openvino_runtime import import_openvino
 from support.planted import (
     BIAS,
     OPTIONS,
@@ -311,6 +312,50 @@ def test_a_name_takes_the_size_of_the_graph_or_its_own(file):
     assert (fixed.preprocessing.size, fixed.preprocessing.shorter) == ((32, 32), 37)
     with pytest.raises(ModelError, match=r"must take pictures \(3, 224, 224\)"):
         load_model(written(file, size="side"), preprocessing="imagenet")
+    with pytest.raises(
+        InvalidInput, match=r"planted\.onnx must be told the size .*preprocessing='0\.\.1'.*give input_size="
+    ):
+        load_model(written(file, size="side"), preprocessing="0..1")
+    with pytest.raises(InvalidInput, match="takes pictures of any size; give input_size="):
+        load_model(written(file, size="side", kind="uint8"))
     free = load_model(written(file, size="side"), preprocessing="imagenet", input_size=32)
     assert free.preprocessing.size == (32, 32)
     assert free.view(*PHOTO.shape[:2]).height == 32
+
+
+def pooled(path, classes, *, metadata=()):
+    """Write a file that averages pictures of any size."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    held = np.random.default_rng(0).normal(size=(3, classes)).astype(np.float32)
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["images"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "held"], ["logits"]),
+    ]
+    ends = [
+        helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 3, "height", "width"]),
+        helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", classes]),
+    ]
+    graph = helper.make_graph(nodes, "pooled", ends[:1], ends[1:], [numpy_helper.from_array(held, "held")])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return f"onnx:{path}"
+
+
+def test_the_size_that_goes_with_a_name_is_told(tmp_path):
+    model = load_model(pooled(tmp_path / "any.onnx", 3), preprocessing="imagenet")
+
+    assert model.preprocessing.size == (224, 224)
+    assert any("was given photos at 224x224, which goes with imagenet" in note for note in model.notes)
+    sized = load_model(pooled(tmp_path / "any.onnx", 3), preprocessing="imagenet", input_size=224)
+    assert not any("goes with imagenet" in note for note in sized.notes)
+
+
+@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+def test_of_1001_classes_imagenet_names_the_first_background(tmp_path, kind):
+    place = pooled(tmp_path / "many.onnx", 1001)
+    model = place if kind == "onnx" else import_openvino().convert_model(place.removeprefix("onnx:"))
+
+    named = load_model(model, preprocessing="imagenet", labels="imagenet")
+    assert (named.labels[:2], named.labels[1000]) == (("background", "tench"), imagenet.labels()[-1])
+    assert load_model(model, preprocessing="imagenet").labels is None

@@ -1,5 +1,8 @@
 """Networks with several outputs: the one that is asked for is read, whoever runs it; what is taken unasked is said."""
 
+import collections
+import dataclasses
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -167,6 +170,68 @@ def test_slots_and_fields_are_parts():
             self.turned, self.answers = turned, answers
 
     check_same(load_model(Net(Slots).eval(), output_name="answers", head="logits", runtime="native", **OPTIONS))
+
+
+@dataclasses.dataclass
+class Out:
+    features: Any
+    logits: Any
+
+
+@dataclasses.dataclass(slots=True)
+class Slotted:
+    features: Any
+    logits: Any
+
+
+class Plain:
+    def __init__(self, features, logits):
+        self.features, self.logits, self.itself = features, logits, self
+
+
+@pytest.mark.parametrize(
+    "inner", [Out, Slotted, Plain, lambda one, two: collections.UserDict(features=one, logits=two)]
+)
+@pytest.mark.parametrize(
+    ("outer", "place"),
+    [
+        (lambda inside, age: (inside, age), "0"),
+        (lambda inside, age: {"main": inside, "age": age}, "main"),
+        (lambda inside, age: {"age": age, "out": [inside]}, "out.0"),
+        (Out, "features"),
+    ],
+)
+def test_parts_are_found_however_deep_they_lie(outer, place, inner):
+    made = Net(lambda turned, answers: outer(inner(turned, answers), turned[:, :1])).eval()
+    load = functools.partial(load_model, made, runtime="native", head="logits", **OPTIONS)
+    batch = np.random.default_rng(0).random((2, 3, SIDE, SIDE), np.float32)
+    (one,), (other,) = (load(output_name=f"{place}.{name}").stream([batch]) for name in ("features", "logits"))
+    np.testing.assert_array_equal(one[:, ::-1], other)
+
+
+@pytest.mark.parametrize("runtime", ["auto", "native"])
+def test_a_part_inside_of_another_is_read_whoever_runs_it(runtime):
+    made = Net(lambda turned, answers: {"out": Out(turned, answers), "age": turned[:, :1]}).eval()
+    check_both(lambda **options: load_model(made, **options), "out.features", "out.logits", runtime)
+
+
+def test_of_what_lies_inside_logits_are_read_and_that_is_said():
+    made = Net(lambda turned, answers: (Out(turned, answers), turned[:, :1])).eval()
+    model = load_model(made, runtime="native", head="logits", **OPTIONS)
+    check_same(model)
+    said = "Net answers with 0.features (2, 3), 0.logits (2, 3), 1 (2, 1); 0.logits was read, output_name reads another"
+    assert said in model.notes
+    twice = Net(lambda turned, answers: (Out(turned, answers), Out(answers, turned))).eval()
+    model = load_model(twice, runtime="native", head="logits", **OPTIONS)
+    check_same(model, turned())
+    assert any("0.features was read, output_name reads another" in note for note in model.notes)
+
+
+def test_what_an_answer_alone_holds_is_read_from_inside_of_it():
+    made = Net(lambda turned, answers: {"out": Out(None, answers), "network": torch.nn.Linear(1, 1)}).eval()
+    model = load_model(made, runtime="native", head="logits", **OPTIONS)
+    check_same(model)
+    assert not [note for note in model.notes if "was read" in note]
 
 
 def test_logits_of_a_graph_are_read_before_others(tmp_path):

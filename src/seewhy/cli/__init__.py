@@ -19,6 +19,8 @@ _IN_PYTHON = {
     "continue_()": "seewhy resume",
     "refit()": "seewhy refit",
     "keep_scores='all'": "--keep-scores all",
+    "batch_size=1": "--batch-size 1",
+    "input_size=SIDE or (HEIGHT, WIDTH)": "--input-size SIDE or HEIGHTxWIDTH",
 }
 """What errors advise, and what a command line has for it."""
 

@@ -13,10 +13,11 @@ from seewhy.cli.explain import display_of, read_settings, shown_options, targets
 from seewhy.cli.flags import Flag, Sectioned, method_flags, options, settings_of
 from seewhy.cli.model import asked_model, model_options, named_model
 from seewhy.cli.output import Writer, emit
+from seewhy.errors import InvalidInput
 from seewhy.explanation import Explanation
 from seewhy.loading import load
 from seewhy.methods import METHODS
-from seewhy.models import MODELS
+from seewhy.models import MODELS, PREFIXES
 from seewhy.stopping import AMOUNT
 
 _FREE = {name for method in METHODS.values() for name in method.fits} | {"unit", "n_samples"}
@@ -68,8 +69,11 @@ def resume(file: str, model: str | None, batch_size: int | None, **given: Any) -
     before = load(file)
     beside = _asked_before(file)
     asked = asked_model(beside.get("model") or before.model.name, given | {"model": model})
+    known = beside.get("model") or model or before.model.name.partition(":")[0] in {*MODELS, *PREFIXES}
+    if not known:
+        raise InvalidInput(f"--model must be given: {file} only says what the model was called, {before.model.name!r}")
     found = before.continue_(
-        model=named_model(asked),
+        model=named_model(asked, batch_size),
         checkpoint=file,
         batch_size=batch_size,
         progress=False if given["quiet"] else None,

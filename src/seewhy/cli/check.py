@@ -33,7 +33,7 @@ def check(model: str, photo: str | None, batch_size: int | None, seed: int, *, a
     """  # noqa: D301  # \b keeps click from joining the lines
     from seewhy import api
 
-    black_box = named_model(asked_model(model, given))
+    black_box = named_model(asked_model(model, given), batch_size)
     found = api.check(black_box, None if photo is None else Path(photo), seed=seed, batch_size=batch_size)
     click.echo(json.dumps(asdict(found) | {"fine": found.fine}, allow_nan=False) if as_json else str(found))
     return DONE if found.fine else FAILED

@@ -155,7 +155,7 @@ def _methods(given: dict[str, Any]) -> dict[str, object]:
 def _models(given: dict[str, Any]) -> list[NamedModel]:
     """Return the models; what is said about one holds for all."""
     asked = [asked_model(None, given | {"model": name}) for name in given["models"] or (None,)]
-    return [NamedModel("", named_model(one), one) for one in asked]
+    return [NamedModel("", named_model(one, given["batch_size"]), one) for one in asked]
 
 
 def _emit(found: Evaluation, given: dict[str, Any]) -> None:

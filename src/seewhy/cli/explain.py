@@ -119,6 +119,7 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
 
     from seewhy import api
     from seewhy.images import load_image
+    from seewhy.run import KEPT
 
     asked = settings_from(given)
     display = Display(**asked["display"])
@@ -126,7 +127,7 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
     photos, left = photos_of(photos)
     writer = Writer(given["out"], stems_of(photos), protected=photos)
     load_image(np.zeros((2, 2), np.uint8), background=given["background"])  # said once, not for each photo
-    model = named_model(asked["model"])
+    model = named_model(asked["model"], given["batch_size"])
     if isinstance(asked["model"], dict):
         asked["model"] = asked["model"] | {"name": asked["model"].get("name") or model.name}
     else:
@@ -140,6 +141,8 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
         except Exception as error:  # noqa: BLE001  # one bad photo must not cost the others
             place = "" if str(error).startswith(photo) else f"{photo}: "
             codes.append(report(error, debug=bool(context.obj), place=place))
+            if any(KEPT in note for note in getattr(error, "__notes__", [])):
+                writer.write_asked(photo, _kind(method), method.to_dict(), asked, display)
             continue
         emit(
             explanation,
@@ -193,7 +196,7 @@ def _explanations(
 ) -> Iterator[tuple[str, Explanation | Exception]]:
     """Yield each photo with its explanation, or with what went wrong; several photos share the model."""
     from seewhy.api import explain as explain_one
-    from seewhy.many import explain_many
+    from seewhy.many import with_photos
     from seewhy.progress import reporting
 
     paths = {Path(photo): photo for photo in photos}
@@ -209,14 +212,14 @@ def _explanations(
             yield photos[0], error
         return
     with reporting(progress, "photos", unit="photos") as bar:
-        found = explain_many(
+        found = with_photos(
             map(Path, photos),
             errors="return",
             checkpoint=lambda photo: writer.result_path(paths[Path(str(photo))], kind),
             progress=lambda done: bar(done, len(photos)),
             **settings,
         )
-        yield from zip(photos, found, strict=False)  # fewer where it was interrupted
+        yield from ((paths[Path(str(photo))], one) for photo, one in found)  # fewer where it was interrupted
 
 
 def _smallest(explanation: Explanation) -> dict[int, SmallestRegion]:

@@ -12,7 +12,7 @@ import click
 from seewhy._types import JsonObject
 from seewhy.cli.flags import Option, describe
 from seewhy.errors import InvalidInput
-from seewhy.models import DEFAULT, PREFIXES, load_model
+from seewhy.models import DEFAULT, PREFIXES
 from seewhy.models.options import ModelOptions
 from seewhy.protocols import Model
 
@@ -45,15 +45,20 @@ def asked_model(base: str | JsonObject | None, given: dict[str, Any]) -> str | J
     return held | said | {"name": DEFAULT if held["name"] is None else held["name"]}
 
 
-def named_model(asked: str | JsonObject | None) -> Model:
-    """Load a model by name, with options or without; a Python module may also lie in the folder one stands in."""
+def named_model(asked: str | JsonObject | None, batch_size: int | None = None) -> Model:
+    """Load a model by name, with options or without; a Python module may also lie in the folder one stands in.
+
+    ``batch_size``: of the run, which whoever loads the model must know too.
+    """
+    from seewhy import api
+
     options = dict(asked) if isinstance(asked, dict) else {"name": asked}
     name = options.pop("name", None)
     here = str(Path.cwd())
     if isinstance(name, str) and name.startswith("py:") and here not in sys.path:
         sys.path.append(here)  # last, so that nothing installed is hidden
     try:
-        return load_model(name, **options)
+        return api.loaded({"name": name} | options if options else name, batch_size)[0]
     except InvalidInput as error:
         text = str(error)
         for option in _OPTIONS:

@@ -76,8 +76,14 @@ class Writer:
         if examples:
             written.append(self._bytes(name + ".examples.png", figure_png(explanation.plot_examples(examples))))
         written.append(str(explanation.save(self.result_path(photo, explanation.method.name))))
-        written.append(self._bytes(name + ".toml", to_toml(_settings(explanation, asked, display)).encode()))
+        settings = _settings(explanation.method.to_dict(), explanation.seed, asked, display)
+        written.append(self._bytes(name + ".toml", to_toml(settings).encode()))
         return written
+
+    def write_asked(self, photo: str, kind: str, method: JsonObject, asked: JsonObject, display: Display) -> None:
+        """Write the settings of a run that failed beside the result file of what it had found, for going on."""
+        settings = _settings(method, asked["seed"], asked, display)
+        self._bytes(f"{self._stems[photo]}.{kind}.toml", to_toml(settings).encode())
 
     def result_path(self, photo: str, method: str) -> Path:
         """Return where the result file of a photo goes."""
@@ -123,12 +129,12 @@ def stems_of(photos: tuple[str, ...]) -> dict[str, str]:
     return stems
 
 
-def _settings(explanation: Explanation, asked: JsonObject, display: Display) -> JsonObject:
+def _settings(method: JsonObject, seed: int, asked: JsonObject, display: Display) -> JsonObject:
     model = {} if asked["model"] is None else {"model": asked["model"]}
     return model | {
         "targets": asked["targets"],
-        "seed": explanation.seed,
-        "method": explanation.method.to_dict(),
+        "seed": seed,
+        "method": method,
         "display": display.to_dict(),
     }
 

@@ -70,7 +70,8 @@ def study(photos: tuple[str, ...], out: Path, *, as_json: bool, quiet: bool, **g
         given = _of_example(given, out)
     settings = {name: given[name] for name in ("metric", "truth", "target", "seed", "batch_size")}
     settings |= {name: given[name] for name in ("menu", "n_samples", "groups") if given[name] is not None}
-    models = [named_model(asked_model({"name": name}, given)) for name in given["models"] or (None,)]
+    said = [asked_model({"name": name}, given) for name in given["models"] or (None,)]
+    models = [named_model(one, given["batch_size"]) for one in said]
     found = run(_photos(given), model=models, out=out, progress=False if quiet or as_json else None, **settings)
     files = [str(path) for path in found.write(out)]
     if as_json:

@@ -124,7 +124,7 @@ def tune(photos: tuple[str, ...], **given: Any) -> int:
     photos, left = photos_of(photos)
     found = find(
         [Path(photo) for photo in photos],
-        model=named_model(asked["model"]),
+        model=named_model(asked["model"], given["batch_size"]),
         metric=given["metric"],
         truth=None if given["truth"] is None else _known(Path(given["truth"]), photos),
         target=asked["target"],

@@ -180,10 +180,8 @@ class EnsembleLime(MethodSettings):
             if len(rows) < FoldoverHadamard().block_rows(d):
                 if number:
                     return
-                raise InvalidInput(
-                    f"EnsembleLime.n_samples must be at least {FoldoverHadamard().block_rows(d)}, the first block of "
-                    f"this picture, got {len(parts)}"
-                )
+                least = FoldoverHadamard().block_rows(d)
+                raise InvalidInput(f"EnsembleLime needs {least} rows, the first block of a picture, got {len(parts)}")
             kept = samples.block(rows).coalitions[:, :d]
             away = scores[rows] - scores[rows[0]]
             values = 2 * np.where(kept, 1.0, -1.0).T @ away / len(rows)

@@ -6,8 +6,8 @@ adapter, and one line in ``PREFIXES`` or ``_OBJECTS``.
 
 from __future__ import annotations
 
-import difflib
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from seewhy.errors import InvalidInput
+from seewhy.models import hints
 from seewhy.models.function import FunctionModel
 from seewhy.models.options import ModelOptions
 from seewhy.protocols import Model
+from seewhy.settings import shown
 
 __all__ = ["DEFAULT", "MODELS", "PREFIXES", "FunctionModel", "load_model"]
 
@@ -47,17 +49,6 @@ PREFIXES: dict[str, tuple[str, str]] = {
 The module has ``load_PREFIX(rest, options)``; it is imported when it is first needed.
 """
 
-_SUFFIXES = {
-    ".onnx": "onnx",
-    ".xml": "openvino",
-    ".tflite": "tflite",
-    ".keras": "keras",
-    ".h5": "keras",
-    ".pt": "torchscript",
-    ".pt2": "torchexport",
-}
-"""What a file of a network probably is, for a hint."""
-
 _OBJECTS: dict[str, str] = {
     "keras": "keras_models",  # on its torch backend a Keras model is a torch module too
     "torch": "torch_models",
@@ -78,9 +69,9 @@ def load_model(model: object = None, **options: Any) -> Model:
     model
         None: the default. A name in :data:`MODELS`: that one, built once a process. ``PREFIX:...`` with a prefix in
         :data:`PREFIXES`: a model of a library, a file, a server. ``py:module:attribute``: a callable or model of a
-        Python module. A dict with a ``name`` and options: that name with them. An object of torch, Keras,
-        ONNX Runtime or OpenVINO: through its adapter, which leaves it as it was. An object with ``view``, ``prepare``
-        and ``stream``: itself. Another callable: :class:`FunctionModel`.
+        Python module. A dict with a ``name`` and options: that name with them. A ``Path``: a file, of the kind that its
+        ending says. An object of torch, Keras, ONNX Runtime or OpenVINO: through its adapter, which leaves it as it
+        was. An object with ``view``, ``prepare`` and ``stream``: itself. Another callable: :class:`FunctionModel`.
     options
         What its adapter cannot know, or should not decide; see :class:`seewhy.ModelOptions`.
 
@@ -95,31 +86,43 @@ def load_model(model: object = None, **options: Any) -> Model:
     """
     if isinstance(model, dict):
         if not isinstance(model.get("name"), str):
-            raise InvalidInput(f"model must be a text, or have a name, got {model!r}")
+            raise InvalidInput(f"model must be a text, or have a name, got {shown(model)}{hints.for_mapping(model)}")
         options = {key: value for key, value in model.items() if key != "name"} | options
         model = model["name"]
     wanted = ModelOptions(**options)
     if model is None:
         return _embedded(DEFAULT, wanted)
+    if isinstance(model, os.PathLike):
+        model = _of_file(model)
     if not isinstance(model, str):
         return _adapt(model, wanted)
-    prefix, colon, rest = model.partition(":")
+    return _named(model, wanted)
+
+
+def _named(text: str, options: ModelOptions) -> Model:
+    prefix, colon, rest = text.partition(":")
     if colon and prefix == "py":
-        return _from_python(rest, wanted)
+        return _from_python(rest, options)
     if colon and prefix in PREFIXES:
-        return cast("Model", _adapter(PREFIXES[prefix][0], f"load_{prefix}")(rest, wanted))
-    if model in MODELS:
-        return _embedded(model, wanted)
+        if prefix != "hf" and hints.is_saved_model(rest):
+            raise InvalidInput(f"{prefix}:... must name something else, got {rest!r}; {hints.for_saved_model(rest)}")
+        return cast("Model", _adapter(PREFIXES[prefix][0], f"load_{prefix}")(rest, options))
+    if text in MODELS:
+        return _embedded(text, options)
     known = ", ".join([*MODELS, *(f"{name}:..." for name in PREFIXES)])
-    raise InvalidInput(f"model must be one of {known}, or py:module:attribute, got {model!r}{_meant(model)}")
+    raise InvalidInput(
+        f"model must be one of {known}, or py:module:attribute, got {text!r}{hints.for_text(text, MODELS)}"
+    )
 
 
-def _meant(model: str) -> str:
-    """Return a hint at what an unknown text was probably meant to be, empty if there is none."""
-    if (suffix := Path(model).suffix.lower()) in _SUFFIXES:
-        return f"; did you mean {_SUFFIXES[suffix]}:{model}?"
-    alike = difflib.get_close_matches(model, MODELS)
-    return next((f"; did you mean {name}?" for name in MODELS if name in alike), "")  # of a family the first
+def _of_file(path: os.PathLike[Any]) -> str:
+    """Return the text that stands for a file of a network: its ending says what it is."""
+    text = os.fsdecode(path)
+    prefix = hints.SUFFIXES.get(Path(text).suffix.lower())
+    if prefix is None:
+        endings = ", ".join(hints.SUFFIXES)
+        raise InvalidInput(f"a model's path must end in one of {endings}, got {text!r}{hints.for_text(text, ())}")
+    return f"{prefix}:{text}"
 
 
 def _adapter(module: str, function: str) -> Callable[..., Any]:
@@ -177,7 +180,9 @@ def _adapt(found: object, options: ModelOptions) -> Model:
             adapted = None if framework not in sys.modules else _adapter(module, f"adapt_{framework}")(found, options)
             if adapted is not None:
                 return cast("Model", adapted)
-        if callable(found):
+        if callable(found) and not hints.is_pipeline(found):
             return FunctionModel.of(found, options)
     what = f"the class {found.__name__}" if isinstance(found, type) else f"an object of type {type(found).__name__}"
-    raise InvalidInput(f"model must be a name, a callable, or have view, prepare and stream; got {what}")
+    raise InvalidInput(
+        f"model must be a name, a callable, or have view, prepare and stream; got {what}{hints.for_object(found)}"
+    )

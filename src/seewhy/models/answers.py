@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from seewhy.errors import InvalidInput
@@ -16,8 +16,9 @@ class Reader:
     Parameters
     ----------
     wanted
-        Key or field of the part; of a tuple its number, from 0; inside another part ``part.number``. None: ``logits``,
-        else the first with a row of numbers a picture.
+        Key or field of the part; of a tuple its number, from 0; inside another part ``part.number`` or ``part.field``.
+        None: ``logits``, else the only part inside of others that is called so, else the first with a row of numbers a
+        picture.
     """
 
     def __init__(self, wanted: str | None = None) -> None:
@@ -49,33 +50,46 @@ class Reader:
         rows = [key for key, part in parts.items() if len(part.shape) == 2]
         if LOGITS in rows or not rows:
             return LOGITS if rows else None
-        self.notes = (f"answers with {_listed(parts)}; {rows[0]} was read, output_name reads another",)
-        return rows[0]
+        inside = [key for key in rows if key.rpartition(".")[2] == LOGITS]
+        read = inside[0] if len(inside) == 1 else rows[0]
+        self.notes = (f"answers with {_listed(parts)}; {read} was read, output_name reads another",)
+        return read
 
 
 def arrays(answer: Any) -> dict[str, Any]:
     """Return the arrays of an answer by key, field, or number, those inside of others by both, in order."""
-    if hasattr(answer, "shape"):
-        return {"0": answer}
-    found = {}
+    return {"0": answer} if _is_array(answer) else dict(_inside(answer, ()))
+
+
+def _inside(answer: Any, around: tuple[int, ...]) -> Iterable[tuple[str, Any]]:
+    """Yield the arrays in an answer, however deep; ``around``: identities of what holds it, lest it go in a circle."""
+    around = (*around, id(answer))
     for key, part in _parts(answer):
-        if hasattr(part, "shape"):
-            found[str(key)] = part
-        elif isinstance(part, dict | tuple | list):
-            found |= {f"{key}.{inside}": one for inside, one in arrays(part).items()}
-    return found
+        if _is_array(part):
+            yield str(key), part
+        elif id(part) not in around:
+            yield from ((f"{key}.{inside}", one) for inside, one in _inside(part, around))
+
+
+def _is_array(part: Any) -> bool:
+    return hasattr(part, "shape") and not isinstance(part, Mapping | type)
 
 
 def _parts(answer: Any) -> Iterable[tuple[Any, Any]]:
-    if isinstance(answer, dict):
+    if isinstance(answer, Mapping):
         return list(answer.items())
-    if hasattr(answer, "_fields"):
-        return zip(answer._fields, answer, strict=True)
     if isinstance(answer, tuple | list):
-        return enumerate(answer)
-    if hasattr(answer, "__dict__"):
-        return list(vars(answer).items())
-    return [(name, getattr(answer, name)) for name in getattr(answer, "__slots__", ()) if hasattr(answer, name)]
+        fields = getattr(answer, "_fields", None)  # of a named tuple
+        return enumerate(answer) if fields is None else zip(fields, answer, strict=True)
+    if isinstance(answer, type) or hasattr(answer, "named_modules"):  # its arrays are no answers
+        return []
+    slots = (slot for kind in type(answer).__mro__ for slot in _names(vars(kind).get("__slots__", ())))
+    held = [(slot, getattr(answer, slot)) for slot in slots if hasattr(answer, slot) and not slot.startswith("__")]
+    return [*held, *getattr(answer, "__dict__", {}).items()]
+
+
+def _names(slots: Any) -> tuple[str, ...]:
+    return (slots,) if isinstance(slots, str) else tuple(slots)
 
 
 def _is_row(part: Any) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import re
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,7 +25,8 @@ from seewhy.samples import comparable
 LIMITS: dict[Precision, float] = {"f32": 1e-3, "bf16": 0.05, "int8": 0.1}
 """How far a probability may be from the original's on any picture of the check; beyond it the original is used."""
 
-
+_LONGEST = 300
+"""Characters of another library's error that are passed on."""
 AUTOCAST = "torch-autocast"
 """Who runs a torch module in lower precision where it is."""
 
@@ -60,6 +63,12 @@ def assemble(found: Found, options: ModelOptions) -> NetworkModel:
     ModelError
         It fails on pictures of its size, or OpenVINO was asked for and cannot take it.
     """
+    model = _assembled(found, options)
+    model.at_most = options.batch_size
+    return model
+
+
+def _assembled(found: Found, options: ModelOptions) -> NetworkModel:
     found = found.reading(options.output_name)
     original = _original(found, options)
     if options.precision == "bf16" and options.runtime != "openvino" and found.in_bf16 is not None:
@@ -84,14 +93,17 @@ def assemble(found: Found, options: ModelOptions) -> NetworkModel:
     except Exception as error:
         if wanted:
             raise ModelError(f"OpenVINO cannot run {found.name}: {one_line(error)}") from error
-        return original.noted(f"{found.name} is run by its own framework, since OpenVINO cannot: {one_line(error)}")
+        return original.noted(
+            f"{found.name} is run by its own framework, since OpenVINO cannot: {first_sentence(error)}"
+        )
 
 
 def _original(found: Found, options: ModelOptions) -> NetworkModel:
     """Return the model run by its own framework."""
     raw = probe(found.native, found.preprocessing, found.name)
     head, notes = options.head_of(raw, found.last, found.name)
-    labels = checked_labels(options.labels_of(found.labels), head.scores(raw).shape[1], found.name)
+    classes = head.scores(raw).shape[1]
+    labels = checked_labels(options.labels_of(found.labels, classes), classes, found.name)
     read = tuple(f"{found.name} {note}" for note in getattr(found.native, "notes", ()))
     return NetworkModel(
         found.native,
@@ -154,7 +166,7 @@ class Compiled(NetworkModel):
         try:
             own = in_batches(self, pictures)
         except Exception as error:  # noqa: BLE001  # whatever it raises, the original can still be asked
-            return original.noted(f"{instead} failed: {one_line(error)}")
+            return original.noted(f"{instead} failed: {first_sentence(error)}")
         exact = in_batches(original, pictures)
         if own.shape != exact.shape:
             return original.noted(f"{instead} gave answers {own.shape} for {exact.shape}")
@@ -173,6 +185,12 @@ class Compiled(NetworkModel):
         return found
 
 
-def one_line(error: Exception) -> str:
-    """Return an error's text as one line that is not too long."""
-    return " ".join(str(error).split())[:300]
+def one_line(error: BaseException) -> str:
+    """Return an error's text as one line that is not too long, cut between words."""
+    return textwrap.shorten(str(error), _LONGEST, placeholder=" ...")
+
+
+def first_sentence(error: BaseException) -> str:
+    """Return how an error's text begins, for a note; its type where it has none."""
+    sentences = re.split(r"(?<=\w[.!?]) (?=[A-Z])", " ".join(str(error).split()), maxsplit=1)
+    return textwrap.shorten(sentences[0], _LONGEST, placeholder=" ...") or type(error).__name__

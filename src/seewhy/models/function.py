@@ -84,6 +84,8 @@ class FunctionModel:
         """What its user said that its numbers are, where :meth:`of` was told."""
         self.channels = None if channels is None else _positive("channels", channels)
         self.batch_size = None if batch_size is None else _positive("batch_size", batch_size)
+        self.at_most = self.batch_size
+        """Pictures it may be sent at once, as its user said."""
         module, qualname = _origin(function)
         self.name = name or qualname
         self.fingerprint = f"function:{module}.{qualname}"

@@ -15,7 +15,7 @@ from seewhy._types import Batch, Scores
 from seewhy.errors import InvalidInput, ModelError
 from seewhy.models.answers import LOGITS, Reader
 from seewhy.models.heads import LastLayer
-from seewhy.models.options import ModelOptions
+from seewhy.models.options import GIVE_SIZE, ModelOptions
 from seewhy.models.preprocessing import PREPROCESSINGS, Preprocessing
 
 Shape = Sequence[int | None]
@@ -99,16 +99,18 @@ def preprocessing_for(
     """
     notes: tuple[str, ...] = ()
     if takes.type.kind in "iu" and own is None and options.preprocessing is None:
-        own = PREPROCESSINGS["0..255"].replace(layout=takes.layout)
+        own = PREPROCESSINGS["0..255"].replace(layout=takes.layout, size=takes.fixed)
         notes = (f"{name} takes integers, so photos were handed over as RGB in 0..255; if it wants others, say so",)
         notes = notes if takes.channels != 1 else (notes[0].replace("RGB", "gray"),)
-    found = options.preprocessing_of(own, takes.layout, name)
+    found = options.preprocessing_of(own, takes.layout, name, takes.fixed)
+    if found.size is None and options.preprocessing is None:
+        raise InvalidInput(f"{name} takes pictures of any size; {GIVE_SIZE}")
     if takes.channels == 1 and not isinstance(options.preprocessing, Preprocessing | dict):
         found = found.replace(order="gray")
     if takes.fixed is not None and options.input_size is None and not _has_size(options.preprocessing):
         found = found.resized(takes.fixed)
     _check(found, takes, name)
-    return found, notes
+    return found, (*notes, *options.sized_by_name(name, takes.fixed or (None if own is None else own.size)))
 
 
 def _has_size(given: object) -> bool:
@@ -133,8 +135,7 @@ def _check(found: Preprocessing, takes: Takes, name: str) -> None:
 
 def _check_integers(found: Preprocessing, takes: Takes, name: str) -> None:
     """Refuse what integers cannot hold: they would be rounded to almost nothing, or cut off."""
-    mean, std = np.asarray(found.mean), np.asarray(found.std)
-    low, high = float((-mean / std).min()), float(((found.scale - mean) / std).max())
+    low, high = found.ends
     ends = np.iinfo(takes.type)
     if low < ends.min or high > ends.max or high - low < 100:
         raise InvalidInput(

@@ -1,22 +1,15 @@
-"""Asking a server over HTTP: a few requests at a time, answers in order, tried again where that can help.
-
-Credentials come from the environment alone: ``SEEWHY_HTTP_TOKEN``, or ``SEEWHY_HTTP_USER`` and
-``SEEWHY_HTTP_PASSWORD``. They stand in the header of requests and nowhere else.
-"""
+"""Asking a server over HTTP: a few requests at a time, answers in order, tried again where that can help."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import ipaddress
 import json
-import math
 import os
 import re
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,29 +17,44 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from random import SystemRandom
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
 
 from seewhy._version import __version__
 from seewhy.errors import InvalidInput, ModelError
 from seewhy.models.extras import need
-from seewhy.settings import shown
+from seewhy.models.http_environment import (
+    PASSWORD,
+    TIMEOUT,
+    TOKEN,
+    USER,
+    WHERE,
+    checked_address,
+    credentials,
+    is_loopback,
+    timeout,
+)
+from seewhy.models.http_proxies import proxy_for
 
 IN_FLIGHT = 4
 """Requests on their way at once."""
 TRIES = 3
 """Times a request is made at most: what a model answers depends on nothing but the pictures, so it may be repeated."""
+TRIES_OF_KNOWN = 11
+"""The same where the address has answered before and the server may be starting again: about half a minute."""
 LARGEST = 256 * 2**20
 """Bytes of the largest answer that is taken."""
 
-_CONNECT, _READ = 5.0, 60.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 30.0
+_CONNECT = 5.0
+_FIRST_PAUSE, _DOUBLED, _LONGEST_PAUSE = 0.25, 4, 30.0
+_PATIENCE = 30.0
+"""Seconds after the first failure from which on there are ``TRIES`` alone, however often that server answered."""
+_GLANCE = 0.5
+"""Seconds between looks at whether an answer is there: not every system can interrupt a wait without an end."""
 _WHOLE = 10
 """Timeouts that a whole exchange may last: a server that sends a byte now and then never breaks a timeout."""
 _EXCERPT = 200
 _ERROR_BODY = 4096
 _PASSING = {429, 502, 503, 504}
-_TIMEOUT, _TOKEN, _USER, _PASSWORD = (f"SEEWHY_HTTP_{name}" for name in ("TIMEOUT", "TOKEN", "USER", "PASSWORD"))
-_WHERE = f"credentials are taken from the environment, {_TOKEN} or {_USER} and {_PASSWORD}"
+_LASTING = {429, 502, 503}
 
 T = TypeVar("T")
 
@@ -74,7 +82,7 @@ class Answer:
 
 
 class Server:
-    """Where requests go: timeouts, credentials and certificates.
+    """Where requests go: timeouts, credentials, proxy and certificates.
 
     Parameters
     ----------
@@ -85,21 +93,25 @@ class Server:
     ------
     InvalidInput
         The address breaks that rule; or the environment asks for credentials that must not or cannot be sent there, or
-        for a timeout that is none.
+        for a timeout that is none, or a proxy that cannot be used.
     MissingExtra
         httpx is not installed.
     """
 
     def __init__(self, url: str) -> None:
-        self._host, secure = checked_address(url)
+        host, secure = checked_address(url)
         self._httpx = need("httpx", "http")
-        self._authorization, self._secrets = _credentials()
-        if self._authorization and not secure and not _is_loopback(self._host):
+        self._authorization, self._secrets = credentials()
+        if self._authorization and not secure and not is_loopback(host):
             raise InvalidInput(
                 f"credentials must be sent over https, or to this machine, but {url} is neither; use https, or unset "
-                f"{_TOKEN}, {_USER} and {_PASSWORD}"
+                f"{TOKEN}, {USER} and {PASSWORD}"
             )
-        self.timeout = _timeout()
+        self.timeout = timeout()
+        self._proxy = proxy_for(url, self._httpx)
+        if self._proxy is not None:
+            self._secrets += self._proxy.secrets
+        self._answered: set[str] = set()
 
     def ask(self, request: Request) -> Answer:
         """Return the answer to one request; raises as :meth:`in_order` does."""
@@ -125,6 +137,8 @@ class Server:
                 if not held:
                     return
                 answer, tag = held.popleft()
+                while not wait([answer], timeout=_GLANCE).done:
+                    pass
                 yield answer.result(), tag
 
     def read_json(self, answer: Answer, body: bytes | None = None) -> Any:
@@ -143,7 +157,10 @@ class Server:
 
     def malformed(self, request: Request, rule_and_value: str) -> ModelError:
         """Return the error of an answer that breaks a rule of its protocol."""
-        return ModelError(f"{request} must be answered with {rule_and_value}")
+        return ModelError(f"{self._way(request)} must be answered with {rule_and_value}")
+
+    def _way(self, request: Request) -> str:
+        return str(request) if self._proxy is None else f"{request} through the proxy {self._proxy.place}"
 
     def excerpt(self, body: bytes) -> str:
         """Return the first characters of a body as one line, without credentials that a server may have repeated."""
@@ -158,15 +175,14 @@ class Server:
         headers = {"User-Agent": f"seewhy/{__version__}", "Accept-Encoding": "identity"}
         if self._authorization:
             headers["Authorization"] = self._authorization
-        timeout = self._httpx.Timeout(self.timeout, connect=min(_CONNECT, self.timeout), pool=None)
-        host = f"[{self._host}]" if ":" in self._host else self._host
+        limits = self._httpx.Timeout(self.timeout, connect=min(_CONNECT, self.timeout), pool=None)
         return self._httpx.AsyncClient(
             headers=headers,
-            timeout=timeout,
+            timeout=limits,
             verify=self._certificates,
             limits=self._httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT),
-            # A proxy is another machine: what is meant for this one must not pass through it.
-            mounts={f"all://{host}": None} if _is_loopback(self._host) else None,
+            proxy=None if self._proxy is None else self._proxy.url,
+            trust_env=False,  # which proxy applies has been found out already
         )
 
     @cached_property
@@ -179,18 +195,22 @@ class Server:
 
     async def fetch(self, client: Any, request: Request) -> Answer:
         """Make a request until it is answered, or until another try is of no use."""
-        for done in range(1, TRIES + 1):
+        loop, begun, tries = asyncio.get_running_loop(), 0.0, 0
+        while True:
             try:
-                return await self._try(client, request)
+                answer = await self._try(client, request)
             except _Failure as failure:
-                if not failure.passing or done == TRIES:
-                    tries = f" (tried {done} times)" if done > 1 else ""
-                    raise ModelError(f"{request} {failure}{tries}") from failure.__cause__
-                pause = failure.wait
-                if pause is None:
-                    pause = _FIRST_PAUSE * 2 ** (done - 1) * SystemRandom().uniform(0.5, 1.5)
-            await asyncio.sleep(pause)
-        raise AssertionError("the last try returns or raises")
+                tries += 1
+                begun = begun or loop.time()
+                patient = failure.lasting and request.url in self._answered and loop.time() - begun < _PATIENCE
+                if not failure.passing or tries >= (TRIES_OF_KNOWN if patient else TRIES):
+                    tried = f" (tried {tries} times)" if tries > 1 else ""
+                    raise ModelError(f"{self._way(request)} {failure}{tried}") from failure.__cause__
+                pause = _FIRST_PAUSE * 2 ** min(tries - 1, _DOUBLED) * SystemRandom().uniform(0.5, 1.5)
+                await asyncio.sleep(max(pause, failure.wait or 0.0))
+            else:
+                self._answered.add(request.url)
+                return answer
 
     async def _try(self, client: Any, request: Request) -> Answer:
         whole = _WHOLE * self.timeout
@@ -204,7 +224,7 @@ class Server:
                     raise self._refused(response, body)
                 return Answer(request, await _whole(response), dict(response.headers))
         except TimeoutError as error:
-            raise _Failure(f"was not answered in full within {whole:g} s ({_TIMEOUT})") from error
+            raise _Failure(f"was not answered in full within {whole:g} s ({TIMEOUT})") from error
         except (self._httpx.HTTPError, self._httpx.InvalidURL) as error:
             raise self._broken(error) from error
 
@@ -215,34 +235,39 @@ class Server:
             to = _without_secrets(str(response.headers.get("location", "nowhere")))
             return _Failure(f"was answered with status {status}, go to {to}; that is not followed, give that URL")
         if status in {401, 403}:
-            return _Failure(f"{said}; {_WHERE}")
+            return _Failure(f"{said}; {WHERE}")
         wait = _asked_to_wait(response.headers.get("retry-after")) if status in {429, 503} else None
         if wait is not None and wait > _LONGEST_PAUSE:
             return _Failure(f"{said}; it asks to wait {wait:.0f} s, and {_LONGEST_PAUSE:.0f} s is the limit")
-        return _Failure(said, passing=status in _PASSING, wait=wait)
+        return _Failure(said, passing=status in _PASSING, lasting=status in _LASTING, wait=wait)
 
     def _broken(self, error: Exception) -> _Failure:
         """Say what an exception of httpx means, and whether it may pass."""
         why = " ".join(str(error).split())[:_EXCERPT] or type(error).__name__
         if isinstance(error, self._httpx.ConnectTimeout):
-            return _Failure(f"could not connect within {min(_CONNECT, self.timeout):g} s", passing=True)
+            return _Failure(f"could not connect within {min(_CONNECT, self.timeout):g} s", passing=True, lasting=True)
         if isinstance(error, self._httpx.TimeoutException):
-            more = f"set {_TIMEOUT} for more, or a smaller batch_size"
+            more = f"set {TIMEOUT} for more, or a smaller batch_size"
             return _Failure(f"was not answered within {self.timeout:g} s; {more}", passing=True)
         if "CERTIFICATE_VERIFY_FAILED" in why:
             return _Failure(f"reached a server whose certificate is not trusted, see SSL_CERT_FILE: {why}")
         if isinstance(error, self._httpx.ConnectError):
-            return _Failure(f"could not connect: {why}", passing=True)
+            return _Failure(f"could not connect: {why}", passing=True, lasting=True)
         passing = isinstance(error, self._httpx.NetworkError | self._httpx.RemoteProtocolError)
-        return _Failure(f"failed on the way: {why}", passing=passing)
+        return _Failure(f"failed on the way: {why}", passing=passing, lasting=passing)
 
 
 class _Failure(Exception):
-    """One try that failed; its text goes on after the request."""
+    """One try that failed; its text goes on after the request.
 
-    def __init__(self, text: str, *, passing: bool = False, wait: float | None = None) -> None:
+    ``passing``: another try may help; ``lasting``: it may take a while to pass, as where a server starts again;
+    ``wait``: the seconds that the server asked for.
+    """
+
+    def __init__(self, text: str, *, passing: bool = False, lasting: bool = False, wait: float | None = None) -> None:
         super().__init__(text)
         self.passing = passing
+        self.lasting = lasting
         self.wait = wait
 
 
@@ -278,67 +303,6 @@ class _Connections:
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
-
-
-def checked_address(url: str) -> tuple[str, bool]:
-    """Return the host of an address, and whether it is reached by https.
-
-    Raises
-    ------
-    InvalidInput
-        It is not of http or https, or holds a user, a password or a query, which are not repeated.
-    """
-    if "@" in url:
-        raise InvalidInput(f"a server's URL must hold no user and no password; {_WHERE}")
-    if "?" in url:
-        raise InvalidInput(f"a server's URL must have no query, got {url.partition('?')[0]}?...")
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise InvalidInput(f"a server's URL must be http://HOST:PORT/..., got {shown(url)}: {error}") from error
-    if parts.scheme not in {"http", "https"} or not host or not re.fullmatch(r"[!-~]+", url):
-        raise InvalidInput(f"a server's URL must be http://HOST:PORT/..., or https, got {shown(url)}")
-    return host, parts.scheme == "https"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _credentials() -> tuple[str | None, tuple[str, ...]]:
-    """Return the header that the environment asks for, and what of it must never be shown."""
-    token, user, password = (os.environ.get(name, "") for name in (_TOKEN, _USER, _PASSWORD))
-    if token and (user or password):
-        raise InvalidInput(f"{_TOKEN} must not be set together with {_USER} and {_PASSWORD}")
-    if token:
-        if not re.fullmatch(r"[!-~]+", token):
-            raise InvalidInput(f"{_TOKEN} must be one word of plain characters")
-        return f"Bearer {token}", _forms(token)
-    if not user and not password:
-        return None, ()
-    if not (user and password) or ":" in user:
-        raise InvalidInput(f"{_USER} and {_PASSWORD} must be set together, the user without a colon")
-    pair = base64.b64encode(f"{user}:{password}".encode()).decode()
-    return f"Basic {pair}", (*_forms(pair), *_forms(password), *_forms(user))
-
-
-def _forms(secret: str) -> tuple[str, str]:
-    return secret, json.dumps(secret)[1:-1]
-
-
-def _timeout() -> float:
-    text = os.environ.get(_TIMEOUT, "")
-    try:
-        seconds = float(text) if text else _READ
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise InvalidInput(f"{_TIMEOUT} must be a number of seconds above 0, got {text!r}")
-    return seconds
 
 
 def _asked_to_wait(header: str | None) -> float | None:

@@ -10,9 +10,11 @@ from seewhy.errors import InvalidInput, ModelError
 from seewhy.models.compiled import one_line
 from seewhy.models.extras import need
 from seewhy.models.hf_config import stated
+from seewhy.models.hf_hub import hub
 from seewhy.models.hf_processor import preprocessing_of
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
+from seewhy.models.torch_builds import misfit
 from seewhy.models.torch_hubs import class_names
 from seewhy.models.torch_models import chosen_device, digest, module_model
 
@@ -29,6 +31,8 @@ def load_hf(rest: str, options: ModelOptions) -> NetworkModel:
         It is no image classifier, or its processor does what cannot be done here.
     ModelError
         It cannot be fetched or read.
+    MissingExtra
+        transformers is not installed, or comes upon a torchvision that does not fit to torch.
     """
     need("torch", "torch")
     transformers = need("transformers", "hf")
@@ -37,10 +41,12 @@ def load_hf(rest: str, options: ModelOptions) -> NetworkModel:
     folder = Path(rest).expanduser()
     place = str(folder) if folder.is_dir() else rest
     name = f"hf:{folder.name}" if folder.is_dir() else f"hf:{rest}"
-    config = _fetched(name, lambda: transformers.AutoConfig.from_pretrained(place, trust_remote_code=False))
-    _check_kind(config, name, transformers)
-    own = None if options.preprocessing is not None else preprocessing_of(_processor(place, name, transformers), name)
-    module = _fetched(name, lambda: _network(place, config, transformers))
+    with hub("hf", files=not folder.is_dir()):
+        config = _fetched(name, lambda: transformers.AutoConfig.from_pretrained(place, trust_remote_code=False))
+        _check_kind(config, name, transformers)
+        given = options.preprocessing is not None
+        own = None if given else preprocessing_of(_processor(place, name, transformers), name)
+        module = _fetched(name, lambda: _network(place, config, transformers))
     module = module.to(chosen_device(options.device)).eval()
     options, labels = stated(config, options)
     return module_model(
@@ -82,10 +88,9 @@ def _network(place: str, config: Any, transformers: Any) -> Any:
 
 def _processor(place: str, name: str, transformers: Any) -> Any:
     """Load the image processor in its numpy form, which needs no torchvision."""
-    auto = transformers.AutoImageProcessor
     return _fetched(
         name,
-        lambda: auto.from_pretrained(place, trust_remote_code=False, backend="pil"),
+        lambda: transformers.AutoImageProcessor.from_pretrained(place, trust_remote_code=False, backend="pil"),
         "its image processor could not be loaded; give preprocessing",
     )
 
@@ -94,6 +99,8 @@ def _fetched(name: str, load: Any, what: str = "it could not be loaded") -> Any:
     try:
         return load()
     except Exception as error:
+        if (unfit := misfit(error)) is not None:
+            raise unfit from error
         raise ModelError(
             f"{name}: {what}. Weights must be safetensors, in a folder, in transformers' cache, or within reach of the "
             f"network: {one_line(error)}"

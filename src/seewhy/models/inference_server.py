@@ -65,9 +65,10 @@ def load_kserve(rest: str, options: ModelOptions) -> NetworkModel:
     server = Server(place.url)
     metadata, inputs, outputs = _metadata(server, place)
     tensor, number = only_input(inputs, NUMBERS, place.name)
-    name, extensions = _about(server, place)
+    name, extensions, unsaid = _about(server, place)
     binary = _BINARY in extensions or name in _SPEAK_BINARY
-    notes = () if binary else (f"{place.name}: its server lists no binary tensors, so pictures were sent as JSON",)
+    why = f"does not say whether it takes binary tensors ({unsaid})" if unsaid else "lists no binary tensors"
+    notes = () if binary else (f"{place.name}: its server {why}, so pictures were sent as JSON",)
     output = chosen_output(outputs, place, options)
     return Served(
         place=place,
@@ -97,15 +98,17 @@ def _tensor(one: dict[str, Any]) -> Tensor:
     return Tensor(str(one["name"]), str(one["datatype"]), tuple(int(n) for n in one["shape"]))
 
 
-def _about(server: Server, place: Place) -> tuple[str, list[str]]:
-    """Return name and extensions of the server; a gateway may show its models alone."""
+def _about(server: Server, place: Place) -> tuple[str, list[str], str]:
+    """Return name and extensions of the server, or why they are not known: a gateway may show its models alone."""
+    request = Request("GET", f"{place.root}/v2")
     try:
-        found = server.read_json(server.ask(Request("GET", f"{place.root}/v2")))
-    except ModelError:
-        return "", []
-    if not isinstance(found, dict) or not isinstance(found.get("extensions") or [], list):
-        return "", []
-    return str(found.get("name", "")), [str(name) for name in found.get("extensions") or []]
+        answer = server.ask(request)
+        found = server.read_json(answer)
+        if not isinstance(found, dict) or not isinstance(found.get("extensions") or [], list):
+            raise server.malformed(request, f"name and extensions, got: {server.excerpt(answer.body)}")
+    except ModelError as error:
+        return "", [], str(error)
+    return str(found.get("name", "")), [str(name) for name in found.get("extensions") or []], ""
 
 
 def _most(server: Server, place: Place) -> int | None:
@@ -129,6 +132,7 @@ class _Json:
         self._output = output
         self._dumps: Any = need("orjson", "http").dumps
         self._options = need("orjson", "http").OPT_SERIALIZE_NUMPY
+        self._answered_by = ""
 
     def request(self, pictures: NDArray[Any]) -> Request:
         head = self._head(pictures)
@@ -138,6 +142,7 @@ class _Json:
 
     def numbers(self, answer: Answer) -> NDArray[Any]:
         head, rest = self._parts(answer)
+        self._check_model(answer, head)
         output, data = self._chosen(answer, head, rest)
         datatype, shape = output.get("datatype"), output.get("shape")
         if datatype not in NUMBERS:
@@ -172,6 +177,21 @@ class _Json:
         if not isinstance(head, dict) or not isinstance(head.get("outputs"), list):
             raise self._malformed(answer, f"outputs, got: {self._server.excerpt(answer.body[:size])}")
         return head, answer.body[size:]
+
+    def _check_model(self, answer: Answer, head: dict[str, Any]) -> None:
+        """Refuse an answer of another model than the first answer's, which a server may put in its place any time."""
+        name, version = (
+            "not said" if head.get(key) is None else self._server.excerpt(str(head[key]).encode())
+            for key in ("model_name", "model_version")
+        )
+        model = f"name {name}, version {version}"
+        self._answered_by = self._answered_by or model
+        if model != self._answered_by:
+            raise self._malformed(
+                answer,
+                f"numbers of one model all the time, got those of {model}, after {self._answered_by}; start anew, "
+                f"or ask for one version, /v2/models/NAME/versions/VERSION",
+            )
 
     def _chosen(self, answer: Answer, head: dict[str, Any], rest: bytes) -> tuple[dict[str, Any], bytes | None]:
         """Return the output that is meant, and its bytes if it is binary."""

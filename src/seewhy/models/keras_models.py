@@ -25,11 +25,13 @@ from seewhy.models.heads import LastLayer
 from seewhy.models.keras_applications import APPLICATIONS, preprocessing_of_application, recognized, takes_bytes
 from seewhy.models.keras_openvino import converter
 from seewhy.models.network import NetworkModel
-from seewhy.models.options import ModelOptions
+from seewhy.models.options import GIVE_SIZE, ModelOptions
 from seewhy.models.preprocessing import PREPROCESSINGS, Preprocessing
 
 _FILES = (".keras", ".h5", ".hdf5")
 _UNTRAINED = "none"
+_BYTES = 100
+"""Numbers over a wider range than this are those of bytes."""
 _ACTIVATIONS: dict[str, LastLayer] = {"softmax": "softmax", "sigmoid": "sigmoid", "linear": "linear"}
 
 
@@ -97,9 +99,11 @@ def _keras_model(
     takes = _takes(model, options, name)
     assumed = None if application is not None else recognized(model)
     own, said = _preparing(model, takes, name, application, assumed)
-    preprocessing, _ = preprocessing_for(takes, options, name, own)
+    preprocessing, sized = preprocessing_for(takes, options, name, own)
+    if options.preprocessing is not None:
+        said = _contradicted(model, preprocessing, name)
     if preprocessing.size is None:
-        raise InvalidInput(f"{name} takes pictures of any size; give input_size")
+        raise InvalidInput(f"{name} takes pictures of any size; {GIVE_SIZE}")
     labels = None
     if (application or assumed) and _classes(model) == len(imagenet.labels()):
         labels = imagenet.labels()
@@ -118,7 +122,7 @@ def _keras_model(
             last=last_layer(model),
             labels=labels,
             convert=convert,
-            notes=(*notes, *(said if options.preprocessing is None else ())),
+            notes=(*notes, *said, *sized),
         ),
         options,
     )
@@ -247,6 +251,15 @@ def _preparing(
         own = PREPROCESSINGS["0..255"].replace(size=takes.fixed, layout=takes.layout, order=order)
         return own, (f"{name}: its first layer rescales, so it was given 0..255; if it wants others, say so",)
     return None, ()
+
+
+def _contradicted(model: Any, preprocessing: Preprocessing, name: str) -> tuple[str, ...]:
+    """Return a note where a model rescales 0..255 by itself and is given something else."""
+    low, high = preprocessing.ends
+    if high - low > _BYTES or not takes_bytes(model):
+        return ()
+    made = f"preprocessing makes {low:.3g}..{high:.3g}"
+    return (f"{name}: its first layer rescales 0..255, but {made}; give preprocessing='0..255', or none",)
 
 
 def _classes(model: Any) -> int | None:

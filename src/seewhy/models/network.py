@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import Literal, Protocol, Self
@@ -14,6 +15,13 @@ from seewhy.errors import InvalidInput, ModelError
 from seewhy.geometry import View
 from seewhy.models.heads import Head
 from seewhy.models.preprocessing import Preprocessing
+
+_ABOUT_SHAPES = re.compile(
+    r"\b(shapes?|reshape|sizes?|dim(ension)?s?|channels?|height|width|resolution|axis|axes|rank|broadcast\w*|"
+    r"batch\w*|length|[1-5]-?d|mat1)\b",
+    re.IGNORECASE,
+)
+"""Words of an error about the shape of what a network was given, in any framework."""
 
 
 class Runtime(Protocol):
@@ -72,6 +80,8 @@ class NetworkModel:
         self.run_by = ""
         """What runs it, and how far that was found to be from the original; empty: its own framework."""
         self.identity = fingerprint
+        self.at_most: int | None = None
+        """Pictures it may be sent at once, where its user said so."""
 
     @property
     def fingerprint(self) -> str:
@@ -168,10 +178,17 @@ def probe(runtime: Runtime, preprocessing: Preprocessing, name: str) -> Scores:
     except InvalidInput as error:  # what was asked for is not in its answer
         raise InvalidInput(f"{name}: {error}") from error
     except Exception as error:
-        advice = "batch_size=1" if size > 1 and _takes_one(runtime, pictures[:1]) else "input_size or preprocessing"
+        if isinstance(error, ModelError) and getattr(runtime, "remote", False):
+            raise
+        why = " ".join(str(error).split())[:300] or type(error).__name__
+        advice = ""
+        if size > 1 and _takes_one(runtime, pictures[:1]):
+            advice = "; give batch_size=1"
+        elif _ABOUT_SHAPES.search(str(error)):
+            advice = "; give input_size or preprocessing"
         raise ModelError(
-            f"{name} must take pictures {pictures.shape[1:]} ({preprocessing.layout[1:]}); it failed on two of them: "
-            f"{' '.join(str(error).split())[:300]}; give {advice}"
+            f"{name} must take pictures {pictures.shape[1:]} ({preprocessing.layout[1:]}); "
+            f"it failed on two of them: {why}{advice}"
         ) from error
     shapes = [np.shape(one) for one in found]
     whole = sum(shape[0] for shape in shapes if len(shape) == 2 and shape[1] > 0) == len(pictures)

@@ -27,7 +27,7 @@ from seewhy.models.graphs import (
 from seewhy.models.heads import LastLayer
 from seewhy.models.network import NetworkModel, probe
 from seewhy.models.openvino_runtime import Network, import_openvino, with_fixed_size
-from seewhy.models.options import ModelOptions
+from seewhy.models.options import GIVE_SIZE, ModelOptions
 from seewhy.models.preprocessing import Preprocessing
 
 _PASSED = {"Convert", "Gather", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}
@@ -95,7 +95,7 @@ def graph_model(
     labels, left_out = fitting(labels or _labels(model), _classes(model.output(chosen)), last, name)
     single = with_one_output(model, chosen)
     if preprocessing.size is None:
-        raise InvalidInput(f"{name} takes pictures of any size; give input_size")
+        raise InvalidInput(f"{name} takes pictures of any size; {GIVE_SIZE}")
     network = _network(single.clone(), preprocessing, name)
     network.batch_size = options.batch_size or network.batch_size
     found = Found(

@@ -10,11 +10,21 @@ from pydantic import field_validator
 from seewhy.errors import InvalidInput
 from seewhy.models import imagenet
 from seewhy.models.heads import HEADS, Head, LastLayer, as_head, recognize_head
-from seewhy.models.preprocessing import PREPROCESSINGS, Preprocessing, as_preprocessing, as_size
+from seewhy.models.preprocessing import PREPROCESSINGS, SIZED, Preprocessing, as_preprocessing, as_size
 from seewhy.settings import Settings, setting
 
 Precision = Literal["f32", "bf16", "int8"]
 RuntimeName = Literal["auto", "native", "openvino"]
+
+GIVE_SIZE = "give input_size=SIDE or (HEIGHT, WIDTH)"
+"""What helps where nothing says a size."""
+
+
+class NotASetting(InvalidInput):
+    """Something was said about a model that it has no setting for."""
+
+    option = ""
+    """Its name."""
 
 
 class ModelOptions(Settings):
@@ -75,28 +85,56 @@ class ModelOptions(Settings):
 
         Raises
         ------
-        InvalidInput
+        NotASetting
             Names the model and the first setting that it has not.
         """
         for option in self.given:
             if option not in known:
                 has = f"it has {', '.join(known)}" if known else "it has none"
-                raise InvalidInput(f"{option} is not a setting of the model {name}; {has}")
+                error = NotASetting(f"{option} is not a setting of the model {name}; {has}")
+                error.option = option
+                raise error
 
-    def preprocessing_of(self, own: Preprocessing | None, layout: Literal["NCHW", "NHWC"], name: str) -> Preprocessing:
+    def preprocessing_of(
+        self,
+        own: Preprocessing | None,
+        layout: Literal["NCHW", "NHWC"],
+        name: str,
+        stated: tuple[int, int] | None = None,
+    ) -> Preprocessing:
         """Return what was asked for, else the model's ``own``.
+
+        A name is taken at the height and width that are asked for, else at those that the model itself has ``stated``
+        or that go with its own; without any only the names in :data:`~seewhy.models.preprocessing.SIZED` say a size.
 
         Raises
         ------
         InvalidInput
-            Neither says what a picture must look like: that is never guessed.
+            Neither says what a picture must look like, or of what size: that is never guessed.
         """
         if self.preprocessing is None and own is None:
             raise InvalidInput(
                 f"{name} does not say how a photo must be prepared for it; give preprocessing: "
                 f"{', '.join(PREPROCESSINGS)}, or its settings (size, shorter, stretched, scale, mean, std, ...)"
             )
-        return as_preprocessing(own if self.preprocessing is None else self.preprocessing, self.input_size, layout)
+        given = own if self.preprocessing is None else self.preprocessing
+        size = self.input_size
+        if isinstance(given, str) and size is None:
+            size = stated or (None if own is None else own.size)
+            if size is None and given not in SIZED:
+                raise InvalidInput(
+                    f"{name} must be told the size of its pictures, since preprocessing={given!r} is a range alone; "
+                    f"{GIVE_SIZE}"
+                )
+        return as_preprocessing(given, size, layout)
+
+    def sized_by_name(self, name: str, stated: tuple[int, int] | None) -> tuple[str, ...]:
+        """Return a note where the name of a preprocessing alone decides the size, the model having ``stated`` none."""
+        given = self.preprocessing
+        if not isinstance(given, str) or given not in SIZED or self.input_size is not None or stated is not None:
+            return ()
+        height, width = PREPROCESSINGS[given].size or (0, 0)
+        return (f"{name} was given photos at {height}x{width}, which goes with {given}; input_size names another",)
 
     def head_of(self, raw: Any, last: LastLayer, name: str) -> tuple[Head, tuple[str, ...]]:
         """Return the head that was asked for, else what the network's answers ``raw`` (B, N) speak for, with notes."""
@@ -108,8 +146,8 @@ class ModelOptions(Settings):
             raise InvalidInput(f"head={head.name} needs {head.outputs} output a picture, but {name} has {raw.shape[1]}")
         return head, ()
 
-    def labels_of(self, own: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        """Return the names that were given, else the model's ``own``.
+    def labels_of(self, own: tuple[str, ...] | None, classes: int | None = None) -> tuple[str, ...] | None:
+        """Return the names that were given, else the model's ``own``; ImageNet's for its number of ``classes``.
 
         Raises
         ------
@@ -119,11 +157,11 @@ class ModelOptions(Settings):
         if self.labels is None:
             return own
         if self.labels == "imagenet":
-            return imagenet.labels()
+            return imagenet.labels_for(classes)
         if not isinstance(self.labels, str | Path):
             return tuple(self.labels)
         try:
-            lines = Path(self.labels).read_text(encoding="utf-8").splitlines()
+            lines = Path(self.labels).read_text(encoding="utf-8-sig").splitlines()  # some editors begin with a mark
         except (OSError, UnicodeDecodeError) as error:
             raise InvalidInput(f"labels must be imagenet, a list, or a text file: {error}") from error
         return tuple(line.strip() for line in lines if line.strip())

@@ -72,6 +72,12 @@ class Preprocessing(Settings):
         return 1 if self.order == "gray" else 3
 
     @property
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest number that it makes of a channel."""
+        mean, std = np.asarray(self.mean), np.asarray(self.std)
+        return float(((0 - mean) / std).min()), float(((self.scale - mean) / std).max())
+
+    @property
     def fingerprint(self) -> str:
         """What it does, as text; a setting that came later stands in it only where it is used."""
         return self.model_dump_json(exclude={"stretched"} if self.stretched is None else None)
@@ -127,8 +133,11 @@ PREPROCESSINGS: dict[str, Preprocessing] = {
     "-1..1": Preprocessing(size=(224, 224), mean=(0.5,), std=(0.5,)),
     "caffe": Preprocessing(size=(224, 224), scale=255, mean=(103.939, 116.779, 123.68), order="BGR"),
 }
-"""Known ones by name, at 224 pixels: torchvision's for ImageNet (its eval transforms before 2022), plain ranges, and
-the mean-free BGR of the first Caffe and Keras models."""
+"""Known ones by name: torchvision's for ImageNet (its eval transforms before 2022), plain ranges, and the mean-free BGR
+of the first Caffe and Keras models. Only those in :data:`SIZED` mean the size here; others are given a model's."""
+
+SIZED = frozenset({"imagenet"})
+"""Names that say a size too: 224 pixels, cut out of 256."""
 
 
 def as_preprocessing(given: object, size: object = None, layout: Literal["NCHW", "NHWC"] = "NCHW") -> Preprocessing:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from seewhy._types import Batch, Scores
 from seewhy.errors import InvalidInput, ModelError
 from seewhy.models.compiled import Found, assemble
-from seewhy.models.http_requests import Answer, Request, Server, checked_address
+from seewhy.models.http_environment import checked_address
+from seewhy.models.http_requests import Answer, Request, Server
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import Preprocessing
@@ -107,6 +108,8 @@ class ServedRuntime:
     """
 
     in_flight = 1  # a batch has been copied into requests before the next one is taken
+    remote = True
+    """Its errors say by themselves what was asked and what came, and asking again may take minutes."""
 
     def __init__(
         self,
@@ -221,6 +224,7 @@ class Served:
             place.name, "preprocessing", "input_size", "head", "output_name", "labels", "batch_size", "runtime"
         )
         preprocessing = fitting(options, self.input, place.name)
+        size = _size_of(self.input, preprocessing.layout)
         notes = [f"{place.name} is asked at {place.url}, and what a server answers can change without notice"]
         if self.number.kind in "iu":
             notes.append(f"{place.name} takes {self.input.datatype}, so pictures were rounded to whole numbers")
@@ -231,7 +235,7 @@ class Served:
             fingerprint=f"{place.prefix}:{place.url} {place.wanted} version:{self.version} metadata:sha256:{digest}",
             native=self._runtime(options.batch_size),
             preprocessing=preprocessing,
-            notes=(*notes, *self.notes),
+            notes=(*notes, *options.sized_by_name(place.name, None if -1 in size else size), *self.notes),
         )
         model = assemble(found, options)
         model.run_by = f"its server, {place.url}"
@@ -257,19 +261,26 @@ def fitting(options: ModelOptions, tensor: Tensor, name: str) -> Preprocessing:
     layout = stated or said
     if options.preprocessing is not None and layout is None:
         raise InvalidInput(f"{name} does not say where channels stand in {tensor}; give it as preprocessing.layout")
-    own = options.preprocessing_of(None, layout or "NCHW", name)
+    size = _size_of(tensor, layout or "NCHW")
+    whole = None if -1 in size else size
+    own = options.preprocessing_of(None, layout or "NCHW", name, whole)
     if stated is not None and own.layout != stated:
         raise InvalidInput(f"preprocessing.layout must be {stated} for {tensor} of {name}, got {own.layout}")
-    channels, *size = tensor.shape[1:] if own.layout == "NCHW" else (tensor.shape[3], *tensor.shape[1:3])
+    channels = tensor.shape[1 if own.layout == "NCHW" else 3]
     if channels not in {-1, own.channels}:
         said_as = "order='gray'" if channels == 1 else "order='RGB' or 'BGR'"
         raise InvalidInput(f"preprocessing must give {channels} channels for {tensor} of {name}: {said_as}")
-    named = isinstance(options.preprocessing, str) and options.input_size is None
-    if -1 not in size and (named or own.size is None):
-        own = own.resized(tuple(size))
+    if whole is not None and own.size is None:
+        own = own.resized(whole)
     if own.size is not None and any(wanted not in {-1, got} for wanted, got in zip(size, own.size, strict=True)):
-        raise InvalidInput(f"input_size must be {tuple(size)} for {tensor} of {name}, got {own.size}")
+        raise InvalidInput(f"input_size must be {size} for {tensor} of {name}, got {own.size}")
     return own
+
+
+def _size_of(tensor: Tensor, layout: Layout) -> tuple[int, int]:
+    """Return height and width of the pictures, -1 where any length is taken."""
+    first = 2 if layout == "NCHW" else 1
+    return tensor.shape[first], tensor.shape[first + 1]
 
 
 def _layout_of(tensor: Tensor) -> Layout | None:

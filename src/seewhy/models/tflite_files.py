@@ -31,7 +31,7 @@ from seewhy.models.graphs import (
 from seewhy.models.heads import LastLayer
 from seewhy.models.network import NetworkModel
 from seewhy.models.openvino_runtime import import_openvino
-from seewhy.models.options import ModelOptions
+from seewhy.models.options import GIVE_SIZE, ModelOptions
 from seewhy.models.preprocessing import Preprocessing
 
 _MOST_LABELS = 1_000_000
@@ -98,9 +98,9 @@ def load_tflite(rest: str, options: ModelOptions) -> NetworkModel:
     taken, given, takes, several = _read(interpreter, options, name)
     stored, answers = Quantized.of(taken), Quantized.of(given)
     own, assumed = _own(stored, takes, name)
-    preprocessing, _ = preprocessing_for(takes, options, name, own)
+    preprocessing, sized = preprocessing_for(takes, options, name, own)
     if preprocessing.size is None:
-        raise InvalidInput(f"{name} takes pictures of any size; give input_size")
+        raise InvalidInput(f"{name} takes pictures of any size; {GIVE_SIZE}")
     cut = _fits(preprocessing, stored, name)
     last = _last_layer(path, int(given["position"]))
     labels, said = _labels(path, int(given["shape"][-1]), last, name, given=options.labels is not None)
@@ -112,7 +112,7 @@ def load_tflite(rest: str, options: ModelOptions) -> NetworkModel:
         last=last,
         labels=labels,
         convert=lambda: _converted(path, stored, answers, int(given["position"])),
-        notes=(*several, *(assumed if options.preprocessing is None else ()), *cut, *said),
+        notes=(*several, *(assumed if options.preprocessing is None else ()), *sized, *cut, *said),
     )
     return assemble(found, options)
 
@@ -174,8 +174,7 @@ def _fits(preprocessing: Preprocessing, stored: Quantized, name: str) -> tuple[s
     """
     if not stored.whole:
         return ()
-    mean, std = np.asarray(preprocessing.mean), np.asarray(preprocessing.std)
-    low, high = float(((0 - mean) / std).min()), float(((preprocessing.scale - mean) / std).max())
+    low, high = preprocessing.ends
     first, last = stored.ends
     within = min(high, last) - max(low, first)
     if within < 0.9 * (high - low) or within < 0.1 * (last - first):
@@ -226,9 +225,9 @@ def _labels(
         return None, ()
     if (inside := _labels_inside(path)) is not None:
         return fitting(inside, classes, last, name)
-    if classes == 1 + len(imagenet.labels()):
-        note = f"{name} has {classes} classes, which were taken as ImageNet's behind a background, class 0"
-        return ("background", *imagenet.labels()), (note,)
+    found = imagenet.labels_for(classes)
+    if found[0] == imagenet.BACKGROUND:
+        return found, (f"{name} has {classes} classes, which were taken as ImageNet's behind a background, class 0",)
     return None, ()
 
 
@@ -238,7 +237,7 @@ def _labels_inside(path: Path) -> tuple[str, ...] | None:
         return None
     with zipfile.ZipFile(path) as packed:
         texts = [one for one in packed.infolist() if one.filename.endswith(".txt") and one.file_size < _MOST_LABELS]
-        lines = packed.read(texts[0]).decode("utf-8", "replace").splitlines() if texts else []
+        lines = packed.read(texts[0]).decode("utf-8-sig", "replace").splitlines() if texts else []
     return tuple(line.strip() for line in lines if line.strip()) or None
 
 

@@ -76,12 +76,13 @@ def load_torchexport(rest: str, options: ModelOptions) -> NetworkModel:
     module = program.module(check_guards=False)  # guards are code in the file; sizes are checked below
     shape = _only_input(module, name)
     takes = what_it_takes(shape, np.dtype(np.float32), options, name, "NCHW")
-    preprocessing, _ = preprocessing_for(takes, options, name)
+    preprocessing, sized = preprocessing_for(takes, options, name)
     return module_model(
         module if takes.batch is None else _in_parts(module, takes.batch),
         options.replace(preprocessing=preprocessing, input_size=None),
         name=name,
         own=None,
+        notes=sized,
         fingerprint=f"torchexport:sha256:{content_hash(path)}",
         last=_last_call(module) if options.output_name is None else "unknown",
         convert=lambda: _converted(program, module, _shape(takes, preprocessing), options.output_name),

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from contextlib import redirect_stdout
+from functools import partial
 from typing import Any
 
 from seewhy.errors import InvalidInput, ModelError
 from seewhy.models import imagenet
 from seewhy.models.compiled import one_line
 from seewhy.models.extras import need
+from seewhy.models.hf_hub import hub
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import Preprocessing
 from seewhy.models.timm_config import timm_labels, timm_preprocessing
+from seewhy.models.torch_builds import need_with_torchvision
 from seewhy.models.torch_models import chosen_device, module_model
 
 _UNTRAINED = "none"
@@ -27,9 +32,11 @@ def load_torchvision(rest: str, options: ModelOptions) -> NetworkModel:
         torchvision has no such classifier, or no such weights.
     ModelError
         The weights cannot be fetched.
+    MissingExtra
+        torchvision is not installed, or does not fit to torch.
     """
     need("torch", "torch")
-    models = need("torchvision.models", "torch")
+    models = need_with_torchvision("torchvision.models", "torch")
     name, _, wanted = rest.partition(":")
     known = models.list_models(module=models)
     if name not in known:
@@ -44,7 +51,8 @@ def load_torchvision(rest: str, options: ModelOptions) -> NetworkModel:
             raise InvalidInput(f"weights of torchvision:{name} must be one of {names}, got {wanted!r}")
         described = entries[wanted]
     weights = None if wanted == _UNTRAINED else described
-    module = _fetched(f"torchvision:{rest}", lambda: models.get_model(name, weights=weights), untrained=weights is None)
+    make = partial(models.get_model, name, weights=weights, progress=False)
+    module = _fetched(f"torchvision:{rest}", make, untrained=weights is None)
     return module_model(
         module.to(chosen_device(options.device)).eval(),
         options,
@@ -64,16 +72,20 @@ def load_timm(rest: str, options: ModelOptions) -> NetworkModel:
         timm has no such model.
     ModelError
         The weights cannot be fetched.
+    MissingExtra
+        timm is not installed, or comes upon a torchvision that does not fit to torch.
     """
     need("torch", "torch")
-    timm = need("timm", "timm")
+    timm = need_with_torchvision("timm", "timm")
     name, _, wanted = rest.partition(":")
     if wanted not in {"", _UNTRAINED}:
         raise InvalidInput(f"timm:NAME may be followed by :none alone, got {wanted!r}")
     if not timm.is_model(name.partition(".")[0]):
         raise InvalidInput(f"timm:NAME must be one of its models, got {name!r}{_near(name, timm.list_models())}")
     trained = wanted != _UNTRAINED
-    module = _fetched(f"timm:{rest}", lambda: timm.create_model(name, pretrained=trained), untrained=not trained)
+    with hub("timm", files=trained):
+        make = partial(timm.create_model, name, pretrained=trained)
+        module = _fetched(f"timm:{rest}", make, untrained=not trained)
     return module_model(
         module.to(chosen_device(options.device)).eval(),
         options,
@@ -111,7 +123,8 @@ def _fetched(name: str, make: Any, *, untrained: bool) -> Any:
     torch = need("torch", "torch")
     try:
         if not untrained:
-            return make()
+            with redirect_stdout(io.StringIO()):  # torch says there what it downloads, between the lines of a result
+                return make()
         with torch.random.fork_rng():
             torch.manual_seed(0)
             return make()

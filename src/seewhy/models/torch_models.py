@@ -6,27 +6,27 @@ import hashlib
 import inspect
 import re
 import sys
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from seewhy.errors import InvalidInput, ModelError
+from seewhy.errors import InvalidInput
 from seewhy.models import hf_config
-from seewhy.models.answers import Reader
 from seewhy.models.code_digest import class_code, described
 from seewhy.models.compiled import Found, assemble
 from seewhy.models.extras import need
 from seewhy.models.heads import LastLayer
 from seewhy.models.network import NetworkModel
-from seewhy.models.openvino_runtime import import_openvino
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import PREPROCESSINGS, Preprocessing
 from seewhy.models.timm_config import timm_labels, timm_preprocessing
-from seewhy.models.torch_runtime import TorchRuntime, in_eval_mode, weights
+from seewhy.models.torch_runtime import TorchRuntime
+from seewhy.models.torch_tracing import converter, uncompiled
 
 _PLACE = re.compile("path|file|folder|directory")
 """Names of texts that say where a module came from; weights count, wherever they lay."""
+_COMPILERS = {"_compiled_call_impl", "_is_torch_compile"}
+"""What torch.compile leaves in a module, whose answers stay what they are."""
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]+")
 
 
@@ -46,11 +46,25 @@ def adapt_torch(found: object, options: ModelOptions) -> NetworkModel | None:
         )
     if not isinstance(found, torch.nn.Module):
         return None
-    name = type(found).__name__
-    own, labels, notes = _known(found, options)
-    if type(found).__module__.startswith("transformers."):
-        options, labels, notes = hf_config.of_module(found, options)
+    name = type(uncompiled(found)).__name__
+    inner = _inside(found)
+    own, labels, notes = _known(inner, options)
+    if type(inner).__module__.startswith("transformers."):
+        options, labels, notes = hf_config.of_module(inner, options)
     return module_model(found, options, name=name, own=own, labels=labels, notes=notes)
+
+
+def _inside(module: Any) -> Any:
+    """Return the module that knows what it is: without torch.compile, peft's adapters, and copies on several devices.
+
+    Their answers are those of the module itself, but for what adapters change.
+    """
+    module = uncompiled(module)
+    if type(module).__module__.startswith("torch.nn.parallel."):
+        return _inside(module.module)
+    if callable(getattr(module, "get_base_model", None)):
+        return _inside(module.get_base_model())
+    return module
 
 
 def module_model(  # what differs between the places that torch modules come from
@@ -83,7 +97,9 @@ def module_model(  # what differs between the places that torch modules come fro
         raise InvalidInput(
             f"{asked} is for processors, but {name} is on {runtime.device}; say device=cpu to run it there"
         )
-    in_bf16 = TorchRuntime(module, options.batch_size, output_name=read, autocast=True) if on_gpu else None
+    in_bf16 = None
+    if on_gpu:
+        in_bf16 = TorchRuntime(module, options.batch_size, output_name=read, autocast=True, watch=runtime.watch)
     return assemble(
         Found(
             name=name,
@@ -94,7 +110,7 @@ def module_model(  # what differs between the places that torch modules come fro
             labels=labels,
             convert=None if on_gpu else convert or converter(module, preprocessing, read),
             in_bf16=in_bf16,
-            notes=notes,
+            notes=(*notes, *options.sized_by_name(name, None if own is None else own.size)),
         ),
         options,
     )
@@ -140,6 +156,7 @@ def _check_weights(module: Any, name: str) -> None:
 
 def digest(module: Any) -> str:
     """Return a SHA-256 over a module's structure, the code of its parts, what stands beside, and its weights."""
+    module = uncompiled(module)
     found = hashlib.sha256(_ADDRESS.sub("", repr(module)).encode())
     for kind in dict.fromkeys(type(part) for part in module.modules()):
         try:
@@ -166,7 +183,7 @@ def _beside(part: Any, usual: Iterable[str]) -> list[object]:
     own = {
         name: value
         for name, value in vars(part).items()
-        if name not in usual and name != "_compiled_call_impl" and not (isinstance(value, str) and _PLACE.search(name))
+        if name not in usual and name not in _COMPILERS and not (isinstance(value, str) and _PLACE.search(name))
     }
     return [code, *map(described, hooks), described(own)]
 
@@ -185,7 +202,7 @@ def _stored(name: str, held: Any) -> Iterator[Any]:
     if values.is_quantized:
         yield f"{name} {values.dtype} {_scale(values)}".encode()
         values = values.int_repr()
-    values = values.contiguous()
+    values = (values if values.layout == torch.strided else values.to_dense()).contiguous()
     yield f"{name} {values.dtype} {tuple(values.shape)}".encode()
     yield values.flatten().view(torch.uint8).numpy()
 
@@ -207,43 +224,6 @@ def last_layer(module: Any) -> LastLayer:
     if isinstance(parts[-1], torch.nn.Sigmoid):
         return "sigmoid"
     return "linear" if isinstance(parts[-1], torch.nn.Linear) else "unknown"
-
-
-def converter(module: Any, preprocessing: Preprocessing, output_name: str | None) -> Callable[[], Any]:
-    """Return what makes an ``openvino.Model`` of a module that gives the one output."""
-
-    def convert() -> Any:
-        torch = need("torch", "torch")
-        openvino = import_openvino()
-        if preprocessing.size is None:
-            msg = "OpenVINO needs a fixed input_size"
-            raise ModelError(msg)
-        example = torch.zeros(2, preprocessing.channels, *preprocessing.size)
-        with in_eval_mode(module), torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the tracer: what it may get wrong, the check on the photo finds
-            return openvino.convert_model(_Plain.of(module, output_name), example_input=example)
-
-    return convert
-
-
-class _Plain:
-    """Makes a module from float32 to one tensor in float32 of one with its own type of numbers and answers."""
-
-    @staticmethod
-    def of(module: Any, output_name: str | None) -> Any:
-        torch = need("torch", "torch")
-        kind = next((weight.dtype for weight in weights(module)), torch.float32)
-
-        class Plain(torch.nn.Module):  # type: ignore[misc, name-defined]
-            def __init__(self) -> None:
-                super().__init__()
-                self.inner = module
-                self.read = Reader(output_name)
-
-            def forward(self, pictures: Any) -> Any:
-                return self.read(self.inner(pictures.to(kind))).float()
-
-        return Plain()
 
 
 def _known(module: Any, options: ModelOptions) -> tuple[Preprocessing | None, tuple[str, ...] | None, tuple[str, ...]]:

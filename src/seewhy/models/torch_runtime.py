@@ -20,6 +20,7 @@ from seewhy.models.answers import Reader
 from seewhy.models.batch_sizes import BatchSizes
 from seewhy.models.extras import need
 from seewhy.models.torch_canvas import TorchComposer
+from seewhy.models.torch_watch import Watch
 
 _alone: WeakKeyDictionary[Any, Lock] = WeakKeyDictionary()
 """Of two threads that ask one module, however it was wrapped, one would set its mode under the other's feet."""
@@ -49,6 +50,8 @@ class TorchRuntime:
     channels_last
         Whether its pictures have channels beside each other in memory, unless the module cannot take them so; None:
         where tensor cores take part.
+    watch
+        Of another runtime of the same model, which shares it; None: one of its own.
     """
 
     def __init__(
@@ -60,11 +63,13 @@ class TorchRuntime:
         autocast: bool = False,
         composes: bool | None = None,
         channels_last: bool | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self._torch = torch = need("torch", "torch")
         self._module = module
         self._read = Reader(output_name)
         self._alone = _alone.setdefault(module, Lock())
+        self.watch = Watch(module) if watch is None else watch
         weight = next(weights(module), None)
         self.device = torch.device("cpu") if weight is None else weight.device
         self._type = torch.float32 if weight is None else weight.dtype
@@ -101,8 +106,12 @@ class TorchRuntime:
         Raises
         ------
         ModelError
-            The memory of the GPU does not hold a single picture's run.
+            The memory of the GPU does not hold a single picture's run, or the weights are not those that were loaded.
         """
+        with self.watch.asking():
+            yield from self._streamed(batches)
+
+    def _streamed(self, batches: Iterable[Batch | Masked]) -> Iterator[Scores]:
         asked: deque[list[_Asked]] = deque()
         for batch in batches:
             asked.append(self._ask(batch))

