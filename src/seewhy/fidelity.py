@@ -67,9 +67,14 @@ def _unshrunk(rest: Floats, m: int, freedom: float, *, pairs: bool) -> Floats:
 
 
 def _in_pairs(samples: Samples, share: NDArray[np.intp]) -> bool:
-    """Say whether rows come as a coalition and its complement."""
+    """Say whether rows come as a coalition and its complement.
+
+    Of several segmentations, those with fewer segments than others switch nothing in the last columns of either row.
+    """
     rows = samples.block(share[: len(share) // 2 * 2]).coalitions
-    return bool(np.all(rows[0::2] != rows[1::2]))
+    one, other = rows[0::2], rows[1::2]
+    unused = ~one & ~other if samples.parts is not None else np.False_
+    return bool(np.all((one != other) | unused))
 
 
 def _linear_part(samples: Samples, asked: NDArray[np.intp], difference: Floats) -> tuple[Floats, float]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from seewhy._types import Batch, Masks, Scores, Segments
 from seewhy.engine import Cancel, Clock, Composer, best_batch_size, collect, score_masks, score_untouched
-from seewhy.errors import Cancelled, FileError, InvalidInput
+from seewhy.errors import Cancelled, InvalidInput
 from seewhy.geometry import View
 from seewhy.images import Image
 from seewhy.intervals import Spread
@@ -66,6 +66,8 @@ class Asker:
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
+        said = [one for one in (self.batch_size, getattr(self.model, "at_most", None)) if one is not None]
+        self.batch_size = min(said, default=None)
         self._composer = Composer(self.model, self.subject.scene, keep_batches=self.model.in_flight)
         original = getattr(self.model, "exact", None)
         self.exact = None if original is None else Asker(original, self.subject, self.batch_size, self.clock)
@@ -188,7 +190,7 @@ class Run:
         """Save what there is, and let the error say where."""
         if save is None or self._done < self._readable:
             return
-        with suppress(FileError):
+        with suppress(Exception):  # whatever keeps it from being saved must not hide the error itself
             path = save(self._recorder.samples().head(self._done))
             if path is not None:
                 error.add_note(f"the first {self._done} samples are in {path}, {KEPT}")

@@ -142,6 +142,24 @@ def test_in_pairs_each_half_of_what_is_left_has_lost_to_its_own_fit_alone():
     np.testing.assert_allclose(added.mean(axis=1) - level, n / m * draws / (draws - 1) * (common - level))
 
 
+def test_pairs_are_seen_where_segmentations_have_fewer_segments_than_others():
+    """Such rows switch nothing in their last columns, which are then the same in both of a pair."""
+    n, rng = 400, np.random.default_rng(0)
+    half = rng.random((n // 2, 60)) < 0.5
+    rows = np.stack([half, ~half], axis=1).reshape(n, 60)
+    parts = np.repeat(np.arange(n // 40), 40)
+    rows[:, 40:] &= (parts % 2 == 0)[:, None]
+    room = Answers.room(n, "score", (0,))
+    samples = Samples(60, np.packbits(rows, axis=1), None, parts.astype(np.uint16), room.take(slice(0, 1)), room)
+    cheap, right, share = rng.normal(size=n), rng.normal(size=n), to_be_exact(n)
+
+    added = (corrected(samples, cheap, np.where(share, right, np.nan)) - cheap)[share].reshape(-1, 2)
+
+    difference = (right - cheap)[share].reshape(-1, 2)
+    odd = n / share.sum() * (difference[:, 0] - difference[:, 1])
+    np.testing.assert_allclose(added[:, 0] - added[:, 1], odd)
+
+
 @pytest.mark.parametrize(("design", "n"), [("foldover-hadamard", 64), ("bernoulli", 96)])
 def test_few_rows_do_not_correct_too_much(design, n):
     """Where the share is too small for a fit the correction is the whole bias on average, not 1 / (draws - 1) more."""

@@ -106,10 +106,12 @@ def test_the_entries_not_used_for_longest_make_room(folder, monkeypatch):
 def test_what_is_not_ours_is_left_alone(folder, monkeypatch):
     """The folder may be one that holds other things too."""
     monkeypatch.setenv("SEEWHY_CACHE_MB", "0")
-    ours, theirs = ["a" * 64, ".seewhy-new-dead"], ["photos", "new-york", "b" * 63, ".seewhy-new-busy", "A" * 64]
+    ours = ["a" * 64, ".seewhy-new-dead"]
+    theirs = ["photos", "new-york", "b" * 63, ".seewhy-new-busy", "A" * 64, "c" * 64]
     for name in ours + theirs:
         (folder / name / "deep").mkdir(parents=True)
         (folder / name / "file").write_text("x" * 1000)
+    (folder / ("a" * 64) / "sha256").touch()
     (folder / "link").symlink_to(folder / "photos")
     os.utime(folder / ".seewhy-new-dead", (1000, 1000))
 

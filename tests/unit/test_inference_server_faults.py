@@ -160,12 +160,19 @@ def test_a_failure_at_the_first_question_is_no_matter_of_shapes(monkeypatch, mor
 @pytest.mark.parametrize(
     ("first", "then", "words"),
     [
-        ({"model_version": "7"}, {"model_version": "8"}, "name planted, version 8, after name planted, version 7;"),
-        ({"model_version": 0}, {"model_version": 1}, "name planted, version 1, after name planted, version 0;"),
-        ({}, {"model_version": "8"}, "name planted, version 8, after name planted, version not said;"),
-        ({}, {"model_name": "other"}, "name other, version not said, after name planted, version not said;"),
+        (
+            {"model_version": "7"},
+            {"model_version": "8"},
+            "model_name planted, model_version 8, after model_name planted, model_version 7;",
+        ),
+        (
+            {"model_version": 0},
+            {"model_version": 1},
+            "model_name planted, model_version 1, after model_name planted, model_version 0;",
+        ),
+        ({}, {"model_name": "other"}, "model_name other, after model_name planted;"),
     ],
-    ids=["version", "number", "first version", "name"],
+    ids=["version", "number", "name"],
 )
 @pytest.mark.parametrize("binary", [True, False], ids=["binary", "JSON"])
 def test_a_model_that_changes_in_between_is_refused(binary, first, then, words):

@@ -10,6 +10,7 @@ import pytest
 
 from seewhy.errors import InvalidInput, ModelError
 from seewhy.models import load_model
+from seewhy.models.answers import Reader
 from support.planted import BIAS, OPTIONS, SIDE, WEIGHTS, check_same, logits, prepared, reference
 
 torch = pytest.importorskip("torch", reason="networks are made with it")
@@ -307,3 +308,25 @@ def test_models_without_outputs_of_their_own_refuse_it():
         load_model("efficientnet-lite0", output_name="logits")
     with pytest.raises(InvalidInput, match="output_name is not a setting of the model"):
         load_model(lambda batch: batch.mean(axis=(1, 2)), output_name="logits")
+
+
+class Held:
+    """An object with an array in it, as a cache has."""
+
+    def __init__(self, seen):
+        self.seen = seen
+
+
+@pytest.mark.parametrize("wrap", [lambda held, row: {"cache": held, "scores": row}, lambda held, row: (held, row)])
+def test_what_stands_at_the_top_is_read_before_what_is_deeper(wrap):
+    row = np.zeros((2, 5), np.float32)
+    answer = wrap(Held(np.ones((2, 7), np.float32)), row)
+
+    assert Reader(None)(answer) is row
+
+
+def test_what_only_looks_like_an_array_is_none():
+    row = np.zeros((2, 5), np.float32)
+    module = type("Lazy", (), {"shape": lambda self: (2, 9)})()
+
+    assert Reader(None)({"library": module, "scores": row}) is row

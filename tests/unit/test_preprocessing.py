@@ -192,3 +192,20 @@ def test_the_ends_of_what_is_made_are_known():
     assert [PREPROCESSINGS[name].ends for name in ("0..1", "0..255", "-1..1")] == [(0, 1), (0, 255), (-1, 1)]
     low, high = PREPROCESSINGS["caffe"].ends
     assert (round(low, 3), round(high, 3)) == (-123.68, 151.061)
+
+
+@pytest.mark.usefixtures("torchvision_operators")
+def test_a_size_that_a_configuration_states_needs_no_other():
+    timm = pytest.importorskip("timm", reason="the extra timm is not installed")
+    transformers = pytest.importorskip("transformers", reason="the extra hf is not installed")
+    net = timm.create_model("resnet10t.c3_in1k", pretrained=False)
+    config = transformers.ResNetConfig(
+        embedding_size=4, hidden_sizes=[4], depths=[1], num_labels=3, layer_type="basic", image_size=[48, 40]
+    )
+    classifier = transformers.ResNetForImageClassification(config)
+
+    assert seewhy.load_model(net, preprocessing="-1..1").preprocessing.size == tuple(
+        net.pretrained_cfg["input_size"][1:]
+    )
+    assert seewhy.load_model(classifier, preprocessing="0..1").preprocessing.size == (48, 40)
+    assert seewhy.load_model(classifier, preprocessing="imagenet").preprocessing.size == (48, 40)

@@ -161,3 +161,31 @@ def test_a_script_and_parts_without_numbers_are_watched_too():
         net[6].register_buffer("inference", torch.zeros(3))
     model = loaded(net)
     list(model.stream([PICTURES]))
+
+
+class Normalizes(torch.nn.Module):
+    """Scales its own weights each time it is asked, as layers with a bound on their norm do."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = small()
+        self.register_buffer("cache", torch.zeros(2))
+
+    def forward(self, pictures):
+        with torch.no_grad():
+            weight = self.inner[6].weight
+            weight.div_(weight.norm())
+        self.cache = None
+        return self.inner(pictures)
+
+
+def test_weights_that_a_module_bounds_itself_are_let_be():
+    net = Normalizes().eval()
+    model = loaded(net)
+    for _ in range(2):
+        assert len(seewhy.explain(PHOTO, model=model, method=GRID).samples) == 128
+
+    with torch.no_grad():
+        net.inner[0].weight.mul_(-1)
+    with pytest.raises(ModelError, match=r"inner\.0\.weight changed"):
+        seewhy.explain(PHOTO, model=model, method=GRID)

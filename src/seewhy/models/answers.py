@@ -18,7 +18,7 @@ class Reader:
     wanted
         Key or field of the part; of a tuple its number, from 0; inside another part ``part.number`` or ``part.field``.
         None: ``logits``, else the only part inside of others that is called so, else the first with a row of numbers a
-        picture.
+        picture of those that lie the least deep.
     """
 
     def __init__(self, wanted: str | None = None) -> None:
@@ -51,28 +51,29 @@ class Reader:
         if LOGITS in rows or not rows:
             return LOGITS if rows else None
         inside = [key for key in rows if key.rpartition(".")[2] == LOGITS]
-        read = inside[0] if len(inside) == 1 else rows[0]
+        outermost = min(rows, key=lambda key: key.count("."))  # the first of them
+        read = inside[0] if len(inside) == 1 else outermost
         self.notes = (f"answers with {_listed(parts)}; {read} was read, output_name reads another",)
         return read
 
 
 def arrays(answer: Any) -> dict[str, Any]:
     """Return the arrays of an answer by key, field, or number, those inside of others by both, in order."""
-    return {"0": answer} if _is_array(answer) else dict(_inside(answer, ()))
+    return {"0": answer} if _is_array(answer) else dict(_inside(answer, set()))
 
 
-def _inside(answer: Any, around: tuple[int, ...]) -> Iterable[tuple[str, Any]]:
-    """Yield the arrays in an answer, however deep; ``around``: identities of what holds it, lest it go in a circle."""
-    around = (*around, id(answer))
+def _inside(answer: Any, seen: set[int]) -> Iterable[tuple[str, Any]]:
+    """Yield the arrays in an answer, however deep; ``seen``: identities of what was gone into before."""
+    seen.add(id(answer))
     for key, part in _parts(answer):
         if _is_array(part):
             yield str(key), part
-        elif id(part) not in around:
-            yield from ((f"{key}.{inside}", one) for inside, one in _inside(part, around))
+        elif id(part) not in seen:
+            yield from ((f"{key}.{inside}", one) for inside, one in _inside(part, seen))
 
 
 def _is_array(part: Any) -> bool:
-    return hasattr(part, "shape") and not isinstance(part, Mapping | type)
+    return isinstance(getattr(part, "shape", None), tuple) and not isinstance(part, Mapping | type)
 
 
 def _parts(answer: Any) -> Iterable[tuple[Any, Any]]:

@@ -123,7 +123,7 @@ def _make_room(newest: Path, limit: float) -> None:
     for new in found:
         if new.name.startswith(_NEW) and time.time() - new.stat().st_mtime > _ABANDONED:
             shutil.rmtree(new, ignore_errors=True)
-    entries = [one for one in found if _ENTRY.fullmatch(one.name)]
+    entries = [one for one in found if _ENTRY.fullmatch(one.name) and (one / _SEAL).is_file()]
     entries.sort(key=lambda one: (one != newest, -one.stat().st_mtime))
     used = 0
     for entry in entries:

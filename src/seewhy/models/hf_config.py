@@ -38,6 +38,16 @@ def stated(config: Any, options: ModelOptions) -> tuple[ModelOptions, tuple[str,
     return options, _labels(config)
 
 
+def size_of(config: Any) -> tuple[int, int] | None:
+    """Return the height and width that a configuration states; None where it states none."""
+    size = getattr(config, "image_size", None)
+    if isinstance(size, int) and not isinstance(size, bool):
+        return size, size
+    if isinstance(size, tuple | list) and len(size) == 2 and all(isinstance(one, int) for one in size):
+        return size[0], size[1]
+    return None
+
+
 def _outputs(module: Any) -> int | None:
     """Return how many numbers the last layer of a classifier gives; None: it is another kind of layer."""
     last = getattr(module, "classifier", None)

@@ -9,7 +9,7 @@ from typing import Any
 from seewhy.errors import InvalidInput, ModelError
 from seewhy.models.compiled import one_line
 from seewhy.models.extras import need
-from seewhy.models.hf_config import stated
+from seewhy.models.hf_config import size_of, stated
 from seewhy.models.hf_hub import hub
 from seewhy.models.hf_processor import preprocessing_of
 from seewhy.models.network import NetworkModel
@@ -57,6 +57,7 @@ def load_hf(rest: str, options: ModelOptions) -> NetworkModel:
         labels=class_names(labels),
         fingerprint=f"hf:sha256:{hashlib.sha256(f'{config.to_json_string()} {digest(module)}'.encode()).hexdigest()}",
         last="linear",
+        stated=size_of(config),
     )
 
 

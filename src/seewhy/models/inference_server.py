@@ -132,7 +132,7 @@ class _Json:
         self._output = output
         self._dumps: Any = need("orjson", "http").dumps
         self._options = need("orjson", "http").OPT_SERIALIZE_NUMPY
-        self._answered_by = ""
+        self._answered_by: dict[str, str] = {}
 
     def request(self, pictures: NDArray[Any]) -> Request:
         head = self._head(pictures)
@@ -180,16 +180,17 @@ class _Json:
 
     def _check_model(self, answer: Answer, head: dict[str, Any]) -> None:
         """Refuse an answer of another model than the first answer's, which a server may put in its place any time."""
-        name, version = (
-            "not said" if head.get(key) is None else self._server.excerpt(str(head[key]).encode())
-            for key in ("model_name", "model_version")
-        )
-        model = f"name {name}, version {version}"
-        self._answered_by = self._answered_by or model
-        if model != self._answered_by:
+        said = {key: str(head[key]) for key in ("model_name", "model_version") if head.get(key) is not None}
+        known = self._answered_by
+        self._answered_by = said | known  # what is not said once may be any
+        if any(known.get(key, one) != one for key, one in said.items()):
+            model, before = (
+                self._server.excerpt(", ".join(f"{key} {one}" for key, one in sorted(of.items())).encode())
+                for of in (said, known)
+            )
             raise self._malformed(
                 answer,
-                f"numbers of one model all the time, got those of {model}, after {self._answered_by}; start anew, "
+                f"numbers of one model all the time, got those of {model}, after {before}; start anew, "
                 f"or ask for one version, /v2/models/NAME/versions/VERSION",
             )
 

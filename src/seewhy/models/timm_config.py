@@ -19,6 +19,13 @@ def timm_labels(module: Any) -> tuple[str, ...] | None:
     return imagenet.labels() if thousand and not stated.get("label_names") else None
 
 
+def timm_size(module: Any) -> tuple[int, int] | None:
+    """Return the height and width that a timm model was trained with; None for any other module."""
+    config = getattr(module, "pretrained_cfg", None)
+    shape = config.get("input_size") if isinstance(config, dict) else None
+    return (int(shape[1]), int(shape[2])) if isinstance(shape, tuple | list) and len(shape) == 3 else None
+
+
 def timm_preprocessing(module: Any) -> Preprocessing:
     """Return what timm does to a photo for a model of its own; see :func:`timm_transform`."""
     return timm_transform(need("timm.data", "timm").resolve_model_data_config(module))

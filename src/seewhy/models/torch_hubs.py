@@ -16,7 +16,7 @@ from seewhy.models.hf_hub import hub
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import Preprocessing
-from seewhy.models.timm_config import timm_labels, timm_preprocessing
+from seewhy.models.timm_config import timm_labels, timm_preprocessing, timm_size
 from seewhy.models.torch_builds import need_with_torchvision
 from seewhy.models.torch_models import chosen_device, module_model
 
@@ -93,6 +93,7 @@ def load_timm(rest: str, options: ModelOptions) -> NetworkModel:
         own=timm_preprocessing(module) if options.preprocessing is None else None,
         labels=timm_labels(module),
         notes=() if trained else (f"timm:{rest} is untrained",),
+        stated=timm_size(module),
     )
 
 

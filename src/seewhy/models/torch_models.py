@@ -19,7 +19,7 @@ from seewhy.models.heads import LastLayer
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import PREPROCESSINGS, Preprocessing
-from seewhy.models.timm_config import timm_labels, timm_preprocessing
+from seewhy.models.timm_config import timm_labels, timm_preprocessing, timm_size
 from seewhy.models.torch_runtime import TorchRuntime
 from seewhy.models.torch_tracing import converter, uncompiled
 
@@ -49,9 +49,11 @@ def adapt_torch(found: object, options: ModelOptions) -> NetworkModel | None:
     name = type(uncompiled(found)).__name__
     inner = _inside(found)
     own, labels, notes = _known(inner, options)
+    size = timm_size(inner)
     if type(inner).__module__.startswith("transformers."):
         options, labels, notes = hf_config.of_module(inner, options)
-    return module_model(found, options, name=name, own=own, labels=labels, notes=notes)
+        size = hf_config.size_of(getattr(inner, "config", None))
+    return module_model(found, options, name=name, own=own, labels=labels, notes=notes, stated=size)
 
 
 def _inside(module: Any) -> Any:
@@ -78,12 +80,15 @@ def module_model(  # what differs between the places that torch modules come fro
     fingerprint: str | None = None,
     last: LastLayer | None = None,
     convert: Callable[[], Any] | None = None,
+    stated: tuple[int, int] | None = None,
 ) -> NetworkModel:
     """Return the model of a module, with ``own`` preprocessing unless another is asked for.
 
-    ``convert`` makes an ``openvino.Model`` of it, where tracing the module does not.
+    ``convert`` makes an ``openvino.Model`` of it, where tracing the module does not; ``stated`` is the size of pictures
+    that its configuration names.
     """
-    preprocessing = options.preprocessing_of(own, "NCHW", name)
+    stated = stated or (None if own is None else own.size)
+    preprocessing = options.preprocessing_of(own, "NCHW", name, stated)
     if preprocessing.layout != "NCHW":
         raise InvalidInput(f"preprocessing.layout of the torch module {name} must be NCHW, got {preprocessing.layout}")
     _check_weights(module, name)
@@ -110,7 +115,7 @@ def module_model(  # what differs between the places that torch modules come fro
             labels=labels,
             convert=None if on_gpu else convert or converter(module, preprocessing, read),
             in_bf16=in_bf16,
-            notes=(*notes, *options.sized_by_name(name, None if own is None else own.size)),
+            notes=(*notes, *options.sized_by_name(name, stated)),
         ),
         options,
     )

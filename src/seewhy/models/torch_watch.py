@@ -21,7 +21,8 @@ class Watch:
     """Notices weights that are written, replaced, moved or cast after a model was made of their module.
 
     Torch counts the writes to a tensor, but not those through ``.data``; numbers spread over each tensor are therefore
-    compared too. What a module itself writes into its buffers while it is asked, such as a count of calls, is let be.
+    compared too. What a module itself writes while it is asked, such as a count of calls, is let be and watched no
+    longer.
 
     Parameters
     ----------
@@ -33,6 +34,8 @@ class Watch:
         self._module = module
         self._known = _state(module)
         self._own = _own.setdefault(module, set())
+        self._tried = False
+        self._buffers = {name for name, _ in module.named_buffers()}
 
     @contextmanager
     def asking(self) -> Iterator[None]:
@@ -48,8 +51,11 @@ class Watch:
             yield
         finally:
             now = _state(self._module)
-            buffers = {name for name, _ in self._module.named_buffers()}
-            self._own.update(name for name in self._changed(now) if name in buffers)
+            buffers = {name for name, _ in self._module.named_buffers()} | self._buffers
+            # When it is first tried nobody else is at work: what changes then, weights that it normalizes itself
+            # among them, is its own.
+            self._own.update(name for name in self._changed(now) if name in buffers or not self._tried)
+            self._tried = True
         self._check(now)
 
     def _changed(self, now: dict[str, tuple[object, ...]]) -> list[str]:
