@@ -28,9 +28,10 @@ from seewhy.protocols import Model
 from seewhy.run import Asker, Run, Subject
 from seewhy.samples import Answers, Samples, recognize_kind
 from seewhy.segmentation import Segmentation, Slic, segment_view
-from seewhy.settings import by_name, shown, whole_number
+from seewhy.settings import by_name, whole_number
 from seewhy.stopping import Stop
 from seewhy.targets import Target, Targets, classes_of, resolve_targets
+from seewhy.words import shown
 
 AnyMethod: TypeAlias = Lime | Rise | EnsembleLime
 MethodSetting: TypeAlias = AnyMethod | Auto

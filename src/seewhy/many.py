@@ -15,8 +15,9 @@ from seewhy.engine import Cancel
 from seewhy.errors import Cancelled, InvalidInput
 from seewhy.explanation import Explanation
 from seewhy.protocols import Model
-from seewhy.settings import shown, whole_number
+from seewhy.settings import whole_number
 from seewhy.together import Together
+from seewhy.words import shown
 
 _AT_ONCE = 2
 """Photos in work: more do not make a model faster that two keep busy."""

@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 
 from seewhy._types import JsonObject
 from seewhy.errors import FileError, InvalidInput
+from seewhy.words import shown
 
 
 def setting(help_text: str, *, search: tuple[float, float] | None = None, log: bool = False, **limits: Any) -> Any:
@@ -187,9 +188,3 @@ def _rule(cls: type[Settings], fault: Any) -> str:
     if rule and kind in {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}:
         text = f"must be {rule}"
     return f"{text}, got {shown(fault.get('input'))}"
-
-
-def shown(value: object) -> str:
-    """Return a value for a message: one line, not too long."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 80 else text[:77] + "..."

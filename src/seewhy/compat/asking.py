@@ -24,7 +24,8 @@ from seewhy.protocols import MaskMaker
 from seewhy.run import Asker, Run, Subject
 from seewhy.samples import Answers
 from seewhy.scene import Block, Scene
-from seewhy.settings import setting, shown
+from seewhy.settings import setting
+from seewhy.words import shown
 
 _BLOCK = 64
 _KIND: ScoreKind = "score"

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from seewhy._types import Coalitions, Floats
 from seewhy.errors import InvalidInput
-from seewhy.settings import shown
 from seewhy.surrogate import Ridge, Selection, WeightedSums, select
+from seewhy.words import shown
 
 Kernel = Callable[..., Any]
 """From distances (n,) and a ``kernel_width`` to weights (n,)."""

@@ -27,7 +27,8 @@ from seewhy.compat.wrappers.scikit_image import SegmentationAlgorithm
 from seewhy.errors import ImageError, InvalidInput
 from seewhy.images import check_shape
 from seewhy.progress import reporting
-from seewhy.settings import shown, whole_number
+from seewhy.settings import whole_number
+from seewhy.words import shown
 
 __all__ = ["ImageExplanation", "LimeImageExplainer", "SegmentationAlgorithm"]
 

@@ -17,9 +17,10 @@ from seewhy.evaluate.plan import MEASURED_ALWAYS, Contender, NamedModel, Photo
 from seewhy.metrics import BASELINES, METRICS, Metric
 from seewhy.models import load_model
 from seewhy.photo_folder import left_out, photos_in
-from seewhy.settings import Settings, shown
+from seewhy.settings import Settings
 from seewhy.truth import Known, matched, printable, read_truth
 from seewhy.truth.photo_list import sequence
+from seewhy.words import shown
 
 Grouping = Literal["auto", "name", "none"]
 """Which photos belong together: those the truth says, those of one name but for the number at its end, none."""

@@ -19,7 +19,7 @@ from typing import Any, Literal, Self
 
 from seewhy._types import JsonObject
 from seewhy.errors import FileError, InvalidInput
-from seewhy.settings import shown
+from seewhy.words import shown
 
 LEASE = 20.0
 """Seconds after which a process that has not been heard of is taken for dead."""

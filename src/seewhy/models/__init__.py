@@ -19,7 +19,7 @@ from seewhy.models import hints
 from seewhy.models.function import FunctionModel
 from seewhy.models.options import ModelOptions
 from seewhy.protocols import Model
-from seewhy.settings import shown
+from seewhy.words import shown
 
 __all__ = ["DEFAULT", "MODELS", "PREFIXES", "FunctionModel", "load_model"]
 

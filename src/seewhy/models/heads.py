@@ -11,7 +11,7 @@ import numpy as np
 from seewhy._types import ScoreKind, Scores
 from seewhy.errors import InvalidInput
 from seewhy.samples import recognize_kind
-from seewhy.settings import shown
+from seewhy.words import shown
 
 
 @dataclass(frozen=True)

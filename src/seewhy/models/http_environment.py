@@ -15,7 +15,7 @@ import re
 from urllib.parse import urlsplit
 
 from seewhy.errors import InvalidInput
-from seewhy.settings import shown
+from seewhy.words import shown
 
 TIMEOUT, TOKEN, USER, PASSWORD = (f"SEEWHY_HTTP_{name}" for name in ("TIMEOUT", "TOKEN", "USER", "PASSWORD"))
 WHERE = f"credentials are taken from the environment, {TOKEN} or {USER} and {PASSWORD}"

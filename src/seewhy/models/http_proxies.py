@@ -12,7 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from seewhy.errors import InvalidInput
 from seewhy.models.http_environment import basic, is_loopback
-from seewhy.settings import shown
+from seewhy.words import shown
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from seewhy.models.http_requests import Answer, Request, Server
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
 from seewhy.models.served_models import Place, Served, Tensor, as_numbers, chosen_output, only_input
-from seewhy.settings import shown
+from seewhy.words import shown
 
 NUMBERS = {
     "FP32": "float32",

@@ -13,7 +13,8 @@ from pydantic import field_validator, model_validator
 from seewhy._types import Batch, Pixels
 from seewhy.errors import InvalidInput
 from seewhy.geometry import Interpolation, View
-from seewhy.settings import Settings, setting, shown, whole_number
+from seewhy.settings import Settings, setting, whole_number
+from seewhy.words import shown
 
 Size: TypeAlias = int | tuple[int, int]
 """Height and width in pixels, or one number for both."""

@@ -22,7 +22,7 @@ from seewhy.models.http_requests import Answer, Request, Server
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import Preprocessing
-from seewhy.settings import shown
+from seewhy.words import shown
 
 _USUAL_BATCH = 16
 

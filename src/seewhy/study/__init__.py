@@ -17,7 +17,7 @@ from seewhy.evaluate.asking import Grouping, models_of
 from seewhy.evaluate.store import Store
 from seewhy.progress import Report as Progress
 from seewhy.progress import reporting
-from seewhy.settings import shown, whole_number
+from seewhy.settings import whole_number
 from seewhy.study.menu import MENUS, Menu
 from seewhy.study.photos import FilePath, Photos, classed
 from seewhy.study.pictures import pictures
@@ -26,6 +26,7 @@ from seewhy.study.result import Study, gathered
 from seewhy.study.rule import Rule
 from seewhy.study.work import Faults, work
 from seewhy.truth import of_others
+from seewhy.words import shown
 
 __all__ = ["MENUS", "Menu", "Study", "study"]
 

@@ -13,8 +13,9 @@ from seewhy._types import JsonObject
 from seewhy.api import AnyMethod, as_concrete
 from seewhy.display import Display
 from seewhy.errors import InvalidInput
-from seewhy.settings import plain, read_toml, shown
+from seewhy.settings import plain, read_toml
 from seewhy.stopping import AMOUNT
+from seewhy.words import shown
 
 _SHOWN = frozenset(Display.model_fields) - {"hide_rest"}
 """Settings of what is shown that some metrics judge."""

@@ -14,8 +14,8 @@ from seewhy.evaluate.asking import Grouping, group_of
 from seewhy.evaluate.identity import digest_of
 from seewhy.evaluate.plan import Photo
 from seewhy.photo_folder import left_out, photos_in
-from seewhy.settings import shown
 from seewhy.truth import matched, read_truth
+from seewhy.words import shown
 
 FilePath: TypeAlias = str | os.PathLike[str]
 Photos: TypeAlias = FilePath | Iterable[FilePath] | Mapping[str, FilePath | Iterable[FilePath]]

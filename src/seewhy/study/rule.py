@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from seewhy.errors import InvalidInput
 from seewhy.metrics import METRICS, Measure, Metric
-from seewhy.settings import shown
+from seewhy.words import shown
 
 CHOSEN_ON, REPORTED_ON = "blur", "black"
 """Fills of the metrics that are measured over two."""

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from seewhy.errors import FileError, InvalidInput
-from seewhy.settings import shown
 from seewhy.truth.fields import file_name
 from seewhy.truth.known import Known
 from seewhy.truth.shapes import Objects, Shapes, marks_of
+from seewhy.words import shown
 
 _CORNERS = ("x0", "y0", "x1", "y1")
 _MORE = ("index", "label", "group")

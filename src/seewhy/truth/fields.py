@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from seewhy.errors import FileError
-from seewhy.settings import shown
 from seewhy.truth.names import printable
+from seewhy.words import shown
 
 
 def record(value: Any, place: str) -> dict[str, Any]:

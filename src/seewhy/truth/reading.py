@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from seewhy.errors import FileError, InvalidInput
-from seewhy.settings import shown
 from seewhy.truth import box_table, coco, mask_folder, photo_list, voc
 from seewhy.truth.known import Known, MaskPicture
+from seewhy.words import shown
 
 FORMS = (
     "a folder of PNG masks, a folder of Pascal VOC XML, a COCO JSON, a JSON list of photos, or a CSV of boxes "

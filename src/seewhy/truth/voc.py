@@ -9,10 +9,10 @@ from pathlib import Path
 from xml.etree import ElementTree  # document types are refused below
 
 from seewhy.errors import FileError
-from seewhy.settings import shown
 from seewhy.truth.fields import file_name, sides, text
 from seewhy.truth.known import Known
 from seewhy.truth.shapes import Objects, Shapes
+from seewhy.words import shown
 
 
 class _Plain(ElementTree.TreeBuilder):

@@ -20,8 +20,8 @@ from seewhy.fills import Color
 from seewhy.metrics import METRICS, Candidate, Metric, NotMeasured, Question
 from seewhy.metrics.curves import FILLS, ranks
 from seewhy.regions import strongest
-from seewhy.settings import shown
 from seewhy.tune.space import Tuned
+from seewhy.words import shown
 
 _READS_RANKS = frozenset({"srg", "insertion", "deletion"})
 _PARTS_BY_FILL = _READS_RANKS | {"sufficiency"}

@@ -16,10 +16,10 @@ from seewhy.evaluate.plan import identity_of
 from seewhy.images import Background, Image, load_image
 from seewhy.metrics import Question, Truth
 from seewhy.protocols import Model
-from seewhy.settings import shown
 from seewhy.truth import Known, Objects, class_of, of_others
 from seewhy.tune.looking import Looker, key_of
 from seewhy.tune.trials import Tuner
+from seewhy.words import shown
 
 _NAMELESS = {"array", "picture", "bytes"}
 """Names of photos that come from no file."""

@@ -11,8 +11,9 @@ from seewhy._types import JsonObject
 from seewhy.display import Display
 from seewhy.errors import InvalidInput
 from seewhy.fills import Color
-from seewhy.settings import Settings, plain, shown
+from seewhy.settings import Settings, plain
 from seewhy.tune.space import TUNED, Tuned
+from seewhy.words import shown
 
 Free: TypeAlias = Mapping[str, Sequence[Any]]
 """Values by the name of a setting that is read after the model has answered."""

@@ -16,8 +16,9 @@ from pydantic.fields import FieldInfo
 from seewhy._types import JsonObject
 from seewhy.errors import InvalidInput
 from seewhy.methods import EnsembleLime, Lime, Rise
-from seewhy.settings import Settings, members, shown
+from seewhy.settings import Settings, members
 from seewhy.stopping import AMOUNT
+from seewhy.words import shown
 
 Tuned: TypeAlias = Lime | Rise | EnsembleLime
 TUNED: dict[str, type[Tuned]] = {"lime": Lime, "rise": Rise, "ensemble-lime": EnsembleLime}

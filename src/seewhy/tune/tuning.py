@@ -19,7 +19,7 @@ from seewhy.models import load_model
 from seewhy.presets import PRESETS
 from seewhy.progress import Report, reporting
 from seewhy.protocols import Model
-from seewhy.settings import plain, shown, whole_number
+from seewhy.settings import plain, whole_number
 from seewhy.tune.budget import Budget
 from seewhy.tune.concluding import conclude
 from seewhy.tune.judging import Judge
@@ -31,6 +31,7 @@ from seewhy.tune.result import Tuning
 from seewhy.tune.search import OnlyStart, OptunaSearch, Search, Start
 from seewhy.tune.space import TUNED, Space, Tuned, params_of
 from seewhy.tune.trials import Tuner
+from seewhy.words import shown
 
 _SAMPLES = 512
 _TRIALS = 30

@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from seewhy.errors import InvalidInput
-from seewhy.settings import shown
+from seewhy.words import shown
 
 _ALGORITHMS = ("quickshift", "felzenszwalb", "slic")
 _RENAMED = {"random_seed": "rng", "max_iter": "max_num_iter"}
