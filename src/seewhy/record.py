@@ -79,6 +79,11 @@ def header(explanation: Explanation) -> JsonObject:
     }
 
 
+def as_file(explanation: Explanation) -> bytes:
+    """Return the content of the result file."""
+    return result_file.as_bytes(header(explanation), arrays(explanation))
+
+
 def fill_digest(scene: Scene) -> str:
     """Return a digest of the fill that rounding does not change: its means over 8 x 8 rectangles, to a 64th."""
     fill = scene.fill.astype(np.float64)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seewhy._types import JsonObject
+from seewhy.atomic import replace_file
 from seewhy.errors import FileError
 
 FORMAT = 4
@@ -24,20 +25,17 @@ Arrays = dict[str, NDArray[Any]]
 
 def write(path: str | os.PathLike[str], header: JsonObject, arrays: Arrays) -> Path:
     """Write ``header`` and ``arrays``; a reader sees the old file or the new one, never half of it."""
+    return replace_file(path, as_bytes(header, arrays))
+
+
+def as_bytes(header: JsonObject, arrays: Arrays) -> bytes:
+    """Return the content of a result file."""
     from safetensors.numpy import save
 
     text = json.dumps({"format": FORMAT} | header, sort_keys=True, allow_nan=False)
     # One key only: safetensors stores metadata in an order that changes from run to run.
-    data = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata={"seewhy": text})
-    target = Path(path)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(target)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise FileError(f"cannot write {target}: {error.strerror or error}") from error
-    return target
+    data: bytes = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata={"seewhy": text})
+    return data
 
 
 def read(path: str | os.PathLike[str]) -> tuple[JsonObject, Arrays]:

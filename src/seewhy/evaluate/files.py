@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from seewhy._types import JsonObject
-from seewhy.errors import FileError
+from seewhy.atomic import replace_file
 from seewhy.evaluate.result import Evaluation
 from seewhy.models.extras import need
 
@@ -29,11 +28,11 @@ def written(found: Evaluation, out: Path, *, parquet: bool) -> list[Path]:
     paths = []
     for name, rows in tables.items():
         columns = _COLUMNS.get(name) or tuple(rows[0])
-        paths.append(_write(out / f"{name}.csv", _csv(rows, columns)))
+        paths.append(replace_file(out / f"{name}.csv", _csv(rows, columns)))
         if parquet:
-            paths.append(_write(out / f"{name}.parquet", _parquet(rows, columns)))
+            paths.append(replace_file(out / f"{name}.parquet", _parquet(rows, columns)))
     text = json.dumps(found.to_dict(), indent=1, allow_nan=False) + "\n"
-    return [*paths, _write(out / "summary.json", text.encode())]
+    return [*paths, replace_file(out / "summary.json", text.encode())]
 
 
 def _photos(found: Evaluation) -> list[JsonObject]:
@@ -82,14 +81,3 @@ def _parquet(rows: list[JsonObject], columns: tuple[str, ...]) -> bytes:
     values = {name: [row[name] for row in rows] for name in columns}
     writer.write_table(arrow.table(values), stream)
     return stream.getvalue()
-
-
-def _write(path: Path, data: bytes) -> Path:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from error
-    return path

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from seewhy._types import JsonObject
+from seewhy.atomic import drop_abandoned, replace_file
 from seewhy.errors import FileError, InvalidInput
 from seewhy.words import shown
 
@@ -69,6 +70,7 @@ class Store:
         self._stop = threading.Event()
         try:
             self._explanations.mkdir(parents=True, exist_ok=True)
+            drop_abandoned(self._explanations)
             self._database = _open(self._path)
         except (OSError, sqlite3.Error) as error:
             raise FileError(f"{self._path} must be the store of an evaluation that can be written: {error}") from error
@@ -103,7 +105,7 @@ class Store:
             self._passing[record.key] = record
             return
         if record.file is not None:
-            _write(self.explanation(unit), record.file)
+            replace_file(self.explanation(unit), record.file)
         values = (record.value, record.low, record.high, record.reason, json.dumps(record.facts, allow_nan=False))
         self._run(
             "INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -192,14 +194,3 @@ def _prepared(database: sqlite3.Connection, path: Path) -> None:
     database.execute("COMMIT")
     if (pragma("application_id"), pragma("user_version")) != (_APPLICATION, _VERSION):
         raise FileError(f"{path} must be the store of an evaluation of this version, got another file; choose --out")
-
-
-def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from error

@@ -25,6 +25,7 @@ from seewhy.loading import load
 from seewhy.methods import Auto, Lime
 from seewhy.metrics import BASELINES, Candidate, Metric, NotMeasured, Question, Truth
 from seewhy.protocols import Model
+from seewhy.record import as_file
 from seewhy.segmentation import Grid
 from seewhy.targets import label_of
 from seewhy.truth import Known, MaskPicture, class_of, printable, right_classes
@@ -137,7 +138,7 @@ class Worker:
                 except FileError:  # damaged since: it is made once more, and is the same
                     pass
         found = self._explained(task, task.contender.method, subject)
-        record = Record(task.unit, EXPLANATION, "done", facts=subject.facts | _costs(found), file=bytes_of(found))
+        record = Record(task.unit, EXPLANATION, "done", facts=subject.facts | _costs(found), file=as_file(found))
         return Candidate.of(found, display=task.contender.display), record
 
     def _explained(self, task: Task, method: MethodSetting, subject: _Subject) -> Explanation:
@@ -231,12 +232,6 @@ def _costs(found: Explanation) -> JsonObject:
         "samples": len(found.samples),
         "warnings": list(found.warnings),
     }
-
-
-def bytes_of(found: Explanation) -> bytes:
-    """Return the result file of an explanation."""
-    with tempfile.TemporaryDirectory(prefix="seewhy-") as folder:
-        return found.save(Path(folder) / "found.seewhy").read_bytes()
 
 
 def _loaded(path: Path, asked: MethodSetting | None) -> Explanation:

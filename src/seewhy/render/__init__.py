@@ -15,7 +15,7 @@ from seewhy.render.overlay import (
     regions_over,
 )
 from seewhy.render.panels import TargetPanel
-from seewhy.render.png import figure_png
+from seewhy.render.png import figure_png, picture_png
 
 __all__ = [
     "TargetPanel",
@@ -27,6 +27,7 @@ __all__ = [
     "heat_over",
     "mask_over",
     "outlines_over",
+    "picture_png",
     "reduced",
     "regions_over",
 ]

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy.errors import FileError
+from seewhy.atomic import make_folder, replace_file
+from seewhy.render import picture_png
 
 _CROPPED = {"cat": "chelsea", "coffee": "coffee", "rocket": "rocket", "camera": "camera", "astronaut": "astronaut"}
 _SHARE = 0.85
@@ -20,18 +21,14 @@ _SHARE = 0.85
 
 def write_example(folder: Path) -> Path:
     """Write twelve photos into a folder for each of six classes, and return ``folder``."""
-    from PIL import Image as Pillow
     from skimage import data
 
     views: dict[str, list[NDArray[np.uint8]]] = {kind: _views(getattr(data, name)()) for kind, name in _CROPPED.items()}
     views["motorcycle"] = list(data.stereo_motorcycle()[:2])
-    try:
-        for kind, pictures in views.items():
-            (folder / kind).mkdir(parents=True, exist_ok=True)
-            for i, picture in enumerate(pictures, 1):
-                Pillow.fromarray(picture).save(folder / kind / f"{kind}_{i}.png", compress_level=1)
-    except OSError as error:
-        raise FileError(f"cannot write the example's photos to {folder}: {error.strerror or error}") from error
+    for kind, pictures in views.items():
+        place = make_folder(folder / kind)
+        for i, picture in enumerate(pictures, 1):
+            replace_file(place / f"{kind}_{i}.png", picture_png(picture))
     return folder
 
 

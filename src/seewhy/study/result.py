@@ -14,7 +14,7 @@ import numpy as np
 
 from seewhy._types import JsonObject
 from seewhy._version import __version__
-from seewhy.errors import FileError
+from seewhy.atomic import make_folder, replace_file
 from seewhy.evaluate.store import Record
 from seewhy.metrics import BASELINES
 from seewhy.study.matrices import Matrix, between_classes, between_models, between_photos, finite
@@ -187,7 +187,7 @@ class Study:
     def write(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write ``study.json`` and ``study.html`` and return their paths."""
         text = json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
-        out = Path(folder)
+        out = make_folder(folder)
         return [_written(out / "study.json", text), _written(out / "study.html", self.html())]
 
     def _answers(self, photo: int) -> JsonObject:
@@ -266,12 +266,4 @@ def _plain(values: Any) -> Any:
 
 
 def _written(path: Path, text: str) -> Path:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8", errors="backslashreplace")  # a name of a photo may be no UTF-8
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from error
-    return path
+    return replace_file(path, text.encode("utf-8", "backslashreplace"))  # a name of a photo may be no UTF-8

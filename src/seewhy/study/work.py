@@ -14,11 +14,12 @@ from seewhy._types import JsonObject
 from seewhy.api import explain
 from seewhy.errors import FileError, InvalidInput, MissingExtra
 from seewhy.evaluate.store import Record, Store
-from seewhy.evaluate.work import bytes_of, reason
+from seewhy.evaluate.work import reason
 from seewhy.explanation import Explanation
 from seewhy.images import Image, load_image
 from seewhy.loading import load
 from seewhy.metrics import BASELINES, Candidate, NotMeasured, Question, Truth
+from seewhy.record import as_file
 from seewhy.study.menu import Setting
 from seewhy.study.plan import ANSWER, EXPLANATION, Plan, Sitting
 from seewhy.targets import label_of
@@ -141,7 +142,7 @@ class _Subject:
         if explanation is None:
             explanation = self._explained(label)
             facts: JsonObject = {"calls": explanation.n_evaluations}
-            self.put(Record(key, EXPLANATION, "done", facts=facts, file=bytes_of(explanation)), store, done)
+            self.put(Record(key, EXPLANATION, "done", facts=facts, file=as_file(explanation)), store, done)
         for one in missing:
             try:
                 candidate = Candidate.of(refitted(explanation, one), display=one.display, name=one.label)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from seewhy._types import JsonObject
+from seewhy.atomic import make_folder, replace_file
 from seewhy.display import Display
-from seewhy.errors import FileError
 from seewhy.settings import to_toml
 from seewhy.tune.budget import Calls, Ended
 from seewhy.tune.choosing import Lead
@@ -159,14 +159,8 @@ class Tuning:
             "tune.json": json.dumps(self.to_dict(), allow_nan=False) + "\n",
             "tune.txt": f"{self}\n",
         }
-        paths = [Path(folder) / name for name in texts]
-        try:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            for path, text in zip(paths, texts.values(), strict=True):
-                path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise FileError(f"cannot write to {folder}: {error.strerror or error}") from error
-        return paths
+        place = make_folder(folder)
+        return [replace_file(place / name, text.encode("utf-8", "backslashreplace")) for name, text in texts.items()]
 
     def __str__(self) -> str:
         from seewhy.tune.report import report
