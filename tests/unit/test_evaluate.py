@@ -267,7 +267,7 @@ def test_a_store_that_is_none_is_refused_and_left_alone(place):
     other.execute("CREATE TABLE mine (x)")
     other.commit()
     other.close()
-    with pytest.raises(FileError, match="another file"):
+    with pytest.raises(FileError, match="a database of something else"):
         asked(place)
     (place / "other").mkdir()
     (place / "other" / "cells.sqlite").write_bytes(b"x" * 5000)
@@ -283,7 +283,7 @@ def test_a_full_disk_is_named(tmp_path):
             for i in range(100):
                 store.put("unit", Record(str(i), "iou", "done", reason="x" * 4000))
 
-        with pytest.raises(FileError, match=r"cells\.sqlite must be a store .*full"):
+        with pytest.raises(FileError, match=r"cells\.sqlite must be the store .*full"):
             fill()
     with Store(tmp_path) as store:
         (tmp_path / "explanations" / "unit.seewhy").mkdir()

@@ -15,6 +15,7 @@ from seewhy.evaluate.on_ray import work_on_ray
 from seewhy.evaluate.plan import Plan, Unit
 from seewhy.evaluate.result import Evaluation, grouped, rows_of, truth_notes
 from seewhy.evaluate.store import LEASE, Store
+from seewhy.evaluate.work import NEEDED
 from seewhy.metrics import BASELINES, Metric
 from seewhy.progress import Report as Progress
 from seewhy.progress import reporting
@@ -104,7 +105,7 @@ def evaluate(  # noqa: PLR0913  # the front door
     plan = Plan(listed, models_of(model), contenders, graded, checked, size)
     with tempfile.TemporaryDirectory(prefix="seewhy-") as nothing_kept:
         folder = Path(nothing_kept if out is None else out)
-        with Store(folder, lease) as store:
+        with Store(folder, lease, needed=NEEDED) as store:
             found = _evaluated(plan, store, progress, notes, retry=retry, ray=ray)
         if out is None:
             return found

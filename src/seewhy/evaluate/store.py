@@ -11,15 +11,16 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from types import MappingProxyType
+from typing import Self
 
-from seewhy._types import JsonObject
 from seewhy.atomic import drop_abandoned, replace_file
 from seewhy.errors import FileError, InvalidInput
+from seewhy.evaluate.database import check_own, connected, unusable
+from seewhy.evaluate.records import COLUMNS, Record, State, record_of
 from seewhy.words import shown
 
 LEASE = 20.0
@@ -35,35 +36,23 @@ CREATE TABLE IF NOT EXISTS cells (
 CREATE TABLE IF NOT EXISTS claims (unit TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
 """
 
-State = Literal["done", "none", "failed"]
-"""Measured; does not apply, with the reason; went wrong, with the reason."""
+__all__ = ["LEASE", "Record", "State", "Store"]
 
-
-@dataclass(frozen=True)
-class Record:
-    """A finished piece of work: an explanation, or one grade of it."""
-
-    key: str
-    metric: str
-    state: State
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    reason: str = ""
-    facts: JsonObject = field(default_factory=dict)
-    file: bytes | None = field(default=None, repr=False)
-    """The result file of an explanation; it is kept beside the store."""
-    passing: bool = False
-    """Whether it holds for this run alone, and is asked anew by the next."""
+_WHAT = "the store of an evaluation or a study"
 
 
 class Store:
     """The finished work of one run, and the claims of those at work; use as a context manager."""
 
-    def __init__(self, folder: Path, lease: float = LEASE) -> None:
+    def __init__(
+        self, folder: Path, lease: float = LEASE, *, needed: Mapping[str, Collection[str]] = MappingProxyType({})
+    ) -> None:
         self.folder = folder
+        self._needed = needed
         self.lease = _seconds(lease)
         self.owner = f"{os.getpid()}-{uuid.uuid4().hex}"
+        self._blocked: dict[str, tuple[object, object, float]] = {}
+        """Owner and end of each claim of another process that stood in the way, and when it was first seen so."""
         self._path = folder / "cells.sqlite"
         self._explanations = folder / "explanations"
         self._passing: dict[str, Record] = {}
@@ -73,7 +62,7 @@ class Store:
             drop_abandoned(self._explanations)
             self._database = _open(self._path)
         except (OSError, sqlite3.Error) as error:
-            raise FileError(f"{self._path} must be the store of an evaluation that can be written: {error}") from error
+            raise unusable(self._path, _WHAT, error) from error
         self._pulse = threading.Thread(target=self._beat, name="seewhy-claims", daemon=True)
         self._pulse.start()
 
@@ -93,11 +82,21 @@ class Store:
         for i in range(0, len(wanted), 500):
             some = wanted[i : i + 500]
             marks = ",".join("?" * len(some))
-            columns = "key, metric, state, value, low, high, reason, facts"
-            for row in self._run(f"SELECT {columns} FROM cells WHERE key IN ({marks})", some):  # noqa: S608
-                key, metric, state, value, low, high, why, facts = row
-                found[key] = Record(key, metric, state, value, low, high, why, json.loads(facts))
+            for row in self._rows(f"SELECT {', '.join(COLUMNS)} FROM cells WHERE key IN ({marks})", some):  # noqa: S608
+                record = self._record(row)
+                found[record.key] = record
         return found | {key: self._passing[key] for key in wanted if key in self._passing}
+
+    def _record(self, row: Sequence[object]) -> Record:
+        try:
+            return record_of(row, self._needed)
+        except InvalidInput as error:
+            raise FileError(
+                f"{self._path}, row {shown(row[0])} of cells: {error}; delete this row or the file to do the work again",
+                setting=f"{self._path}: {error.setting}",
+                rule=error.rule,
+                value=error.value,
+            ) from error
 
     def put(self, unit: str, record: Record) -> None:
         """Store a finished piece of work; from now on it is not lost, unless it is passing."""
@@ -123,36 +122,63 @@ class Store:
 
     @contextmanager
     def claimed(self, unit: str) -> Iterator[bool]:
-        """Claim a unit; False while another living process is at work on it."""
+        """Claim a unit; False while another living process is at work on it.
+
+        A process lives as long as it renews its claims. That is judged by this process's own clock, since the end that
+        a claim names may lie far ahead: of a clock that was set back since, or of a longer lease.
+        """
         now = time.time()
         mine = self._run(
             "INSERT INTO claims VALUES (?, ?, ?) ON CONFLICT (unit) DO UPDATE "
-            "SET owner = excluded.owner, until = excluded.until WHERE claims.until < ?",
-            (unit, self.owner, now + self.lease, now),
+            "SET owner = excluded.owner, until = excluded.until "
+            "WHERE claims.until < ? OR (claims.owner IS ? AND claims.until IS ?)",
+            (unit, self.owner, now + self.lease, now, *self._abandoned(unit)),
         ).rowcount
         try:
             yield mine == 1
         finally:
             if mine == 1:
+                self._blocked.pop(unit, None)
                 self._run("DELETE FROM claims WHERE unit = ? AND owner = ?", (unit, self.owner))
+
+    def _abandoned(self, unit: str) -> tuple[object, object]:
+        """Return owner and end of a claim that was not renewed for a whole lease; a pair that is no claim if none."""
+        nobody = (None, None)
+        claims = self._rows("SELECT owner, until FROM claims WHERE unit = ?", (unit,))
+        if not claims or claims[0][0] == self.owner:
+            return nobody
+        owner, until = claims[0]
+        now = time.monotonic()
+        seen = self._blocked.get(unit)
+        if seen is None or seen[:2] != (owner, until):
+            self._blocked[unit] = owner, until, now
+            return nobody
+        patience = max(self.lease, LEASE)  # a living process renews more often, whatever its lease
+        return (owner, until) if now - seen[2] > patience else nobody
 
     def holds(self, unit: str) -> bool:
         """Say whether the claim is still this process's: one that slept for long has lost it."""
-        return bool(self._run("SELECT 1 FROM claims WHERE unit = ? AND owner = ?", (unit, self.owner)).fetchall())
+        return bool(self._rows("SELECT 1 FROM claims WHERE unit = ? AND owner = ?", (unit, self.owner)))
 
     def _run(self, statement: str, values: Sequence[object]) -> sqlite3.Cursor:
         try:
             return self._database.execute(statement, values)
         except sqlite3.Error as error:
-            raise FileError(f"{self._path} must be a store that can be read and written: {error}") from error
+            raise unusable(self._path, _WHAT, error) from error
+
+    def _rows(self, statement: str, values: Sequence[object]) -> list[tuple[object, ...]]:
+        try:
+            return self._database.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise unusable(self._path, _WHAT, error) from error
 
     def _beat(self) -> None:
         """Renew this process's claims until the end, on a connection of its own."""
-        database = _connected(self._path)
+        database = connected(self._path)
         try:
-            while not self._stop.wait(self.lease / 4):
+            while not self._stop.wait(min(self.lease, LEASE) / 4):
                 until = time.time() + self.lease
-                with suppress(sqlite3.OperationalError):  # the disk is full: the next beat may find room
+                with suppress(sqlite3.Error):  # the disk is full: the next beat may find room
                     database.execute("UPDATE claims SET until = ? WHERE owner = ?", (until, self.owner))
         finally:
             database.close()
@@ -164,33 +190,24 @@ def _seconds(lease: object) -> float:
     return float(lease)
 
 
-def _connected(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=60, isolation_level=None)
-
-
 def _open(path: Path) -> sqlite3.Connection:
-    database = _connected(path)
+    check_own(path, _WHAT, tables=("cells", "claims"), application=_APPLICATION, version=_VERSION)
+    database = connected(path)
     try:
-        _prepared(database, path)
+        _prepared(database)
     except BaseException:
         database.close()
         raise
     return database
 
 
-def _prepared(database: sqlite3.Connection, path: Path) -> None:
-    def pragma(name: str) -> Any:
-        return database.execute(f"PRAGMA {name}").fetchone()[0]
-
+def _prepared(database: sqlite3.Connection) -> None:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
     database.execute("BEGIN IMMEDIATE")
-    tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if tables == 0:
+    if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
         database.execute(f"PRAGMA application_id = {_APPLICATION}")
         database.execute(f"PRAGMA user_version = {_VERSION}")
         for statement in filter(str.strip, _SCHEMA.split(";")):
             database.execute(statement)
     database.execute("COMMIT")
-    if (pragma("application_id"), pragma("user_version")) != (_APPLICATION, _VERSION):
-        raise FileError(f"{path} must be the store of an evaluation of this version, got another file; choose --out")

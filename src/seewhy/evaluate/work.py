@@ -30,6 +30,8 @@ from seewhy.segmentation import Grid
 from seewhy.targets import label_of
 from seewhy.truth import Known, MaskPicture, class_of, printable, right_classes
 
+NEEDED = {EXPLANATION: ("class", "label", "class_from", "right", "score", "unit", "seconds", "calls")}
+"""Facts that a finished explanation has in the store."""
 _WARM_UP = Lime(segmentation=Grid(rows=3, columns=3), n_samples=20)
 
 

@@ -24,7 +24,7 @@ from seewhy.study.pictures import pictures
 from seewhy.study.plan import Plan, Sitting
 from seewhy.study.result import Study, gathered
 from seewhy.study.rule import Rule
-from seewhy.study.work import Faults, work
+from seewhy.study.work import Faults, needed, work
 from seewhy.truth import of_others
 from seewhy.words import shown
 
@@ -105,7 +105,7 @@ def study(  # noqa: PLR0913  # the front door
     plan = Plan(listed, models_of(model), choices, rule, target, checked, size)
     with (
         tempfile.TemporaryDirectory(prefix="seewhy-") as nothing_kept,
-        Store(Path(nothing_kept if out is None else os.fspath(out))) as store,
+        Store(Path(nothing_kept if out is None else os.fspath(out)), needed=needed(rule)) as store,
     ):
         return _studied(plan, store, progress, (*notes, *choices.notes))
 

@@ -22,6 +22,7 @@ from seewhy.metrics import BASELINES, Candidate, NotMeasured, Question, Truth
 from seewhy.record import as_file
 from seewhy.study.menu import Setting
 from seewhy.study.plan import ANSWER, EXPLANATION, Plan, Sitting
+from seewhy.study.rule import Rule
 from seewhy.targets import label_of
 
 Done = Callable[[], None]
@@ -38,6 +39,15 @@ class Faults:
     """Reason by photo, model, and sampling."""
     finished: set[tuple[str, str]] = field(default_factory=set)
     """Photo and model of each sitting that came to its end."""
+
+
+def needed(rule: Rule) -> dict[str, tuple[str, ...]]:
+    """Return the facts that finished pieces of work have in the store, by metric."""
+    return {
+        ANSWER: ("class", "label", "score", "unit"),
+        EXPLANATION: ("calls",),
+        rule.name: ("digest", "area", "chosen"),
+    }
 
 
 def work(plan: Plan, store: Store, faults: Faults, done: Done) -> None:

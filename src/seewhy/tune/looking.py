@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeGuard
 
 from seewhy._types import JsonObject
 from seewhy._version import __version__
@@ -194,6 +195,11 @@ def _held(look: Look) -> JsonObject:
     }
 
 
+def is_count(value: object) -> TypeGuard[int]:
+    """Say whether a value out of the memory can be a number of model calls."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+
+
 def _read(held: Any, count: int) -> Look | None:
     """Return a look from memory; None where it is none: then it is taken again."""
     with suppress(ValueError, KeyError, TypeError, AttributeError):
@@ -201,6 +207,8 @@ def _read(held: Any, count: int) -> Look | None:
             Grade(None if value is None else float(value), {str(k): float(v) for k, v in parts.items()}, str(why))
             for value, parts, why in held["grades"]
         )
-        if len(grades) == count:
-            return Look(grades, int(held["explaining"]), int(held["metrics"]))
+        calls = held["explaining"], held["metrics"]
+        numbers = [number for one in grades for number in (one.value or 0.0, *one.parts.values())]
+        if len(grades) == count and all(map(math.isfinite, numbers)) and all(map(is_count, calls)):
+            return Look(grades, *calls)
     return None

@@ -9,9 +9,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from seewhy.errors import FileError
+from seewhy.evaluate.database import check_own, connected, unusable
+from seewhy.evaluate.records import read_json
 
 FILE = "tune.sqlite"
+_WHAT = "the store of a tuning"
 
 
 class Memory:
@@ -21,6 +23,7 @@ class Memory:
         self._held: dict[str, str] = {}
         self._path = None if folder is None else folder / FILE
         if self._path is not None:
+            check_own(self._path, _WHAT, tables=("looks",))
             with self._open() as held:
                 held.execute("PRAGMA journal_mode = WAL")
                 held.execute("CREATE TABLE IF NOT EXISTS looks (key TEXT PRIMARY KEY, look TEXT NOT NULL)")
@@ -34,8 +37,8 @@ class Memory:
                 row = held.execute("SELECT look FROM looks WHERE key = ?", (key,)).fetchone()
             text = None if row is None else str(row[0])
         try:
-            return None if text is None else json.loads(text)
-        except ValueError:
+            return None if text is None else read_json(text)
+        except (ValueError, RecursionError):
             return None  # damaged: it is found out once more
 
     def put(self, key: str, value: Any) -> None:
@@ -51,8 +54,8 @@ class Memory:
     def _open(self) -> Iterator[sqlite3.Connection]:
         assert self._path is not None
         try:
-            with closing(sqlite3.connect(self._path, timeout=30)) as held, held:
+            with closing(connected(self._path)) as held:
                 held.execute("PRAGMA synchronous = NORMAL")  # safe from kill; a power cut may cost the last values
                 yield held
         except sqlite3.Error as error:
-            raise FileError(f"{self._path} must be a file that a tuning before this one wrote: {error}") from error
+            raise unusable(self._path, _WHAT, error) from error

@@ -23,7 +23,7 @@ from seewhy.settings import plain, whole_number
 from seewhy.tune.budget import Budget
 from seewhy.tune.concluding import conclude
 from seewhy.tune.judging import Judge
-from seewhy.tune.looking import Looker, digest_of, key_of
+from seewhy.tune.looking import Looker, digest_of, is_count, key_of
 from seewhy.tune.memory import Memory
 from seewhy.tune.photos import Subject, judged_by_others, question, subjects
 from seewhy.tune.readings import check_free, most_samples, without_effect
@@ -167,7 +167,7 @@ def _check_sampling(sampling: object, *, search: bool) -> None:
 def _remember_lost(budget: Budget, memory: Memory, key: str) -> None:
     """Take over the calls of runs before this one from which nothing is kept, and keep those of this one."""
     held = memory.get(key)
-    budget.spent.not_finished = held if isinstance(held, int) else 0
+    budget.spent.not_finished = held if is_count(held) else 0
     budget.keep = partial(memory.put, key)
 
 
