@@ -92,7 +92,7 @@ class Store:
             return record_of(row, self._needed)
         except InvalidInput as error:
             raise FileError(
-                f"{self._path}, row {shown(row[0])} of cells: {error}; delete this row or the file to do the work again",
+                f"{self._path}, row {shown(row[0])} of cells: {error}; delete the row to do that work again",
                 setting=f"{self._path}: {error.setting}",
                 rule=error.rule,
                 value=error.value,
