@@ -25,6 +25,7 @@ from PIL import ImageColor, ImageFile
 
 from seewhy._types import Pixels
 from seewhy.errors import ImageError
+from seewhy.files import open_regular
 
 Background: TypeAlias = str | tuple[int, int, int]
 """A color name, a hex code, or red, green and blue in 0..255."""
@@ -169,7 +170,9 @@ def from_bytes(data: bytes, name: str, warnings: tuple[str, ...] = (), max_pixel
 def _binary(source: object) -> tuple[IO[bytes], str]:
     """Return an open binary file of our own, and the name of the photo."""
     if isinstance(source, (str, os.PathLike)):
-        return _file(Path(os.fsdecode(source)))
+        # A name that is not Unicode can be opened, but neither drawn nor printed.
+        name = Path(os.fsdecode(source)).name.encode("utf-8", "replace").decode()
+        return open_regular(source, error=ImageError), name
     if isinstance(source, (bytes, bytearray, memoryview)):
         return io.BytesIO(source), "bytes"
     if not hasattr(source, "read"):
@@ -182,16 +185,6 @@ def _binary(source: object) -> tuple[IO[bytes], str]:
     if not isinstance(data, bytes):
         raise ImageError(f"{name} must be opened as a binary file ('rb'), got {type(data).__name__}")
     return io.BytesIO(data), name
-
-
-def _file(path: Path) -> tuple[IO[bytes], str]:
-    shown = str(path) if len(str(path)) <= 200 else f"{str(path)[:200]}..."
-    with _one_error(shown):
-        if not path.is_file():
-            got = "a folder" if path.is_dir() else "a device or pipe" if path.exists() else "nothing there"
-            raise ImageError(f"{shown} must be a file that exists, got {got}")
-        # A name that is not Unicode can be opened, but neither drawn nor printed.
-        return path.open("rb"), path.name.encode("utf-8", "replace").decode()
 
 
 def _color(background: Background) -> tuple[int, ...]:
@@ -250,6 +243,8 @@ def _open(file: IO[bytes], name: str, formats: tuple[str, ...]) -> ImageFile.Ima
                 file.seek(0)
                 return factory(file, "")  # no name: given one, Pillow would open it a second time to map it
     hint = "; save HEIC as JPEG, or register pillow-heif" if prefix[4:8] == b"ftyp" else ""
+    if prefix[7:9] == b"\0{":
+        raise ImageError(f"{name}: a result of seewhy, not a photo; seewhy refit, resume and compare take results")
     known = ", ".join(kind for kind in formats if kind in Pillow.OPEN)
     raise ImageError(f"{name} must be a picture ({known}), got data that begins with {prefix!r}{hint}")
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from seewhy._types import JsonObject
 from seewhy.atomic import replace_file
 from seewhy.errors import FileError
+from seewhy.files import open_regular
 
 FORMAT = 4
 """Raised when an older reader can no longer understand the file."""
@@ -48,6 +49,7 @@ def read(path: str | os.PathLike[str]) -> tuple[JsonObject, Arrays]:
     """
     from safetensors import SafetensorError, safe_open
 
+    _check_kind(path)
     try:
         with safe_open(os.fspath(path), framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -64,3 +66,19 @@ def read(path: str | os.PathLike[str]) -> tuple[JsonObject, Arrays]:
         found = header.get("format") if isinstance(header, dict) else header
         raise FileError(f"{path} must have format {FORMAT}, got {found!r}; it needs another version of seewhy")
     return header, arrays
+
+
+_PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*", b"BM", b"RIFF")
+"""How files of photos begin; a result begins with the length of its header, a number of eight bytes."""
+
+
+def _check_kind(path: str | os.PathLike[str]) -> None:
+    """Refuse what is no regular file, and a photo where a result is meant."""
+    with open_regular(path) as file:
+        start = file.read(8)
+    if start.startswith(_PICTURES) and start[4:] != bytes(4):
+        raise FileError(
+            f"{path} is a photo, not a result file; seewhy explain makes one, which ends in .seewhy",
+            setting=str(path),
+            rule="be a result file",
+        )

@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 
 from seewhy._types import JsonObject
 from seewhy.errors import FileError, InvalidInput
+from seewhy.files import read_regular
 from seewhy.words import shown
 
 
@@ -134,12 +135,10 @@ def read_toml(path: str | Path) -> JsonObject:
         The file is missing or is not TOML.
     """
     try:
-        if not Path(path).is_file():  # a pipe would be waited for
-            raise FileError(f"{path} must be a readable TOML settings file: no such file")
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(read_regular(path, what="settings file").decode())
     except RecursionError as error:
         raise FileError(f"{path} must be a readable TOML settings file: nested too deeply") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise FileError(f"{path} must be a readable TOML settings file: {error}") from error
 
 

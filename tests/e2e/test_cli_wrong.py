@@ -60,7 +60,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "picture without a file": (["explain", "cat.png", "--fill", "picture"], "needs --picture-path FILE"),
     "labels file": (
         ["explain", "cat.png", "--model", TINY, "--segmentation", "labels", "--labels-path", "no.png"],
-        "Labels.path no.png must be a readable image file",
+        "Labels.path no.png: no such file",
     ),
     "several at once": (
         ["explain", "cat.png", "--n-samples", "1e9", "--num-features", "0"],
@@ -70,9 +70,9 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "out is a file": (["explain", "cat.png", "--out", "cat.png"], "--out must be a folder, but cat.png is a file"),
     "out below a file": (["explain", "cat.png", "--out", "cat.png/x"], "cannot make the folder cat.png/x"),
     "segments out": (["segments", "cat.png", "--out", "cat.png"], "cannot write cat.png/cat.segments.png"),
-    "segments photo": (["segments", "nope.png"], "nope.png must be a file that exists"),
+    "segments photo": (["segments", "nope.png"], "nope.png: no such file"),
     "segments setting": (["segments", "cat.png", "--slic-n-segments", "0"], "--slic-n-segments must be at least 2"),
-    "settings missing": (["explain", "cat.png", "--settings", "no.toml"], "no.toml must be a readable TOML"),
+    "settings missing": (["explain", "cat.png", "--settings", "no.toml"], "no.toml: no such file"),
     "grid too fine": (
         ["explain", "cat.png", "--model", TINY, "--method", "rise", "--grid", "40"],
         "Rise.grid must be at most 32",

@@ -116,8 +116,8 @@ def test_labels_files_are_never_unpickled(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("none.png", None, r"none\.png must be a readable image file"),
-        ("none.npy", None, r"none\.npy must be a readable \.npy label map"),
+        ("none.png", None, r"none\.png: no such file"),
+        ("none.npy", None, r"none\.npy: no such file"),
         ("broken.png", b"\x89PNG\r\n\x1a\nnothing", r"broken\.png must be a readable image file"),
         ("empty.npy", b"", r"empty\.npy must be a readable \.npy label map"),
         ("float.npy", np.zeros((2, 3)), r"float\.npy must hold whole numbers, got float64"),

@@ -250,7 +250,7 @@ def test_what_fits_two_photos_is_refused():
 
 ENTITIES = '<!DOCTYPE a [<!ENTITY b "x">]><annotation><filename>&b;.jpg</filename></annotation>'
 WRONG = {
-    "no folder or file": ("missing", None, "nothing there"),
+    "no folder or file": ("missing", None, "no such file"),
     "another kind of file": ("truth.txt", "x", r"\*\.txt"),
     "no JSON": ("truth.json", "{", "readable JSON"),
     "deep JSON": ("truth.json", "[" * 100_000, "readable JSON"),

@@ -13,6 +13,8 @@ import numpy as np
 
 from seewhy._types import JsonObject
 from seewhy.array_setting import FileOrArray
+from seewhy.errors import FileError
+from seewhy.files import open_regular
 from seewhy.models.code_digest import code_digest, filled
 from seewhy.settings import Settings
 
@@ -47,9 +49,9 @@ def _held(value: Any, place: str) -> Iterator[tuple[str, str]]:
 def digest_of(path: Path) -> str:
     """Return the hash of a file, or of its path where it cannot be read: that is found out when it is its turn."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+    except (OSError, FileError):
         return f"unreadable:{path}"
 
 

@@ -20,6 +20,7 @@ from seewhy.evaluate.identity import HELD, asked_of
 from seewhy.evaluate.plan import EXPLANATION, Contender, Unit
 from seewhy.evaluate.store import Record
 from seewhy.explanation import Explanation
+from seewhy.files import read_regular
 from seewhy.images import Image, load_image
 from seewhy.loading import load
 from seewhy.methods import Auto, Lime
@@ -249,9 +250,9 @@ def _photo(unit: Unit) -> tuple[bytes | None, str, bool]:
     """Return the photo's file, or why there is none, and whether that is for a file that has changed since."""
     photo, method = unit.photo, unit.contender.method
     try:
-        data = photo.path.read_bytes()
-    except OSError as error:
-        fault = f"{photo.path.name} must be a file that can be read: {error.strerror or error}"
+        data = read_regular(photo.path)
+    except FileError as error:
+        fault = str(error).replace(str(photo.path), photo.path.name)  # the same wherever the folder lies
         return None, fault, not photo.digest.startswith("unreadable:")
     if hashlib.sha256(data).hexdigest() != photo.digest:
         return None, _CHANGED.format(photo.path.name), True

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import field_validator
 
 from seewhy.errors import InvalidInput
+from seewhy.files import read_regular
 from seewhy.models import imagenet
 from seewhy.models.heads import HEADS, Head, LastLayer, as_head, recognize_head
 from seewhy.models.preprocessing import PREPROCESSINGS, SIZED, Preprocessing, as_preprocessing, as_size
@@ -160,8 +161,9 @@ class ModelOptions(Settings):
             return imagenet.labels_for(classes)
         if not isinstance(self.labels, str | Path):
             return tuple(self.labels)
+        data = read_regular(self.labels, what="labels (imagenet, a list, or a text file)", error=InvalidInput)
         try:
-            lines = Path(self.labels).read_text(encoding="utf-8-sig").splitlines()  # some editors begin with a mark
-        except (OSError, UnicodeDecodeError) as error:
+            text = data.decode("utf-8-sig")  # some editors begin with a mark
+        except UnicodeDecodeError as error:
             raise InvalidInput(f"labels must be imagenet, a list, or a text file: {error}") from error
-        return tuple(line.strip() for line in lines if line.strip())
+        return tuple(line.strip() for line in text.splitlines() if line.strip())

@@ -13,6 +13,7 @@ from pydantic import model_validator
 from seewhy._types import Pixels, Segments
 from seewhy.array_setting import FileOrArray
 from seewhy.errors import InvalidInput
+from seewhy.files import check_regular, open_regular
 from seewhy.segmentation.ids import as_segments
 
 ASPECT_TOLERANCE = 0.01
@@ -104,10 +105,11 @@ def _check(labels: NDArray[Any], place: str) -> None:
 
 def _read_npy(path: Path) -> NDArray[Any]:
     try:
-        if not path.is_file():  # a pipe would be waited for
-            raise InvalidInput(f"Labels.path {path} must be a readable .npy label map: no such file")
+        check_regular(path, what="Labels.path", error=InvalidInput)
         # A mapped file cannot claim to be longer than it is, and so not ask for more memory than there is.
         found: NDArray[Any] = np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+    except InvalidInput:
+        raise
     except (OSError, ValueError, EOFError) as error:
         raise InvalidInput(f"Labels.path {path} must be a readable .npy label map: {error}") from error
     return found
@@ -119,8 +121,13 @@ def _read_image(path: Path) -> NDArray[Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)  # far larger than any photo we read
-            with Image.open(path, formats=FORMATS) as image:
+            with (
+                open_regular(path, what="Labels.path", error=InvalidInput) as file,
+                Image.open(file, formats=FORMATS) as image,
+            ):
                 mode, found = image.mode, np.asarray(image)
+    except InvalidInput:
+        raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as error:
         raise InvalidInput(f"Labels.path {path} must be a readable image file: {error}") from error
     if found.ndim != 2:

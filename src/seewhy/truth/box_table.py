@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from seewhy.errors import FileError, InvalidInput
+from seewhy.files import read_regular
 from seewhy.truth.fields import file_name
 from seewhy.truth.known import Known
 from seewhy.truth.shapes import Objects, Shapes, marks_of
@@ -41,11 +43,12 @@ def read(path: Path) -> list[Known]:
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the place of each row, and the row."""
+    data = read_regular(path, what="truth")
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, skipinitialspace=True, strict=True)
-            rows = [(f"truth {path}, line {reader.line_num}", row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        lines = io.StringIO(data.decode("utf-8-sig"), newline="")
+        reader = csv.DictReader(lines, skipinitialspace=True, strict=True)
+        rows = [(f"truth {path}, line {reader.line_num}", row) for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
         raise FileError(f"truth {path} must be a readable CSV in UTF-8: {error}") from error
     header = tuple(reader.fieldnames or ())
     missing = {"file", *_CORNERS} - set(header)

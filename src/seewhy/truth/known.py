@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seewhy.errors import ImageError, InvalidInput
+from seewhy.files import read_regular
 from seewhy.images import load_image
 from seewhy.truth.names import index_of
 from seewhy.truth.shapes import Objects, Shapes
@@ -39,17 +40,17 @@ class MaskPicture:
         """Return the same with the file in it, for another machine; as it is where the file cannot be read."""
         try:
             return MaskPicture(self.path, self._bytes())
-        except OSError:
+        except ImageError:
             return self
 
     def _bytes(self) -> bytes:
-        return self.path.read_bytes() if self.data is None else self.data
+        return read_regular(self.path, what="mask", error=ImageError) if self.data is None else self.data
 
     def digest(self) -> str:
         """Return the hash of the file, or of its name where it cannot be read."""
         try:
             return f"mask:{hashlib.sha256(self._bytes()).hexdigest()}"
-        except OSError:
+        except ImageError:
             return f"mask:unreadable:{self.path.name}"
 
     def marked(self, height: int, width: int) -> Marked:
@@ -60,10 +61,7 @@ class MaskPicture:
         InvalidInput
             The picture cannot be read, is not a PNG, or is of another size than the photo.
         """
-        try:
-            data = self._bytes()
-        except OSError as error:
-            raise ImageError(f"{self.path} must be a mask that can be read: {error.strerror or error}") from error
+        data = self._bytes()
         if not data.startswith(b"\x89PNG\r\n\x1a\n"):  # others blur the edge between 0 and the object
             raise ImageError(f"{self.path} must be a PNG, so that 0 stays 0")
         try:

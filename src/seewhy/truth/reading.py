@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seewhy.errors import FileError, InvalidInput
+from seewhy.files import check_regular, read_regular
 from seewhy.truth import box_table, coco, mask_folder, photo_list, voc
 from seewhy.truth.known import Known, MaskPicture
 from seewhy.words import shown
@@ -43,8 +44,8 @@ def read_truth(source: str | os.PathLike[str]) -> tuple[list[Known], tuple[Path,
     elif path.suffix.lower() == ".json":
         found = _of_json(path)
     else:
-        got = f"a file named *{path.suffix}" if path.exists() else "nothing there"
-        raise FileError(f"truth {path} must be {FORMS}; got {got}")
+        check_regular(path, what="truth")
+        raise FileError(f"truth {path} must be {FORMS}; got a file named *{path.suffix}")
     if not found:
         raise FileError(f"truth {path} must say something of at least one photo, got none")
     masks = [one.marks.path.resolve() for one in found if isinstance(one.marks, MaskPicture)]
@@ -67,9 +68,10 @@ def _of_folder(path: Path) -> list[Known]:
 
 
 def _of_json(path: Path) -> list[Known]:
+    data = read_regular(path, what="truth")
     try:
-        held: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        held: Any = json.loads(data.decode())
+    except (ValueError, RecursionError) as error:
         raise FileError(f"truth {path} must be readable JSON: {error}") from error
     if isinstance(held, list):
         return photo_list.of(held, path)

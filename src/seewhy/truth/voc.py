@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree  # document types are refused below
 
 from seewhy.errors import FileError
+from seewhy.files import read_regular
 from seewhy.truth.fields import file_name, sides, text
 from seewhy.truth.known import Known
 from seewhy.truth.shapes import Objects, Shapes
@@ -30,10 +31,11 @@ def read(path: Path) -> list[Known]:
 
 
 def _entry(file: Path) -> Known:
+    data = read_regular(file, what="truth")
     try:
         parser = ElementTree.XMLParser(target=_Plain())  # noqa: S314
-        root = ElementTree.fromstring(file.read_bytes(), parser)  # noqa: S314
-    except (OSError, ElementTree.ParseError, FileError, ValueError, LookupError) as error:
+        root = ElementTree.fromstring(data, parser)  # noqa: S314
+    except (ElementTree.ParseError, FileError, ValueError, LookupError) as error:
         raise FileError(f"truth {file} must be plain Pascal VOC XML: {error}") from error
     if root.tag != "annotation":
         raise FileError(f"truth {file} must hold an annotation of Pascal VOC, got {shown(root.tag)}")
