@@ -7,6 +7,9 @@ That is enough to tell two settings apart and to check an array that is handed i
 from __future__ import annotations
 
 import hashlib
+import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -115,3 +118,32 @@ class FileOrArray(Settings):
         if info.mode == "json" and fields.get("array") is not None:
             fields["sha256"] = fields.pop("array")
         return fields
+
+
+_ELSEWHERE = re.compile(r"[\\/]{2}|[A-Za-z][A-Za-z0-9+.-]+:")
+"""How an address or a path on another machine begins: looking at it may already send something there."""
+
+
+def is_near(path: str, folder: Path) -> bool:
+    """Return whether a path of a file from others is a file in the current folder or in ``folder``, links followed."""
+    if "\0" in path or _ELSEWHERE.match(path):
+        return False
+    try:
+        found = Path(path).resolve(strict=True)
+        near = any(found.is_relative_to(one.resolve()) for one in (Path.cwd(), folder))
+    except (OSError, RuntimeError):
+        return False
+    return near and found.is_file()
+
+
+def far_paths(settings: object, folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield the name and the path of each setting that reads a file which is not near; ``settings`` as plain values."""
+    if isinstance(settings, dict):
+        path = settings.get("path")
+        if isinstance(path, str | os.PathLike) and not is_near(str(path), folder):
+            yield str(settings.get("name", "path")), str(path)
+        for value in settings.values():
+            yield from far_paths(value, folder)
+    elif isinstance(settings, list | tuple):
+        for value in settings:
+            yield from far_paths(value, folder)

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from seewhy import result_file
 from seewhy._types import Floats, JsonObject, Segments
 from seewhy.api import AnyMethod, as_concrete
+from seewhy.array_setting import far_paths
 from seewhy.attribution import Attribution, SegmentAttribution, Stability
 from seewhy.errors import FileError, InvalidInput, SeewhyError
 from seewhy.explanation import Explanation
@@ -31,6 +33,7 @@ from seewhy.samples import Answers, Samples, packed, to_be_exact
 from seewhy.scene import Block, Scene, cut, join
 from seewhy.stopping import Amount, Draws, Stop
 from seewhy.targets import Prediction, Target
+from seewhy.words import shown
 
 
 def load(path: str | os.PathLike[str]) -> Explanation:
@@ -43,7 +46,7 @@ def load(path: str | os.PathLike[str]) -> Explanation:
     """
     raw, arrays = result_file.read(path)
     try:
-        return _explanation(Header(**raw), arrays)
+        return _explanation(Header(**raw), arrays, Path(path).parent)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in fault["loc"])
@@ -53,9 +56,9 @@ def load(path: str | os.PathLike[str]) -> Explanation:
         raise FileError(f"{path} is damaged: {' '.join(reason.split())}") from error
 
 
-def _explanation(header: Header, arrays: result_file.Arrays) -> Explanation:
+def _explanation(header: Header, arrays: result_file.Arrays, folder: Path) -> Explanation:
     image = from_bytes(_array(arrays, "photo").tobytes(), header.image, tuple(header.image_warnings))
-    method = _method(header.settings)
+    method = _method(header.settings, folder)
     view = _view(header, image)
     pixels = view.apply(image)
     segments = _segments(arrays, header, view) if "segments" in arrays else None
@@ -106,9 +109,10 @@ def _view(header: Header, image: Image) -> View:
 
 @dataclass(frozen=True)
 class RecordedMethod:
-    """The method of a result whose settings held a Python object: a function, a regressor or an array.
+    """The method of a result whose settings held a function, a regressor, an array, or the path of a file elsewhere.
 
-    Such an object is not in the file. What the samples alone can answer works; what needs the object says so.
+    None of them is in the result file, and it may not send us looking, since others may have written it. What
+    the samples alone can answer works; what needs the object says so.
     """
 
     settings: JsonObject
@@ -196,16 +200,27 @@ class RecordedMethod:
         return RecordedMethod({key: self.settings[key] for key in lost} | known, stand_in, lost)
 
     def _error(self, name: str) -> FileError:
-        return FileError(f"the {name} was a Python object, {self.settings[name]}, which a result file does not hold")
+        value = self.settings[name]
+        if isinstance(value, dict) and "path" in value:
+            return FileError.of(f"the file of {name}", "be in the current folder or beside the result", value["path"])
+        return FileError(f"the {name} was a Python object, {shown(value)}, which a result file does not hold")
 
 
-def _method(settings: JsonObject) -> Method:
+def _method(settings: JsonObject, folder: Path) -> Method:
+    elsewhere = tuple(key for key, value in settings.items() if any(far_paths(value, folder)))
     try:
-        return as_concrete(settings)
+        found = as_concrete(settings)
+        if not elsewhere:
+            return found
     except InvalidInput:
-        lost = tuple(key for key, value in settings.items() if _is_lost(value))
-        stand_in = as_concrete({key: value for key, value in settings.items() if key not in lost})
-        return RecordedMethod(settings, stand_in, lost)
+        pass
+    return _recorded(settings, elsewhere)
+
+
+def _recorded(settings: JsonObject, elsewhere: tuple[str, ...]) -> RecordedMethod:
+    lost = tuple(key for key, value in settings.items() if key in elsewhere or _is_lost(value))
+    stand_in = as_concrete({key: value for key, value in settings.items() if key not in lost})
+    return RecordedMethod(settings, stand_in, lost)
 
 
 _OBJECTS = {"labels": "sha256", "picture": "sha256", "custom": "function", "regressor": "regressor"}

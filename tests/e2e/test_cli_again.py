@@ -143,7 +143,8 @@ def test_resume_takes_an_aim(lime: str, call: Call) -> None:
 def test_resume_leaves_settings_that_can_be_used_again(lime: str, call: Call) -> None:
     assert call("resume", lime, *LOGITS, "--n-samples", "100", "--quiet").code == 0
 
-    assert call("explain", "cat.png", "--settings", "seewhy-out/cat.lime.toml", "--out", "again").code == 0
+    asked = ("explain", "cat.png", "--settings", "seewhy-out/cat.lime.toml", *LOGITS)
+    assert call(*asked, "--out", "again").code == 0
 
 
 def start(modules: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -219,7 +220,7 @@ def model(batch):
 """
 
 
-def test_what_a_failing_model_had_answered_is_kept_and_resume_needs_no_flags(call: Call, place: Path) -> None:
+def test_what_a_failing_model_had_answered_is_kept_and_resume_needs_its_model_alone(call: Call, place: Path) -> None:
     (place / "failing.py").write_text(FAILING)
     asked = ("explain", "cat.png", "--model", "py:failing:model", *GRID, "--n-samples", "300", "--batch-size", "20")
     asked += ("--no-preflight", "--targets", "1")
@@ -233,7 +234,7 @@ def test_what_a_failing_model_had_answered_is_kept_and_resume_needs_no_flags(cal
     (place / "away").unlink()
     (place / "failing.py").write_text(FAILING.replace("100", "10000"))
     sys.modules.pop("failing")
-    assert call("resume", FILE, "--quiet").code == 0
+    assert call("resume", FILE, "--model", "py:failing:model", "--quiet").code == 0
     assert call(*asked, "--out", "straight", "--quiet").code == 0
     assert Path(FILE).read_bytes() == Path("straight/cat.lime.seewhy").read_bytes()
 

@@ -61,7 +61,8 @@ def test_what_is_said_about_a_model_is_used_and_remembered(call: Call) -> None:
         "head": "softmax",
         "input_size": [24, 30],
     }
-    again = call("explain", "cat.png", "--settings", "seewhy-out/cat.lime.toml", "--out", "again")
+    named = ("--settings", "seewhy-out/cat.lime.toml", "--model", "py:seewhy_tiny:_scores")
+    again = call("explain", "cat.png", *named, "--out", "again")
     assert (again.code, again.err) == (0, "")
     assert Path("again/cat.lime.seewhy").read_bytes() == Path("seewhy-out/cat.lime.seewhy").read_bytes()
 
@@ -69,7 +70,8 @@ def test_what_is_said_about_a_model_is_used_and_remembered(call: Call) -> None:
 def test_resume_loads_the_model_as_it_was(call: Call) -> None:
     about = ("--input-size", "24")
     assert call("explain", "cat.png", "--model", "py:seewhy_tiny:_scores", *about, *GRID).code == 0
-    found = call("resume", "seewhy-out/cat.lime.seewhy", "--n-samples", "80", "--json")
+    named = ("--model", "py:seewhy_tiny:_scores")
+    found = call("resume", "seewhy-out/cat.lime.seewhy", *named, "--n-samples", "80", "--json")
 
     assert (found.code, found.err) == (0, "")
     assert strict(found.out)["n_samples"] == 80
@@ -83,7 +85,8 @@ def test_resume_loads_the_model_as_it_was(call: Call) -> None:
 
 def test_flags_win_over_a_settings_file(call: Call) -> None:
     Path("asked.toml").write_text('[model]\nname = "py:seewhy_tiny:_scores"\ninput_size = 24\n')
-    assert call("explain", "cat.png", "--settings", "asked.toml", "--input-size", "20", *GRID).code == 0
+    named = ("--settings", "asked.toml", "--model", "py:seewhy_tiny:_scores")
+    assert call("explain", "cat.png", *named, "--input-size", "20", *GRID).code == 0
     assert seewhy.load("seewhy-out/cat.lime.seewhy").view.height == 20
 
 
@@ -185,7 +188,8 @@ def test_the_batch_size_that_an_error_advises_helps(call: Call) -> None:
         assert (found.code, found.err) == (0, "")
     kept = tomllib.loads(Path("seewhy-out/cat.lime.toml").read_text())["model"]
     assert kept == {"name": ONE_BY_ONE[0], "preprocessing": "0..1", "input_size": 24, "runtime": "native"}
-    more = call("resume", "seewhy-out/cat.lime.seewhy", "--n-samples", "80", "--batch-size", "1")
+    named = ("--model", ONE_BY_ONE[0])
+    more = call("resume", "seewhy-out/cat.lime.seewhy", *named, "--n-samples", "80", "--batch-size", "1")
     assert (more.code, more.err) == (0, "")
     sys.modules.pop("seewhy_single")
 

@@ -51,7 +51,7 @@ def test_the_settings_that_it_finds_are_taken_by_explain(call: Call, place: Path
     held = strict((place / "seewhy-tune/tune.json").read_text())
     assert len(held["trials"]) == 3
 
-    explained = call("explain", "cat.png", "--settings", "seewhy-tune/tune.toml", "--json")
+    explained = call("explain", "cat.png", "--settings", "seewhy-tune/tune.toml", "--model", TINY, "--json")
     assert explained.code == 0, explained.err
     assert json.loads(explained.out)["settings"] == held["winner"]["method"]
 

@@ -11,13 +11,14 @@ from seewhy._types import JsonObject
 from seewhy.cli import DONE, INTERRUPTED, run_options
 from seewhy.cli.explain import display_of, read_settings, shown_options, targets_of
 from seewhy.cli.flags import Flag, Sectioned, method_flags, options, settings_of
+from seewhy.cli.from_files import model_in
 from seewhy.cli.model import asked_model, model_options, named_model
 from seewhy.cli.output import Writer, emit
 from seewhy.errors import InvalidInput
 from seewhy.explanation import Explanation
 from seewhy.loading import load
 from seewhy.methods import METHODS
-from seewhy.models import MODELS, PREFIXES
+from seewhy.models import MODELS, may_be_named_by_a_file
 from seewhy.stopping import AMOUNT
 
 _FREE = {name for method in METHODS.values() for name in method.fits} | {"unit", "n_samples"}
@@ -67,11 +68,14 @@ def resume(file: str, model: str | None, batch_size: int | None, **given: Any) -
       seewhy resume seewhy-out/photo.lime.seewhy --tolerance 0.05
     """  # noqa: D301  # \b keeps click from joining the lines
     before = load(file)
-    beside = _asked_before(file)
-    asked = asked_model(beside.get("model") or before.model.name, given | {"model": model})
-    known = beside.get("model") or model or before.model.name.partition(":")[0] in {*MODELS, *PREFIXES}
-    if not known:
+    source = str(_beside(file))
+    held = _asked_before(file).get("model")
+    if held is None and may_be_named_by_a_file(before.model.name):
+        source, held = file, before.model.name
+    if held is None and model is None:
         raise InvalidInput(f"--model must be given: {file} only says what the model was called, {before.model.name!r}")
+    given["model"] = model
+    asked = asked_model(model_in(held, source, given), given)
     found = before.continue_(
         model=named_model(asked, batch_size),
         checkpoint=file,
@@ -106,8 +110,12 @@ def _changes(before: Explanation, given: dict[str, Any], flags: list[Flag]) -> J
 
 def _asked_before(file: str) -> JsonObject:
     """Return what stands beside a result file: what was asked and shown."""
-    beside = Path(file).with_suffix(".toml")
+    beside = _beside(file)
     return read_settings(str(beside)) if beside.is_file() else {}
+
+
+def _beside(file: str) -> Path:
+    return Path(file).with_suffix(".toml")
 
 
 def _stem(file: str, before: Explanation) -> str:

@@ -13,6 +13,7 @@ from seewhy._types import JsonObject
 from seewhy.cli import DONE, FAILED, INTERRUPTED, run_options
 from seewhy.cli.explain import read_settings
 from seewhy.cli.flags import Option, Sectioned
+from seewhy.cli.from_files import check_paths
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.cli.run_options import DETAILS
 from seewhy.errors import InvalidInput
@@ -146,6 +147,7 @@ def _methods(given: dict[str, Any]) -> dict[str, object]:
         read = read_settings(file)
         if "method" not in read:
             raise InvalidInput(f"{file} must hold a method to be evaluated, got {', '.join(read) or 'nothing'}")
+        check_paths(read["method"], file)
         label = Path(file).stem
         label = file if label in found or [Path(other).stem for other in files].count(label) > 1 else label
         found[label] = read

@@ -12,6 +12,7 @@ import click
 from seewhy._types import JsonObject
 from seewhy.cli import DONE, INTERRUPTED, report, run_options
 from seewhy.cli.flags import Option, Sectioned, describe, method_flags, options, settings_of
+from seewhy.cli.from_files import check_paths, model_in
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.cli.output import Writer, emit, stems_of
 from seewhy.cli.photos import photos_of
@@ -242,6 +243,10 @@ def settings_from(given: dict[str, Any]) -> JsonObject:
             raise InvalidInput(f"--method must be {base['name']}, as in {source}, or not be given, got {name!r}")
         base = METHODS[name]().to_dict()
     asked["method"] = settings_of(base, given, _METHOD_FLAGS).to_dict()
+    file = given["settings_file"]
+    if file is not None:
+        check_paths(asked["method"], file, given)
+        asked["model"] = model_in(asked["model"], file, given)
     asked["model"] = asked_model(asked["model"], given)
     asked["seed"] = asked["seed"] if given["seed"] is None else given["seed"]
     if given["targets"]:

@@ -33,10 +33,12 @@ def model_options(command: Any) -> Any:
 def asked_model(base: str | JsonObject | None, given: dict[str, Any]) -> str | JsonObject | None:
     """Return the model that is asked for: ``base`` of a settings file, another name if given, and the flags.
 
+    What ``base`` says beside the name holds for that name alone.
+
     What is said about a model without a name is said about the default.
     """
     held: JsonObject = {"name": None} | base if isinstance(base, dict) else {"name": base}
-    if given.get("model") is not None:
+    if given.get("model") not in {None, held["name"]}:
         held = {"name": given["model"]}
     said = {name: _value(name, given[f"model_{name}"]) for name in _OPTIONS if given.get(f"model_{name}") is not None}
     if not said and len(held) == 1:

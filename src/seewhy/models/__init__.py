@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from seewhy.errors import InvalidInput
 from seewhy.models import hints
@@ -21,33 +22,53 @@ from seewhy.models.options import ModelOptions
 from seewhy.protocols import Model
 from seewhy.words import shown
 
-__all__ = ["DEFAULT", "MODELS", "PREFIXES", "FunctionModel", "load_model"]
+__all__ = ["DEFAULT", "MODELS", "PREFIXES", "Adapter", "FunctionModel", "load_model", "may_be_named_by_a_file"]
 
 DEFAULT = "efficientnet-lite0"
 
 MODELS: dict[str, int] = {DEFAULT: 0, "efficientnet-lite1": 1, "efficientnet-lite2": 2}
 """Embedded models by name. The weights of the default are always there, others come in packages."""
 
-PREFIXES: dict[str, tuple[str, str]] = {
-    "torchvision": ("torch_hubs", "NAME, such as torchvision:resnet50"),
-    "timm": ("torch_hubs", "NAME, such as timm:convnext_tiny.fb_in1k"),
-    "hf": ("huggingface", "ORG/NAME or a folder, an image classifier for transformers"),
-    "torchscript": ("torch_files", "FILE of torch.jit.save"),
-    "torchexport": ("torch_files", "FILE of torch.export.save"),
-    "keras": ("keras_models", "NAME in keras.applications, such as keras:Xception, or FILE.keras"),
-    "onnx": ("onnx_files", "FILE"),
-    "openvino": ("openvino_files", "FILE.xml"),
-    "tflite": ("tflite_files", "FILE"),
-    "kserve": (
+
+class Adapter(NamedTuple):
+    """The module that loads what stands behind a prefix, and what may stand there."""
+
+    module: str
+    """It has ``load_PREFIX(rest, options)``, and is imported when it is first needed."""
+    form: str
+    """What follows the colon, for help."""
+    named: str = ""
+    """Pattern of what a settings or result file may name: architectures that an installed library knows, whose weights
+    have one known source. Empty: nothing, since it is a file, a repository, a server or a program of somebody's."""
+
+
+PREFIXES: dict[str, Adapter] = {
+    "torchvision": Adapter(
+        "torch_hubs", "NAME, such as torchvision:resnet50", named=r"[A-Za-z0-9_]{1,80}(:[A-Za-z0-9_]{1,80})?"
+    ),
+    "timm": Adapter(
+        "torch_hubs",
+        "NAME, such as timm:convnext_tiny.fb_in1k",
+        named=r"[A-Za-z0-9_]{1,80}(\.[A-Za-z0-9_]{1,80})?(:none)?",
+    ),
+    "hf": Adapter("huggingface", "ORG/NAME or a folder, an image classifier for transformers"),
+    "torchscript": Adapter("torch_files", "FILE of torch.jit.save"),
+    "torchexport": Adapter("torch_files", "FILE of torch.export.save"),
+    "keras": Adapter(
+        "keras_models",
+        "NAME in keras.applications, such as keras:Xception, or FILE.keras",
+        named=r"[A-Za-z0-9]{1,80}(:(imagenet|none))?",
+    ),
+    "onnx": Adapter("onnx_files", "FILE"),
+    "openvino": Adapter("openvino_files", "FILE.xml"),
+    "tflite": Adapter("tflite_files", "FILE"),
+    "kserve": Adapter(
         "inference_server",
         "URL/v2/models/NAME[#output=NAME], Open Inference Protocol: KServe, Triton, MLServer, OVMS",
     ),
-    "tfserving": ("tensorflow_serving", "URL/v1/models/NAME[#output=NAME]"),
+    "tfserving": Adapter("tensorflow_serving", "URL/v1/models/NAME[#output=NAME]"),
 }
-"""What may stand before the colon of a model's text: the module of its adapter, and what follows the colon.
-
-The module has ``load_PREFIX(rest, options)``; it is imported when it is first needed.
-"""
+"""What may stand before the colon of a model's text."""
 
 _OBJECTS: dict[str, str] = {
     "keras": "keras_models",  # on its torch backend a Keras model is a torch module too
@@ -99,6 +120,13 @@ def load_model(model: object = None, **options: Any) -> Model:
     return _named(model, wanted)
 
 
+def may_be_named_by_a_file(text: str) -> bool:
+    """Return whether a model's text is harmless from whoever it comes: no code, path or address is in it."""
+    prefix, colon, rest = text.partition(":")
+    pattern = PREFIXES[prefix].named if colon and prefix in PREFIXES else ""
+    return text in MODELS or bool(pattern and re.fullmatch(pattern, rest))
+
+
 def _named(text: str, options: ModelOptions) -> Model:
     prefix, colon, rest = text.partition(":")
     if colon and prefix == "py":
@@ -106,7 +134,7 @@ def _named(text: str, options: ModelOptions) -> Model:
     if colon and prefix in PREFIXES:
         if prefix != "hf" and hints.is_saved_model(rest):
             raise InvalidInput(f"{prefix}:... must name something else, got {rest!r}; {hints.for_saved_model(rest)}")
-        return cast("Model", _adapter(PREFIXES[prefix][0], f"load_{prefix}")(rest, options))
+        return cast("Model", _adapter(PREFIXES[prefix].module, f"load_{prefix}")(rest, options))
     if text in MODELS:
         return _embedded(text, options)
     known = ", ".join([*MODELS, *(f"{name}:..." for name in PREFIXES)])

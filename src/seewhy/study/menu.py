@@ -11,6 +11,7 @@ from typing import Any
 
 from seewhy._types import JsonObject
 from seewhy.api import AnyMethod, as_concrete
+from seewhy.array_setting import far_paths
 from seewhy.display import Display
 from seewhy.errors import InvalidInput
 from seewhy.settings import plain, read_toml
@@ -152,7 +153,11 @@ def _held(menu: object) -> JsonObject:
     if isinstance(menu, str) and menu in MENUS:
         return MENUS[menu]
     if isinstance(menu, os.PathLike) or (isinstance(menu, str) and menu.endswith(".toml")):
-        return read_toml(os.fspath(menu))
+        held = read_toml(os.fspath(menu))
+        for member, path in far_paths(held, Path(menu).parent):
+            rule = "be a file in the current folder or beside the menu"
+            raise InvalidInput.of(f"the path of {member} in {os.fspath(menu)}", rule, path, "copy it there")
+        return held
     raise InvalidInput(f"menu must be {', '.join(MENUS)}, a TOML file, or a dict, got {shown(menu)}")
 
 
