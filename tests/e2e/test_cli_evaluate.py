@@ -42,6 +42,30 @@ def graded(place: Path) -> Path:
 QUICK = ("--truth", "masks", "--settings", "few.toml", "--model", TINY, "--out", "run")
 
 
+def test_photos_that_may_belong_together_are_told_of(call: Call, graded: Path) -> None:
+    folder(graded / "films", 4, frames=True)
+    (graded / "groups.csv").write_text("file,group\ns0_00000.png,a\ns0_00001.png,a\n")
+    ask = (
+        "evaluate",
+        "films/photos",
+        *QUICK,
+        "--metrics",
+        "complexity",
+        "--baselines",
+        "none",
+        "--truth",
+        "films/masks",
+    )
+
+    found, listed = call(*ask), call(*ask, "--groups", "groups.csv", "--json")
+    wrong = call(*ask, "--groups", "frames")
+
+    assert "note: 4 photos have names like frames of 2 sequences" in found.out
+    assert strict(listed.out)["groups"] == 3
+    assert wrong.code == 2
+    assert "groups must be one of auto, name, folder, none" in wrong.error
+
+
 def test_a_folder_in_a_grade_out(call: Call, graded: Path) -> None:
     found = call("evaluate", "photos", *QUICK)
 
@@ -140,7 +164,7 @@ WRONG = {
     "metric without truth": (["evaluate", "photos", "--metrics", "srg", "iou"], "got iou; give truth"),
     "photos after a list": (["evaluate", "--methods", "lime", "photos"], "missing argument 'PHOTOS...'"),
     "truth": (["evaluate", "photos", "--truth", "nowhere"], "truth nowhere must be a folder of PNG masks"),
-    "groups": (["evaluate", "photos", "--groups", "frames"], "'frames' is not one of 'auto', 'name', 'none'"),
+    "groups": (["evaluate", "photos", "--groups", "frames"], "groups must be one of auto, name, folder, none"),
     "settings": (["evaluate", "photos", "--settings", "empty.toml"], "empty.toml must hold a method"),
     "out": (["evaluate", "photos", "--settings", "few.toml", "--model", TINY, "--out", "cat.png"], "cat.png"),
 }

@@ -301,7 +301,7 @@ def test_a_full_disk_is_named(tmp_path):
         ({"methods": {"random": LIME}}, "random twice"),
         ({"metrics": ["ious"]}, "ious"),
         ({"baselines": ["noise"]}, "noise"),
-        ({"groups": "frames"}, "groups must be one of auto, name, none"),
+        ({"groups": "frames"}, "groups must be one of auto, name, folder, none"),
         ({"seed": -1}, "seed"),
         ({"batch_size": 0}, "batch_size"),
         ({"model": []}, "model must be at least one"),

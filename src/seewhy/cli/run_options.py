@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 
 from seewhy.cli.flags import Option
-from seewhy.evaluate.asking import Grouping
 
 DETAILS = "Details of the run"
 
@@ -42,9 +41,10 @@ groups = click.option(
     "--groups",
     cls=Option,
     section=DETAILS,
-    type=click.Choice(get_args(Grouping)),
+    metavar="HOW",
     default="auto",
-    help="Photos that count as one: as the truth says, of one name but for its number, none (default auto).",
+    help="Photos that count as one: auto (as the truth says, else sequences and near copies), name (of one name but "
+    "for its number), folder, none, or a CSV file with the columns file and group (default auto).",
 )
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from seewhy.evaluate.asking import Grouping, contenders_of, lacking, metrics_of, models_of, photos_of
+from seewhy.evaluate.asking import contenders_of, lacking, metrics_of, models_of, photos_of
 from seewhy.evaluate.files import need_parquet, written
+from seewhy.evaluate.grouping import Grouping, Independence
 from seewhy.evaluate.here import Report, missing, work_here
 from seewhy.evaluate.on_ray import work_on_ray
 from seewhy.evaluate.plan import Plan, Unit
@@ -63,8 +64,10 @@ def evaluate(  # noqa: PLR0913  # the front door
     baselines
         Maps that know nothing of the model, graded beside the methods.
     groups
-        Which photos are not independent, and count as one: ``auto`` those that the truth puts together, ``name`` those
-        of one name but for ``_`` and a number at its end, ``none`` nothing.
+        Which photos are not independent, and count as one: ``auto`` those that the truth puts together, and where it
+        says nothing, frames of a sequence (numbered alike, and alike to look at) and near copies; ``name`` those of one
+        name but for ``_`` and a number at its end; ``folder`` those of one folder; ``none`` nothing, with a note where
+        photos seem to belong together; or a CSV file with the columns ``file`` and ``group``.
     seed, batch_size
         As for :func:`seewhy.explain`.
     out
@@ -100,13 +103,13 @@ def evaluate(  # noqa: PLR0913  # the front door
     if parquet:
         need_parquet()
     sources = [photos] if isinstance(photos, str | os.PathLike) else photos
-    listed, notes = photos_of(sources, truth, groups)
+    listed, independence, notes = photos_of(sources, truth, groups)
     notes += [*lacking(graded, listed, named=metrics is not None), *grouped(listed), *said]
     plan = Plan(listed, models_of(model), contenders, graded, checked, size)
     with tempfile.TemporaryDirectory(prefix="seewhy-") as nothing_kept:
         folder = Path(nothing_kept if out is None else out)
         with Store(folder, lease, needed=NEEDED) as store:
-            found = _evaluated(plan, store, progress, notes, retry=retry, ray=ray)
+            found = _evaluated(plan, store, progress, independence, notes, retry=retry, ray=ray)
         if out is None:
             return found
         found = replace(found, out=folder)
@@ -115,7 +118,14 @@ def evaluate(  # noqa: PLR0913  # the front door
 
 
 def _evaluated(
-    plan: Plan, store: Store, progress: Progress | bool | None, notes: list[str], *, retry: bool, ray: str | None
+    plan: Plan,
+    store: Store,
+    progress: Progress | bool | None,
+    independence: Independence,
+    notes: list[str],
+    *,
+    retry: bool,
+    ray: str | None,
 ) -> Evaluation:
     """Do what is missing, and read all of it from the store."""
     units = list(plan.units())
@@ -133,7 +143,7 @@ def _evaluated(
             complete = False
     records = store.records(key for unit in units for key in unit.keys)
     rows = rows_of(units, records)
-    return Evaluation(plan, rows, complete, (*notes, *truth_notes(rows)))
+    return Evaluation(plan, rows, complete, (*notes, *truth_notes(rows)), independence=independence)
 
 
 def _counted(units: list[Unit], store: Store, report: Progress) -> Report:

@@ -7,23 +7,21 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, TypeAlias
 
 from seewhy.api import MethodSetting, as_method
 from seewhy.display import Display
-from seewhy.errors import InvalidInput
+from seewhy.errors import ImageError, InvalidInput
+from seewhy.evaluate.grouping import Grouping, Independence, check_groups, grouped_by
 from seewhy.evaluate.identity import digest_of
 from seewhy.evaluate.plan import MEASURED_ALWAYS, Contender, NamedModel, Photo
+from seewhy.images import Image, load_image
 from seewhy.metrics import BASELINES, METRICS, Metric
 from seewhy.models import load_model
 from seewhy.photo_folder import left_out, photos_in
 from seewhy.settings import Settings
-from seewhy.truth import Known, matched, printable, read_truth
-from seewhy.truth.photo_list import sequence
+from seewhy.truth import matched, printable, read_truth
 from seewhy.words import shown
-
-Grouping = Literal["auto", "name", "none"]
-"""Which photos belong together: those the truth says, those of one name but for the number at its end, none."""
 
 FILE_HOLDS = frozenset({"method", "model", "targets", "seed", "display"})
 """Parts of a settings file."""
@@ -32,8 +30,10 @@ DEFAULT_METRICS = ("iou", "ap", "pointing", "srg")
 FilePath: TypeAlias = str | os.PathLike[str]
 
 
-def photos_of(sources: Iterable[FilePath], truth: FilePath | None, groups: str) -> tuple[tuple[Photo, ...], list[str]]:
-    """Return the photos of files and folders with what is known of them, and what people should hear of it.
+def photos_of(
+    sources: Iterable[FilePath], truth: FilePath | None, groups: Grouping
+) -> tuple[tuple[Photo, ...], Independence, list[str]]:
+    """Return the photos of files and folders with what is known of them, how they count, and what to say of it.
 
     Raises
     ------
@@ -42,8 +42,7 @@ def photos_of(sources: Iterable[FilePath], truth: FilePath | None, groups: str) 
     FileError
         The truth cannot be read.
     """
-    if groups not in get_args(Grouping):
-        raise InvalidInput(f"groups must be one of {', '.join(get_args(Grouping))}, got {shown(groups)}")
+    how = check_groups(groups)
     entries, masks = ([], ()) if truth is None else read_truth(truth)
     paths, written = _found(sources, set(masks))
     known, others = matched(entries, list(paths))
@@ -57,15 +56,14 @@ def photos_of(sources: Iterable[FilePath], truth: FilePath | None, groups: str) 
         if bare:
             notes.append(f"the truth does not say where the object is in {len(bare)} photos, such as {bare[0]}")
     digests = [digest_of(path) for path in paths.values()]
-    named = [group_of(name, known.get(name), groups) for name in paths]
     copies = len(digests) - len(set(digests))
     if copies:
         notes.append(f"photos that are the same file as another one, and count as one with it: {copies}")
-    found = tuple(
-        Photo(name, path, digest, group, known.get(name))
-        for (name, path), digest, group in zip(paths.items(), digests, together(named, digests), strict=True)
-    )
-    return found, notes
+    told = [known.get(name) for name in paths]
+    files = list(paths.values())
+    counted = grouped_by(how, list(paths), told, digests, lambda i: readable(files[i]))
+    found = tuple(map(Photo, paths, files, digests, counted.groups, told))
+    return found, counted.independence, [*notes, *counted.notes]
 
 
 def contenders_of(
@@ -167,23 +165,12 @@ def _found(sources: Iterable[FilePath], masks: set[Path]) -> tuple[dict[str, Pat
     return paths, written
 
 
-def together(groups: Sequence[str], digests: Sequence[str]) -> list[str]:
-    """Return the groups of photos, those put together that hold the same picture."""
-    found, places = list(groups), dict[str, int]()
-    for i, digest in enumerate(digests):
-        ours, theirs = found[i], found[places.setdefault(digest, i)]
-        if ours != theirs:
-            found = [theirs if name == ours else name for name in found]
-    return found
-
-
-def group_of(name: str, known: Known | None, groups: str) -> str:
-    """Return what a photo has in common with others of its group; its own name where it stands alone."""
-    if groups == "name":
-        return sequence(name)
-    if groups == "auto" and known is not None and known.group is not None:
-        return known.group
-    return name
+def readable(path: Path) -> Image | None:
+    """Return a photo; None where it cannot be read, which is reported when it is its turn."""
+    try:
+        return load_image(path)
+    except ImageError:
+        return None
 
 
 def _labels(methods: object) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from seewhy._types import Floats, JsonObject
 from seewhy._version import __version__
 from seewhy.evaluate.averages import Average, averages
+from seewhy.evaluate.grouping import Independence
 from seewhy.evaluate.plan import MEASURED_ALWAYS, Photo, Plan, Unit
 from seewhy.evaluate.store import Record
 from seewhy.intervals import FEWEST
@@ -73,6 +74,8 @@ class Evaluation:
     """What was decided on the way."""
     out: Path | None = None
     """Where its files are."""
+    independence: Independence | None = None
+    """How photos were counted, and whether some seem to be frames of one sequence or near copies."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -107,6 +110,8 @@ class Evaluation:
             "version": __version__,
             "complete": self.complete,
             "photos": len(plan.photos),
+            "groups": len({photo.group for photo in plan.photos}),
+            "independence": None if self.independence is None else self.independence.to_dict(),
             "seed": plan.seed,
             "models": {one.label: one.model.fingerprint for one in plan.models},
             "contenders": {one.label: one.to_dict() for one in plan.contenders},

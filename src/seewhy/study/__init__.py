@@ -13,7 +13,8 @@ from pathlib import Path
 
 from seewhy._types import JsonObject
 from seewhy.errors import InvalidInput
-from seewhy.evaluate.asking import Grouping, models_of
+from seewhy.evaluate.asking import models_of
+from seewhy.evaluate.grouping import Grouping
 from seewhy.evaluate.store import Store
 from seewhy.progress import Report as Progress
 from seewhy.progress import reporting

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias, get_args
+from typing import TypeAlias
 
 from seewhy.errors import InvalidInput
-from seewhy.evaluate.asking import Grouping, group_of
+from seewhy.evaluate.asking import readable
+from seewhy.evaluate.grouping import Grouping, check_groups, grouped_by
 from seewhy.evaluate.identity import digest_of
 from seewhy.evaluate.plan import Photo
 from seewhy.photo_folder import left_out, photos_in
@@ -30,7 +31,7 @@ class Classed:
     """Its class, as the person who asks calls it."""
 
 
-def classed(photos: Photos, truth: FilePath | None, groups: str) -> tuple[tuple[Classed, ...], list[str]]:
+def classed(photos: Photos, truth: FilePath | None, groups: Grouping) -> tuple[tuple[Classed, ...], list[str]]:
     """Return the photos with their classes, in order of class and name, and what people should hear.
 
     Parameters
@@ -49,8 +50,7 @@ def classed(photos: Photos, truth: FilePath | None, groups: str) -> tuple[tuple[
     InvalidInput
         There are none, a photo is of two classes, or the truth fits none of them.
     """
-    if groups not in get_args(Grouping):
-        raise InvalidInput(f"groups must be one of {', '.join(get_args(Grouping))}, got {shown(groups)}")
+    how = check_groups(groups)
     entries, masks = ([], ()) if truth is None else read_truth(truth)
     written: list[Path] = []
     kinds = _kinds(photos, {path.resolve() for path in masks}, written)
@@ -61,13 +61,12 @@ def classed(photos: Photos, truth: FilePath | None, groups: str) -> tuple[tuple[
         raise InvalidInput(f"truth {truth} must be about the photos; it names {others[0]}, and there is no such")
     if others:
         notes.append(f"{len(others)} entries of the truth are about none of these photos, such as {others[0]}")
-    found = [
-        Classed(
-            Photo(name, path, digest_of(path), group_of(name, known.get(name), groups), known.get(name)), kinds[path]
-        )
-        for name, path in names.items()
-    ]
-    return tuple(sorted(found, key=lambda one: (one.kind, one.photo.name))), notes
+    paths, told = list(names.values()), [known.get(name) for name in names]
+    digests = [digest_of(path) for path in paths]
+    counted = grouped_by(how, list(names), told, digests, lambda i: readable(paths[i]))
+    photos_known = map(Photo, names, paths, digests, counted.groups, told)
+    found = [Classed(photo, kinds[photo.path]) for photo in photos_known]
+    return tuple(sorted(found, key=lambda one: (one.kind, one.photo.name))), [*notes, *counted.notes]
 
 
 def _kinds(photos: Photos, masks: set[Path], written: list[Path]) -> dict[Path, str]:

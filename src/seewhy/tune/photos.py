@@ -6,12 +6,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import get_args
 
 import numpy as np
 
 from seewhy.errors import InvalidInput
-from seewhy.evaluate.asking import Grouping, group_of, together
+from seewhy.evaluate.grouping import Grouped, Independence, check_groups, grouped_by, together
 from seewhy.evaluate.plan import identity_of
 from seewhy.images import Background, Image, load_image
 from seewhy.metrics import Question, Truth
@@ -35,8 +34,10 @@ class Subject:
     group: str
 
 
-def subjects(photos: object, truth: object, groups: object, background: Background) -> list[Subject]:
-    """Return the photos with what is known of them.
+def subjects(
+    photos: object, truth: object, groups: object, background: Background
+) -> tuple[list[Subject], Sequence[str]]:
+    """Return the photos with what is known of them, and what to say of how they count.
 
     Raises
     ------
@@ -48,13 +49,14 @@ def subjects(photos: object, truth: object, groups: object, background: Backgrou
         raise InvalidInput("photos must be at least one, got none")
     truths = _truths(truth, len(listed))
     images = [load_image(photo, background=background) for photo in listed]
-    names = together(_groups(groups, listed, images, truths), [image.sha256 for image in images])
-    return [
+    counted = _groups(groups, listed, images, truths)
+    found = [
         Subject(image, known, _drawn(known, image, i), name)
         if isinstance(known, Known)
         else Subject(image, None, known, name)
-        for i, (image, known, name) in enumerate(zip(images, truths, names, strict=True))
+        for i, (image, known, name) in enumerate(zip(images, truths, counted.groups, strict=True))
     ]
+    return found, counted.notes
 
 
 def question(subject: Subject, model: Model, target: str | int | None, looker: Looker) -> Question:
@@ -147,24 +149,17 @@ def _drawn(
 
 def _groups(
     groups: object, photos: Sequence[object], images: Sequence[Image], truths: Sequence[Truth | Known | None]
-) -> list[str]:
+) -> Grouped:
     """Return the group of each photo, as it was given or by the rule that evaluations have."""
-    if isinstance(groups, str) and groups in get_args(Grouping):
-        return [
-            _group(i, _name(photo, image), known if isinstance(known, Known) else None, groups)
-            for i, (photo, image, known) in enumerate(zip(photos, images, truths, strict=True))
-        ]
-    if isinstance(groups, str) or not isinstance(groups, Sequence) or len(groups) != len(photos):
-        raise InvalidInput(
-            f"groups must be one of {', '.join(get_args(Grouping))}, or one name for each of the {len(photos)} photos, "
-            f"got {shown(groups)}"
-        )
-    return [str(one) for one in groups]
-
-
-def _group(i: int, name: str, known: Known | None, how: str) -> str:
-    found = group_of(name, known, how) if name or how == "auto" else name
-    return f"photo {i}" if found == name else f"group {found}"  # photos of one name in two folders stand alone too
+    digests = [image.sha256 for image in images]
+    if isinstance(groups, str | os.PathLike):
+        names = [_name(photo, image) for photo, image in zip(photos, images, strict=True)]
+        known = [one if isinstance(one, Known) else None for one in truths]
+        return grouped_by(check_groups(groups), names, known, digests, images.__getitem__)
+    if not isinstance(groups, Sequence) or len(groups) != len(photos):
+        rule = f"be a way to group photos, or a list of one name for each of the {len(photos)} photos"
+        raise InvalidInput.of("groups", rule, groups)
+    return Grouped(together([str(one) for one in groups], digests), Independence("given"), [])
 
 
 def _name(photo: object, image: Image) -> str:

@@ -84,8 +84,8 @@ def tune(  # noqa: PLR0913  # the front door
         One class, or ``top1``, for all photos. None: of the right classes that the truth names the strongest, as
         :func:`seewhy.evaluate` has it; ``top1`` where it names none.
     groups
-        Photos of one group are held out together: ``auto``, the groups that the truth names; ``name``, photos of one
-        name but for the number at its end, as frames of a film; ``none``, each is its own; or a name for each photo.
+        Photos of one group are held out together: ``auto``, ``name``, ``folder``, ``none`` or a CSV file, as for
+        :func:`seewhy.evaluate.evaluate`; or a name for each photo.
         The same picture given twice is of one group in any case.
     start, display
         Settings to compare with, and to start from: a method, its name, or a dict. None: the usual ones of the first
@@ -134,7 +134,7 @@ def tune(  # noqa: PLR0913  # the front door
     judge = Judge.of(metric or ("srg" if truth is None else "iou"), first.method)
     if judge.metric.facts.needs == "truth" and truth is None:
         raise InvalidInput(f"metric {judge.name} needs truth, the place of the object, got none; srg needs none")
-    shown_to = subjects(photos, truth, groups, background)
+    shown_to, counting = subjects(photos, truth, groups, background)
     memory, budget = Memory(_folder(out)), _budget(seconds, calls, cancel)
     looker = Looker(judge, seed, batch_size, preflight, budget, memory)
     space = space.without_fill(judge.reported) if search else space
@@ -151,7 +151,7 @@ def tune(  # noqa: PLR0913  # the front door
         tuner = Tuner(asked, judge, finder, looker, free, n, most, report)
         ended = tuner.run()
     found = conclude(tuner, first, ended, [one.group for one in shown_to], target=target, seed=seed, searched=search)
-    return replace(found, notes=(*found.notes, *judged_by_others(shown_to, tuner)))
+    return replace(found, notes=(*found.notes, *counting, *judged_by_others(shown_to, tuner)))
 
 
 def _search(space: Space, first: Start, judge: Judge, n: int, seed: int) -> Search:
