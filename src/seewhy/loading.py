@@ -21,7 +21,7 @@ from seewhy.attribution import Attribution, SegmentAttribution, Stability
 from seewhy.errors import FileError, InvalidInput, SeewhyError
 from seewhy.explanation import Explanation
 from seewhy.geometry import View
-from seewhy.images import MAX_PIXELS, Image, from_bytes
+from seewhy.images import KEPT_PIXELS, Image, from_bytes
 from seewhy.intervals import Spread
 from seewhy.masks import EnsembleMasks, GridMasks, SegmentMasks
 from seewhy.model_facts import ModelFacts
@@ -100,8 +100,9 @@ def _view(header: Header, image: Image) -> View:
     view = View.from_dict(header.view)
     if view.photo != (image.height, image.width):
         raise FileError(f"the photo is {image.height} x {image.width}, but the view is of {view.photo}")
-    if view.resized[0] * view.resized[1] > MAX_PIXELS:
-        raise FileError(f"the view resizes the photo to {view.resized}, more than {MAX_PIXELS} pixels")
+    most = max(KEPT_PIXELS, image.height * image.width)
+    if view.resized[0] * view.resized[1] > most:
+        raise FileError(f"the view resizes the photo to {view.resized}, more than {most} pixels")
     if not view.seen().any():
         raise FileError("the view shows the model nothing of the photo")
     return view

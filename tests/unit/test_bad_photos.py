@@ -50,7 +50,7 @@ BAD = {
     "cut WebP": (encoded(Pillow.fromarray(PHOTO), "WEBP")[:200], "whole picture"),
     "cut TIFF": (encoded(Pillow.fromarray(PHOTO), "TIFF")[:90], "whole picture"),
     "no size": (raw_png(0, 0), r"at least 2 x 2 pixels|whole picture"),
-    "bomb": (raw_png(60000, 60000), "at most 100000000 pixels, got 60000 x 60000 = 3600000000"),
+    "bomb": (raw_png(60000, 60000), "at most 50000000 pixels, got 60000 x 60000 = 3600000000"),
     "one pixel": (png(size=(1, 1)), "at least 2 x 2 pixels, got 1 x 1"),
     "one row": (png(size=(9, 1)), "at least 2 x 2 pixels, got 1 x 9"),
     "text file object": (io.StringIO("x"), r"binary file \('rb'\), got str"),
@@ -108,7 +108,7 @@ def test_a_bomb_is_refused_from_its_header_and_without_memory() -> None:
     bomb = raw_png(60000, 60000, data=b"\0" * 1000)
     load_image(png())
     tracemalloc.start()
-    with pytest.raises(ImageError, match="make it smaller first or raise max_pixels"):
+    with pytest.raises(ImageError, match="make it smaller first, or raise max_pixels"):
         load_image(bomb)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

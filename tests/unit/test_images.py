@@ -21,7 +21,8 @@ def test_real_photos_equal_what_pillow_reads(name: str) -> None:
     expected = np.asarray(Pillow.open(DATA / name))
     image = load_image(str(DATA / name))
     np.testing.assert_array_equal(image.pixels.squeeze(), expected)
-    assert (image.name, image.warnings) == (name, ())
+    profile = ("color profile Adobe RGB not applied: colors are used as stored",)
+    assert (image.name, image.warnings) == (name, profile if name == "rocket.jpg" else ())
     assert image.channels == (3 if expected.ndim == 3 else 1)
 
 
@@ -128,7 +129,7 @@ def test_of_several_frames_the_first_is_used(kind: str) -> None:
     options = {"lossless": True} if kind == "WEBP" else {}
     image = load_image(encoded(frames[0], kind, save_all=True, append_images=frames[1:], **options))
     assert (image.pixels == (255, 0, 0)).all()
-    assert "several frames: the first is used" in image.warnings
+    assert any(one.startswith("several frames: the first is used") for one in image.warnings)
 
 
 def test_previews_in_a_phone_photo_are_neither_frames_nor_kept() -> None:
@@ -252,9 +253,7 @@ def test_a_stripped_jpeg_decodes_to_the_same_pixels(options: dict[str, object], 
 )
 def test_bytes_and_back_is_exact(values: np.ndarray, kind: str) -> None:
     array = values / np.float32(255) if kind == "float32" else values.astype(kind) * np.array(1, kind)
-    if array.shape[0] in {3, 4} and array.shape[2] > 4:
-        array = array[:2]  # would look as if its channels came first
-    image = load_image(array)
+    image = load_image(array, order="HWC")  # some look as if their channels came first
     data = to_bytes(image)
     again = from_bytes(data, "cat", ("a word",))
     assert again.sha256 == image.sha256
