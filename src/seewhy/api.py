@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from seewhy.errors import FileError, InvalidInput
 from seewhy.explanation import Explanation
 from seewhy.geometry import View
 from seewhy.images import Background, Image, load_image
-from seewhy.methods import METHODS, Auto, EnsembleLime, Lime, Rise
+from seewhy.methods import AnyMethod, Auto, Lime, MethodSetting, as_method
 from seewhy.methods.auto import Pilot
 from seewhy.model_facts import ModelFacts
 from seewhy.models import load_model
@@ -28,14 +28,10 @@ from seewhy.protocols import Model
 from seewhy.run import Asker, Run, Subject
 from seewhy.samples import Answers, Samples, recognize_kind
 from seewhy.segmentation import Segmentation, Slic, segment_view
-from seewhy.settings import by_name, whole_number
+from seewhy.settings import whole_number
 from seewhy.stopping import Stop
 from seewhy.targets import Target, Targets, classes_of, resolve_targets
 from seewhy.words import shown
-
-AnyMethod: TypeAlias = Lime | Rise | EnsembleLime
-MethodSetting: TypeAlias = AnyMethod | Auto
-"""What can be asked for; ``Auto`` becomes another one for each photo."""
 
 _KEPT = 10
 """Classes whose scores are kept beside the targets."""
@@ -226,29 +222,6 @@ def loaded(model: object, batch_size: int | None) -> tuple[Model, int | None]:
         found = load_model(model)
     own: int | None = getattr(found, "at_most", None)
     return found, min(said if own is None else [*said, own])
-
-
-def as_method(method: object) -> MethodSetting:
-    """Return method settings for a name, a dict with a ``name``, or settings."""
-    if isinstance(method, Lime | Rise | EnsembleLime | Auto):
-        return method
-    try:
-        found = by_name(MethodSetting)(method)
-    except ValueError as error:
-        if isinstance(error, InvalidInput):
-            raise
-        raise InvalidInput(f"method {error}, got {method!r}") from None
-    if not isinstance(found, Lime | Rise | EnsembleLime | Auto):
-        raise InvalidInput(f"method must be one of {', '.join(METHODS)}, or their settings, got {method!r}")
-    return found
-
-
-def as_concrete(method: object) -> AnyMethod:
-    """Return settings of a method that reads samples, as a result holds them: not ``auto``."""
-    found = as_method(method)
-    if isinstance(found, Auto):
-        raise InvalidInput("method must be the one that auto chose, got 'auto'")
-    return found
 
 
 @dataclass(frozen=True)

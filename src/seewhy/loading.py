@@ -15,7 +15,6 @@ from pydantic import ValidationError
 
 from seewhy import result_file
 from seewhy._types import Floats, JsonObject, Segments
-from seewhy.api import AnyMethod, as_concrete
 from seewhy.array_setting import far_paths
 from seewhy.attribution import Attribution, SegmentAttribution, Stability
 from seewhy.errors import FileError, InvalidInput, SeewhyError
@@ -24,6 +23,7 @@ from seewhy.geometry import View
 from seewhy.images import KEPT_PIXELS, Image, from_bytes
 from seewhy.intervals import Spread
 from seewhy.masks import EnsembleMasks, GridMasks, SegmentMasks
+from seewhy.methods import AnyMethod, as_concrete
 from seewhy.model_facts import ModelFacts
 from seewhy.protocols import MaskMaker, Method
 from seewhy.record import fingerprint

@@ -8,7 +8,7 @@ import pytest
 
 import seewhy
 from seewhy import PRESETS, Display, InvalidInput, Lime, Rise
-from seewhy.api import as_method
+from seewhy.methods import as_method
 from seewhy.settings import to_toml
 
 BLACK = seewhy.Color(value="#000000")

@@ -26,7 +26,7 @@ from seewhy.settings import read_toml
 from seewhy.smallest import SmallestRegion
 
 if TYPE_CHECKING:
-    from seewhy.api import MethodSetting
+    from seewhy.methods import MethodSetting
     from seewhy.protocols import Model
 
 _METHOD_FLAGS = method_flags()
@@ -118,13 +118,13 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
     """  # noqa: D301  # \b keeps click from joining the lines
     import numpy as np
 
-    from seewhy import api
     from seewhy.images import load_image
+    from seewhy.methods import as_method
     from seewhy.run import KEPT
 
     asked = settings_from(given)
     display = Display(**asked["display"])
-    method = api.as_method(asked["method"])
+    method = as_method(asked["method"])
     photos, left = photos_of(photos)
     writer = Writer(given["out"], stems_of(photos), protected=photos)
     load_image(np.zeros((2, 2), np.uint8), background=given["background"])  # said once, not for each photo
@@ -282,7 +282,7 @@ def _start(given: dict[str, Any]) -> tuple[JsonObject, str]:
 
 def read_settings(path: str) -> JsonObject:
     """Return a settings file, checked; every message names the file."""
-    from seewhy.api import as_method
+    from seewhy.methods import as_method
 
     read = read_toml(path)
     surplus = set(read) - set(_FILE_HOLDS)

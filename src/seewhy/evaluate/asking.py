@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from seewhy.api import MethodSetting, as_method
 from seewhy.display import Display
 from seewhy.errors import ImageError, InvalidInput
 from seewhy.evaluate.grouping import Grouping, Independence, check_groups, grouped_by
 from seewhy.evaluate.identity import digest_of
 from seewhy.evaluate.plan import MEASURED_ALWAYS, Contender, NamedModel, Photo
 from seewhy.images import Image, load_image
+from seewhy.methods import MethodSetting, as_method
 from seewhy.metrics import BASELINES, METRICS, Metric
 from seewhy.models import load_model
 from seewhy.photo_folder import left_out, photos_in

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from seewhy._types import JsonObject
 from seewhy._version import __version__
-from seewhy.api import MethodSetting
 from seewhy.display import Display
 from seewhy.evaluate.identity import asked_of
+from seewhy.methods import MethodSetting
 from seewhy.metrics import Metric
 from seewhy.protocols import Model
 from seewhy.truth import Known

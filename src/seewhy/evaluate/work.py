@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from seewhy._types import JsonObject
-from seewhy.api import MethodSetting, explain
+from seewhy.api import explain
 from seewhy.errors import FileError, InvalidInput, MissingExtra
 from seewhy.evaluate.identity import HELD, asked_of
 from seewhy.evaluate.plan import EXPLANATION, Contender, Unit
@@ -23,7 +23,7 @@ from seewhy.explanation import Explanation
 from seewhy.files import read_regular
 from seewhy.images import Image, load_image
 from seewhy.loading import load
-from seewhy.methods import Auto, Lime
+from seewhy.methods import Auto, Lime, MethodSetting
 from seewhy.metrics import BASELINES, Candidate, Metric, NotMeasured, Question, Truth
 from seewhy.protocols import Model
 from seewhy.record import as_file

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from seewhy._types import JsonObject
-from seewhy.api import AnyMethod, as_concrete
 from seewhy.array_setting import far_paths
 from seewhy.display import Display
 from seewhy.errors import InvalidInput
+from seewhy.methods import AnyMethod, as_concrete
 from seewhy.settings import plain, read_toml
 from seewhy.stopping import AMOUNT
 from seewhy.words import shown

@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from seewhy.api import as_method
 from seewhy.display import Display
 from seewhy.errors import FileError, InvalidInput
 from seewhy.evaluate.plan import identity_of
 from seewhy.images import Background
+from seewhy.methods import as_method
 from seewhy.metrics import Question
 from seewhy.models import load_model
 from seewhy.presets import PRESETS
