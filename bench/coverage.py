@@ -18,9 +18,9 @@ import numpy as np
 
 import seewhy
 from measure import photos
-from seewhy._types import Floats
-from seewhy.designs import FoldoverHadamard
+from seewhy.core.types import Floats
 from seewhy.models import FunctionModel
+from seewhy.sampling.designs import FoldoverHadamard
 
 Score = Callable[[Floats], Floats]
 SIDE = 4

@@ -21,7 +21,7 @@ import numpy as np
 
 import seewhy
 from measure import answer, error, gains, photos
-from seewhy.designs import FoldoverHadamard
+from seewhy.sampling.designs import FoldoverHadamard
 
 SIZES = (128, 256, 512, 1024)
 UNITS = ("probability", "log-odds")

@@ -27,14 +27,14 @@ from numpy.typing import NDArray
 
 from ensemble_maps import FAMILIES, FILLS, Bank, Gaussian, Maker, Photo, RiseMap, Setup, Shipped, Weight
 from measure import sequence
-from seewhy._types import Floats, Unit
-from seewhy.engine import Composer
-from seewhy.fills import fill_picture
+from seewhy.core.types import Floats, Unit
+from seewhy.engine.loop import Composer
+from seewhy.engine.protocols import Model
 from seewhy.images import load_image
+from seewhy.images.fills import fill_picture
+from seewhy.images.scene import Scene
 from seewhy.models import load_model
-from seewhy.protocols import Model
-from seewhy.samples import convert, log_total
-from seewhy.scene import Scene
+from seewhy.sampling.samples import convert, log_total
 
 PHOTOS = Path(__file__).resolve().parents[1] / ".." / "shared" / "data" / "photos"
 RESAMPLES = 2000

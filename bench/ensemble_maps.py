@@ -15,16 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 import seewhy
-from seewhy._types import Coalitions, Floats, Pixels, Segments, Unit
-from seewhy.designs import FoldoverHadamard
-from seewhy.engine import Clock, Composer, collect
-from seewhy.fills import Blur, Color, ImageMean, SegmentMean, fill_picture
-from seewhy.masks import SegmentMasks
-from seewhy.protocols import Fill, Model
-from seewhy.samples import convert, log_total
-from seewhy.scene import Scene
-from seewhy.segmentation import Felzenszwalb, Quickshift, Slic, Watershed
-from seewhy.segmentation.ids import as_segments
+from seewhy.core.types import Coalitions, Floats, Pixels, Segments, Unit
+from seewhy.engine.loop import Clock, Composer, collect
+from seewhy.engine.protocols import Model
+from seewhy.images.fills import Blur, Color, ImageMean, SegmentMean, fill_picture
+from seewhy.images.protocols import Fill
+from seewhy.images.scene import Scene
+from seewhy.images.segmentation import Felzenszwalb, Quickshift, Slic, Watershed
+from seewhy.images.segmentation.ids import as_segments
+from seewhy.sampling.designs import FoldoverHadamard
+from seewhy.sampling.masks import SegmentMasks
+from seewhy.sampling.samples import convert, log_total
 
 GOLDEN = (5**0.5 - 1) / 2
 """Multiples of it, modulo 1, fill 0..1 evenly however many there are."""

@@ -31,7 +31,7 @@ from skimage.io import imread
 import seewhy
 from measure import SHIPPED
 from networks import allow_torchvision, lite0_in_torch
-from seewhy._types import Pixels, Segments
+from seewhy.core.types import Pixels, Segments
 from seewhy.models.network import NetworkModel
 from seewhy.models.preprocessing import as_preprocessing
 

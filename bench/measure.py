@@ -10,8 +10,8 @@ import numpy as np
 import skimage
 
 from seewhy import Explanation
-from seewhy._types import Floats
-from seewhy.samples import Samples
+from seewhy.core.types import Floats
+from seewhy.sampling.samples import Samples
 
 SHIPPED = [Path(skimage.__file__).parent / "data" / name for name in ("chelsea.png", "coffee.png")]
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "photos"

@@ -16,7 +16,7 @@ import sys
 import numpy as np
 
 import seewhy
-from seewhy._types import Batch
+from seewhy.core.types import Batch
 
 
 def trivial(batch: Batch) -> np.ndarray:

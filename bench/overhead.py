@@ -20,8 +20,8 @@ import skimage
 
 import seewhy
 from networks import allow_torchvision
-from seewhy._types import Batch
-from seewhy.protocols import Model
+from seewhy.core.types import Batch
+from seewhy.engine.protocols import Model
 
 PHOTO = Path(skimage.__file__).parent / "data" / "coffee.png"
 

@@ -19,7 +19,7 @@ import numpy as np
 
 import seewhy
 from measure import SHIPPED
-from seewhy._types import Floats
+from seewhy.core.types import Floats
 
 N = 1024
 

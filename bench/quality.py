@@ -26,7 +26,7 @@ import numpy as np
 import seewhy
 from measure import SHARED, photos, sequence
 from networks import lite0_in_torch
-from seewhy._types import Floats
+from seewhy.core.types import Floats
 from seewhy.metrics import BASELINES, METRICS, Candidate, Question, Truth
 
 SHOWN = ("iou", "best-iou", "ap", "pointing", "srg", "sufficiency")

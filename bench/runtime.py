@@ -23,9 +23,9 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 import seewhy
 from measure import SHIPPED
 from networks import allow_torchvision, lite0_in_torch
-from seewhy._types import Batch, Floats
-from seewhy.errors import ModelError
-from seewhy.samples import comparable
+from seewhy.core.errors import ModelError
+from seewhy.core.types import Batch, Floats
+from seewhy.sampling.samples import comparable
 
 RUNS = (("native", "f32"), ("openvino", "f32"), ("openvino", "bf16"), ("openvino", "int8"))
 NETWORKS = (

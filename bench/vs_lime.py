@@ -22,7 +22,7 @@ import numpy as np
 
 import seewhy
 from measure import SHIPPED
-from seewhy._types import Floats, Pixels, Segments
+from seewhy.core.types import Floats, Pixels, Segments
 from seewhy.images import load_image
 from seewhy.models import load_model
 

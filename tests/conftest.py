@@ -31,7 +31,7 @@ def _no_preflight(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     Tests of the check itself, marked ``preflight``, and those that start a process of their own do without this.
     """
     if "preflight" not in request.keywords:
-        monkeypatch.setattr("seewhy.preflight.preflight", lambda *_: ())
+        monkeypatch.setattr("seewhy.models.preflight.preflight", lambda *_: ())
 
 
 @pytest.fixture(scope="session")

@@ -6,32 +6,24 @@
 
 from seewhy._version import __version__
 from seewhy.api import check, explain, segment
-from seewhy.display import Display
-from seewhy.errors import (
-    Cancelled,
-    FileError,
-    ImageError,
-    InvalidInput,
-    MissingExtra,
-    ModelError,
-    SeewhyError,
-)
+from seewhy.core.errors import Cancelled, FileError, ImageError, InvalidInput, MissingExtra, ModelError, SeewhyError
+from seewhy.estimation.kernels import Cosine, ImageCosine, InverseL2, Shapley, Uniform
+from seewhy.estimation.surrogate import BayesianRidge, Lasso, LeastSquares, Ridge
 from seewhy.evaluate import evaluate
-from seewhy.explanation import Explanation
-from seewhy.fills import Blur, Color, ImageMean, Noise, Picture, SegmentMean
+from seewhy.explanation.explanation import Explanation
+from seewhy.explanation.loading import load
 from seewhy.images import Image, load_image
-from seewhy.kernels import Cosine, ImageCosine, InverseL2, Shapley, Uniform
-from seewhy.loading import load
+from seewhy.images.fills import Blur, Color, ImageMean, Noise, Picture, SegmentMean
+from seewhy.images.regions import Region
+from seewhy.images.segmentation import Felzenszwalb, Grid, Labels, Quickshift, Slic, Watershed
 from seewhy.many import explain_many
 from seewhy.methods import METHODS, Auto, EnsembleLime, Lime, Rise
+from seewhy.methods.presets import PRESETS
 from seewhy.models import MODELS, FunctionModel, load_model
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import Preprocessing
-from seewhy.presets import PRESETS
-from seewhy.regions import Region
-from seewhy.segmentation import Felzenszwalb, Grid, Labels, Quickshift, Slic, Watershed
+from seewhy.render.display import Display
 from seewhy.study import study
-from seewhy.surrogate import BayesianRidge, Lasso, LeastSquares, Ridge
 from seewhy.tune import tune
 
 __all__ = [

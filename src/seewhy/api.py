@@ -10,28 +10,28 @@ from typing import Any, Literal
 
 import numpy as np
 
-from seewhy._types import ScoreKind, Segments
-from seewhy.engine import Cancel
-from seewhy.errors import FileError, InvalidInput
-from seewhy.explanation import Explanation
-from seewhy.geometry import View
+from seewhy.core.errors import FileError, InvalidInput
+from seewhy.core.progress import Report as Progress
+from seewhy.core.progress import reporting
+from seewhy.core.settings import whole_number
+from seewhy.core.types import ScoreKind, Segments
+from seewhy.core.words import shown
+from seewhy.engine.loop import Cancel
+from seewhy.engine.protocols import Model
+from seewhy.engine.run import Asker, Run, Subject
+from seewhy.engine.stopping import Stop
+from seewhy.estimation.targets import Target, Targets, classes_of, resolve_targets
+from seewhy.explanation.explanation import Explanation
+from seewhy.explanation.model_facts import ModelFacts
 from seewhy.images import Background, Image, load_image
+from seewhy.images.geometry import View
+from seewhy.images.segmentation import Segmentation, Slic, segment_view
 from seewhy.methods import AnyMethod, Auto, Lime, MethodSetting, as_method
 from seewhy.methods.auto import Pilot
-from seewhy.model_facts import ModelFacts
 from seewhy.models import load_model
 from seewhy.models.options import NotASetting
-from seewhy.preflight import Report, inspect, vetted
-from seewhy.progress import Report as Progress
-from seewhy.progress import reporting
-from seewhy.protocols import Model
-from seewhy.run import Asker, Run, Subject
-from seewhy.samples import Answers, Samples, recognize_kind
-from seewhy.segmentation import Segmentation, Slic, segment_view
-from seewhy.settings import whole_number
-from seewhy.stopping import Stop
-from seewhy.targets import Target, Targets, classes_of, resolve_targets
-from seewhy.words import shown
+from seewhy.models.preflight import Report, inspect, vetted
+from seewhy.sampling.samples import Answers, Samples, recognize_kind
 
 _KEPT = 10
 """Classes whose scores are kept beside the targets."""

@@ -11,13 +11,13 @@ from threading import Event
 from typing import Any, Literal
 
 from seewhy.api import explain, loaded
-from seewhy.engine import Cancel
-from seewhy.errors import Cancelled, InvalidInput
-from seewhy.explanation import Explanation
-from seewhy.protocols import Model
-from seewhy.settings import whole_number
-from seewhy.together import Together
-from seewhy.words import shown
+from seewhy.core.errors import Cancelled, InvalidInput
+from seewhy.core.settings import whole_number
+from seewhy.core.words import shown
+from seewhy.engine.loop import Cancel
+from seewhy.engine.protocols import Model
+from seewhy.engine.together import Together
+from seewhy.explanation.explanation import Explanation
 
 _AT_ONCE = 2
 """Photos in work: more do not make a model faster that two keep busy."""

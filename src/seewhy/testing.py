@@ -12,19 +12,19 @@ from typing import get_args
 
 import numpy as np
 
-from seewhy._types import Batch, Pixels, ScoreKind, Scores
-from seewhy.canvas import Canvas, Masked, merged
+from seewhy.core.types import Batch, Pixels, ScoreKind, Scores
+from seewhy.engine.canvas import Canvas, Masked, merged
+from seewhy.engine.protocols import Model
 from seewhy.images import Image
-from seewhy.masks import GridMasks
-from seewhy.protocols import Model
-from seewhy.scene import Block
+from seewhy.sampling.blocks import Block
+from seewhy.sampling.masks import GridMasks
 
 _PHOTOS = ((48, 64), (64, 48), (50, 50))
 _PICTURES = 5
 
 
 def check_model(model: Model, *, tolerance: float = 1e-5) -> None:
-    """Check that a model keeps the contract of :class:`seewhy.protocols.Model`.
+    """Check that a model keeps the contract of :class:`seewhy.engine.protocols.Model`.
 
     Parameters
     ----------

@@ -66,7 +66,7 @@ def test_nothing_is_unpickled_but_the_embedded_weights():
 
 def test_frameworks_are_named_only_by_their_adapters():
     named = re.compile(r"import_openvino|import (openvino|torch|tensorflow|keras|onnxruntime)")
-    users = {path.parent.name for path in MODULES if named.search(code_of(path))}
+    users = {path.relative_to(SOURCE).parts[0] for path in MODULES if named.search(code_of(path))}
 
     assert users == {"models"}
 
@@ -94,6 +94,12 @@ def test_architecture_names_the_layers_of_the_contract():
     written = [re.findall(r"`([\w]+)`", row) for row in rows]
 
     assert written == layers
+
+
+def test_the_top_of_the_house_is_seen_at_a_glance():
+    entries = [path.name for path in SOURCE.iterdir() if path.name != "__pycache__"]
+
+    assert len(entries) <= 25
 
 
 def test_every_method_has_its_page():

@@ -5,14 +5,14 @@ import pytest
 from sklearn.linear_model import ElasticNet
 
 import seewhy
-from seewhy.designs import DESIGNS
-from seewhy.errors import InvalidInput
-from seewhy.fills import FILLS
-from seewhy.geometry import View
-from seewhy.kernels import KERNELS
+from seewhy.core.errors import InvalidInput
+from seewhy.estimation.kernels import KERNELS
+from seewhy.estimation.surrogate import SURROGATES
+from seewhy.images.fills import FILLS
+from seewhy.images.geometry import View
+from seewhy.images.segmentation import SEGMENTATIONS
 from seewhy.models import FunctionModel
-from seewhy.segmentation import SEGMENTATIONS
-from seewhy.surrogate import SURROGATES
+from seewhy.sampling.designs import DESIGNS
 
 H, W = 36, 48
 RNG = np.random.default_rng(0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.geometry import View
+from seewhy.images.geometry import View
 from seewhy.models import FunctionModel
 
 

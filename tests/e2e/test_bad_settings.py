@@ -14,12 +14,12 @@ import tomli_w
 from seewhy import Display, InvalidInput
 from seewhy.cli import main
 from seewhy.cli.flags import families, method_flags
-from seewhy.fills import FILLS
-from seewhy.kernels import KERNELS
+from seewhy.core.settings import Settings, limits, members
+from seewhy.estimation.kernels import KERNELS
+from seewhy.estimation.surrogate import SURROGATES
+from seewhy.images.fills import FILLS
+from seewhy.images.segmentation import SEGMENTATIONS
 from seewhy.methods import METHODS
-from seewhy.segmentation import SEGMENTATIONS
-from seewhy.settings import Settings, limits, members
-from seewhy.surrogate import SURROGATES
 
 
 class _Fits:

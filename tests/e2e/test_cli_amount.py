@@ -13,7 +13,7 @@ import skimage
 from PIL import Image as Pillow
 
 import seewhy
-from seewhy.designs import DESIGNS, GRID_DESIGNS
+from seewhy.sampling.designs import DESIGNS, GRID_DESIGNS
 from support.cli import Call, process, strict
 
 FILE = "seewhy-out/cat.lime.seewhy"

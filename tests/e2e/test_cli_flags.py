@@ -14,7 +14,7 @@ import seewhy
 from seewhy.cli.explain import explain, settings_from
 from seewhy.cli.flags import Flag, families, method_flags
 from seewhy.methods import METHODS
-from seewhy.presets import PRESETS
+from seewhy.methods.presets import PRESETS
 from support.cli import TINY, Call
 
 # --- flags --------------------------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ import pytest
 from PIL import Image as Pillow
 
 import seewhy
-from seewhy import result_file
 from seewhy.cli import from_files
-from seewhy.errors import FileError
+from seewhy.core.errors import FileError
+from seewhy.explanation import result_file
 from seewhy.models import may_be_named_by_a_file
 from support.cli import TINY, Call, environment
 

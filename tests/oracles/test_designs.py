@@ -5,9 +5,9 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from seewhy.designs import DESIGNS, Bernoulli, DropFraction, FoldoverGrid, FoldoverHadamard, rows
-from seewhy.designs.hadamard import hadamard_at_least
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.sampling.designs import DESIGNS, Bernoulli, DropFraction, FoldoverGrid, FoldoverHadamard, rows
+from seewhy.sampling.designs.hadamard import hadamard_at_least
 
 SIZES = [2, 3, 5, 7, 11, 12, 20, 31, 43, 50, 51, 91, 100, 150]
 

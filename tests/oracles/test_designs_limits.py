@@ -7,8 +7,17 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, qmc
 
-from seewhy.designs import Antithetic, Bernoulli, DropFraction, Exhaustive, FoldoverHadamard, LeaveOneOut, Shapley, rows
-from seewhy.designs.hadamard import hadamard_at_least
+from seewhy.sampling.designs import (
+    Antithetic,
+    Bernoulli,
+    DropFraction,
+    Exhaustive,
+    FoldoverHadamard,
+    LeaveOneOut,
+    Shapley,
+    rows,
+)
+from seewhy.sampling.designs.hadamard import hadamard_at_least
 
 
 def everything(d):

@@ -9,9 +9,9 @@ from PIL import Image
 from skimage import data
 
 from seewhy.models import load_model
-from seewhy.models.efficientnet_lite import LITE0, LITE1, LITE2, build
-from seewhy.models.openvino_runtime import Network
-from seewhy.models.weights import SOURCES
+from seewhy.models.compiled.openvino_runtime import Network
+from seewhy.models.embedded.efficientnet_lite import LITE0, LITE1, LITE2, build
+from seewhy.models.embedded.weights import SOURCES
 
 PHOTOS = ("astronaut", "cat", "coffee", "hubble_deep_field", "retina", "rocket", "stereo_motorcycle")
 

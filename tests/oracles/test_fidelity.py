@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.fidelity import corrected
+from seewhy.estimation.fidelity import corrected
 from seewhy.models import FunctionModel
-from seewhy.samples import Answers, Samples, to_be_exact
+from seewhy.sampling.samples import Answers, Samples, to_be_exact
 
 SIDE, D = 16, 16
 PHOTO = np.random.default_rng(2).integers(120, 255, (SIDE, SIDE, 3), dtype=np.uint8)

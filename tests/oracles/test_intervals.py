@@ -13,8 +13,8 @@ from scipy.stats import t as student
 from sklearn.linear_model import Ridge as SklearnRidge
 
 import seewhy
-from seewhy.intervals import Spread, groups, jackknife, meat
-from seewhy.surrogate import LeastSquares, Ridge, fit, sandwich
+from seewhy.estimation.intervals import Spread, groups, jackknife, meat
+from seewhy.estimation.surrogate import LeastSquares, Ridge, fit, sandwich
 from support.games import planted_rows, recorded
 
 DRAWS = 4000

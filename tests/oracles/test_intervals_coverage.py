@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.masks import GridMasks
-from seewhy.samples import Answers, Samples
-from seewhy.scene import Block, Scene, join
+from seewhy.images.scene import Scene
+from seewhy.sampling.blocks import Block, join
+from seewhy.sampling.masks import GridMasks
+from seewhy.sampling.samples import Answers, Samples
 from support.games import every_coalition, planted, planted_rows, recorded
 
 

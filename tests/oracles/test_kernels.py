@@ -8,9 +8,9 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import pairwise_distances
 
 import seewhy
-from seewhy.kernels import Cosine, ImageCosine, InverseL2, Uniform
-from seewhy.kernels.segment_sums import SegmentSums
-from seewhy.scene import Scene
+from seewhy.estimation.kernels import Cosine, ImageCosine, InverseL2, Uniform
+from seewhy.estimation.kernels.segment_sums import SegmentSums
+from seewhy.images.scene import Scene
 
 ALL = np.array(list(product([False, True], repeat=6)))[::-1]  # the untouched picture first, the empty one last
 

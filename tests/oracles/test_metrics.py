@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 from sklearn.metrics import average_precision_score
 
 import seewhy
-from seewhy.geometry import View
+from seewhy.images.geometry import View
 from seewhy.metrics import METRICS, Candidate, NotMeasured, Question
 from seewhy.metrics.curves import STEPS
 from seewhy.models import FunctionModel

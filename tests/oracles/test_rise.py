@@ -7,9 +7,9 @@ import pytest
 from skimage.transform import resize
 
 import seewhy
-from seewhy.designs import ShiftedGrid, rows
-from seewhy.masks import GridMasks
-from seewhy.scene import Block
+from seewhy.sampling.blocks import Block
+from seewhy.sampling.designs import ShiftedGrid, rows
+from seewhy.sampling.masks import GridMasks
 
 SIZES = [((32, 32), 8), ((30, 47), 7), ((47, 30), 7), ((23, 41), 5), ((17, 50), 3), ((8, 9), 8), ((4, 6), 2)]
 

@@ -7,10 +7,10 @@ import pytest
 from sklearn.linear_model import Ridge
 
 import seewhy
-from seewhy.masks import GridMasks
-from seewhy.scene import Block
-from seewhy.surrogate.cross_validation import _PENALTIES, cross_validated_ridge
-from seewhy.surrogate.sums import WeightedSums
+from seewhy.estimation.surrogate.cross_validation import _PENALTIES, cross_validated_ridge
+from seewhy.estimation.surrogate.sums import WeightedSums
+from seewhy.sampling.blocks import Block
+from seewhy.sampling.masks import GridMasks
 
 HEIGHT, WIDTH, GRID, KEEP = 5, 6, 2, 0.3
 

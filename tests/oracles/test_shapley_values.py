@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.designs import DESIGNS
-from seewhy.errors import InvalidInput
-from seewhy.surrogate.shapley import size_shares
+from seewhy.core.errors import InvalidInput
+from seewhy.estimation.surrogate.shapley import size_shares
+from seewhy.sampling.designs import DESIGNS
 from support.games import drawn, every_coalition, planted, planted_rows, recorded
 
 SHAPLEY = seewhy.Lime(design="shapley", kernel="shapley")

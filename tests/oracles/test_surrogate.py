@@ -12,8 +12,8 @@ from sklearn import linear_model
 from sklearn.metrics import r2_score
 from sklearn.tree import DecisionTreeRegressor
 
-from seewhy.errors import InvalidInput
-from seewhy.surrogate import BayesianRidge, Lasso, LeastSquares, Regressor, Ridge, fit
+from seewhy.core.errors import InvalidInput
+from seewhy.estimation.surrogate import BayesianRidge, Lasso, LeastSquares, Regressor, Ridge, fit
 
 SELECTIONS = ["highest-weights", "forward-selection", "lasso-path", "auto"]
 NAMED = [

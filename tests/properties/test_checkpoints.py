@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import seewhy
-from seewhy import run as runs
+from seewhy.engine import run as runs
 from support.asked import EARLY, LIME, METHODS, THREE, Asked, file_of, run
 
 
@@ -67,7 +67,7 @@ def test_a_checkpoint_that_comes_early_does_not_end_the_run(name, tmp_path, monk
 SCRIPT = """
 import sys, time
 import numpy as np, seewhy
-from seewhy import run
+from seewhy.engine import run
 
 run._SAVE_SECONDS = float(sys.argv[3])
 

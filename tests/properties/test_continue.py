@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
 from support.asked import EARLY, EVERY, LIME, METHODS, PHOTO, THREE, Asked, file_of, logits, run
 
 CHECKED = 2
@@ -280,7 +280,7 @@ def test_settings_that_are_not_about_the_amount_are_refused(name):
     before = run(METHODS[name].replace(n_samples=70), model)
     calls = model.calls
 
-    for setting in sorted({*type(before.method).model_fields, "nonsense"} - {"name", *seewhy.stopping.AMOUNT}):
+    for setting in sorted({*type(before.method).model_fields, "nonsense"} - {"name", *seewhy.engine.stopping.AMOUNT}):
         with pytest.raises(InvalidInput, match=rf"^{setting} cannot change here; only max_evaluations, max_seconds, n"):
             before.continue_(n_samples=100, **{setting: 1})
     assert model.calls == calls

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from safetensors.numpy import save as write_tensors
 
 import seewhy
-from seewhy import result_file
-from seewhy.errors import FileError
-from seewhy.geometry import View
-from seewhy.samples import Samples
+from seewhy.core.errors import FileError
+from seewhy.explanation import result_file
+from seewhy.images.geometry import View
+from seewhy.sampling.samples import Samples
 from support.files import check_refused, closed, opened
 from support.runs import LIME, RISE, H, W, logits, run
 

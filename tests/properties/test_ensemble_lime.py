@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seewhy
-from seewhy.designs import FoldoverHadamard
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.engine.run import Subject
+from seewhy.explanation.record import arrays
+from seewhy.images.segmentation.family import Family
 from seewhy.methods import EnsembleLime
 from seewhy.models import FunctionModel
-from seewhy.record import arrays
-from seewhy.run import Subject
-from seewhy.scene import Block
-from seewhy.segmentation.family import Family
+from seewhy.sampling.blocks import Block
+from seewhy.sampling.designs import FoldoverHadamard
 
 H, W = 40, 48
 RNG = np.random.default_rng(0)

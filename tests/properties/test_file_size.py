@@ -8,8 +8,8 @@ from safetensors.numpy import load as read_tensors
 from safetensors.numpy import save as write_tensors
 
 import seewhy
-from seewhy import record
-from seewhy.errors import FileError
+from seewhy.core.errors import FileError
+from seewhy.explanation import record
 from seewhy.methods import EnsembleLime
 from seewhy.models import FunctionModel
 

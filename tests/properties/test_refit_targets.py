@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
 from support.refitting import ENSEMBLE, LIME, RISE, Counting, K, order, run, same_file
 
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import ElasticNet
 
 import seewhy
-from seewhy.errors import FileError
+from seewhy.core.errors import FileError
 from support.runs import BALANCED, BLOCKS, LIME, METHODS, MODEL, PHOTO, RISE, Cropped, H, W, cropped, logits, run
 
 SAVED = {

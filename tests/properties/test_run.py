@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import seewhy
-from seewhy import engine
+from seewhy.engine import loop as engine
+from seewhy.images.scene import Scene
 from seewhy.models import FunctionModel
-from seewhy.scene import Scene
 from support.runs import BALANCED, BLOCKS, LIME, METHODS, PHOTO, RISE, H, W, logits, run
 
 # --- batch size and seed -----------------------------------------------------------------------------------

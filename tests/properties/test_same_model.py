@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.errors import InvalidInput, ModelError
+from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.models import FunctionModel
 from support.asked import LIME, LOOK, PHOTO, logits
 

@@ -9,8 +9,8 @@ from safetensors.numpy import load as read_tensors
 from safetensors.numpy import save as write_tensors
 
 import seewhy
-from seewhy.errors import FileError
-from seewhy.samples import packed
+from seewhy.core.errors import FileError
+from seewhy.sampling.samples import packed
 
 
 class Files(dict):

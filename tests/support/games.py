@@ -5,9 +5,9 @@ from itertools import combinations
 
 import numpy as np
 
-from seewhy.designs import DESIGNS
-from seewhy.samples import Answers, Samples
-from seewhy.scene import Scene
+from seewhy.images.scene import Scene
+from seewhy.sampling.designs import DESIGNS
+from seewhy.sampling.samples import Answers, Samples
 
 
 def every_coalition(d):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seewhy.errors import ModelError
+from seewhy.core.errors import ModelError
 from seewhy.models import load_model
 from support.served_planted import HEIGHT, WIDTH
 

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from seewhy.models.keras_models import adapt_keras
+from seewhy.models.keras.networks import adapt_keras
 from seewhy.models.options import ModelOptions
 
 pytest.importorskip("torch", reason="the extra torch is not installed")

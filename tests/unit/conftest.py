@@ -13,7 +13,7 @@ def plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr("seewhy.models.http_requests._FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("seewhy.models.served.http_requests._FIRST_PAUSE", 0.01)
 
 
 @pytest.fixture

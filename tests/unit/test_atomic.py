@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 import seewhy
-from seewhy import atomic
-from seewhy.atomic import create_file, drop_abandoned, make_folder, replace_file
-from seewhy.errors import FileError
+from seewhy.core import atomic
+from seewhy.core.atomic import create_file, drop_abandoned, make_folder, replace_file
+from seewhy.core.errors import FileError
 
 UNIX = pytest.mark.skipif(os.name != "posix", reason="permissions, links and limits of Unix")
 LIMITED = """
 import resource, signal, sys
-from seewhy.atomic import replace_file
-from seewhy.errors import FileError
+from seewhy.core.atomic import replace_file
+from seewhy.core.errors import FileError
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))

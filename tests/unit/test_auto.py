@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.designs import FoldoverHadamard
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.sampling.designs import FoldoverHadamard
 
 SIDE = 40
 RNG = np.random.default_rng(2)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from seewhy.errors import ImageError
+from seewhy.core.errors import ImageError
 from seewhy.images import load_image
 from support.pictures import DATA, FLOATS, JPEG, PHOTO, encoded, png, raw_png
 

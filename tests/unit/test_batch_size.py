@@ -7,7 +7,7 @@ import pytest
 
 import seewhy
 from seewhy.api import loaded
-from seewhy.errors import InvalidInput, ModelError
+from seewhy.core.errors import InvalidInput, ModelError
 
 torch = pytest.importorskip("torch", reason="the extra torch is not installed")
 

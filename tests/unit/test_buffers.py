@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy import buffers
-from seewhy.buffers import Buffers, Spare
+from seewhy.engine import buffers
+from seewhy.engine.buffers import Buffers, Spare
 from support.small import LIME, PHOTO, Streaming, score
 
 

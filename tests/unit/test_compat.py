@@ -176,7 +176,7 @@ def test_no_random_state_of_others_is_touched():
 
 def test_rows_do_not_depend_on_how_many_are_drawn():
     from seewhy.compat.asking import CoinFlips, as_random_state
-    from seewhy.masks import SegmentMasks
+    from seewhy.sampling.masks import SegmentMasks
 
     method = CoinFlips(start=as_random_state(3))
     drawn = [method.rows(SegmentMasks(SEGMENTS), 0) for _ in range(2)]
@@ -190,7 +190,7 @@ def test_rows_do_not_depend_on_how_many_are_drawn():
 
 @pytest.mark.parametrize(("progress_bar", "shown"), [(True, True), (False, False)])
 def test_the_bar_can_be_switched_off(progress_bar, shown, monkeypatch, capsys):
-    monkeypatch.setattr("seewhy.progress.is_watched", lambda: True)
+    monkeypatch.setattr("seewhy.core.progress.is_watched", lambda: True)
 
     explained(progress_bar=progress_bar)
 

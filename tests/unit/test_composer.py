@@ -5,10 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from seewhy.designs import DESIGNS
-from seewhy.engine import Composer
-from seewhy.masks import EnsembleMasks, GridMasks, SegmentMasks
-from seewhy.scene import Block, Scene
+from seewhy.engine.loop import Composer
+from seewhy.images.scene import Scene
+from seewhy.sampling.blocks import Block
+from seewhy.sampling.designs import DESIGNS
+from seewhy.sampling.masks import EnsembleMasks, GridMasks, SegmentMasks
 
 RNG = np.random.default_rng(5)
 HEIGHT, WIDTH, D = 11, 13, 20

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image as Pillow
 
 import seewhy
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.estimation.targets import classes_of, resolve_targets
 from seewhy.methods import EnsembleLime
 from seewhy.models import FunctionModel
-from seewhy.targets import classes_of, resolve_targets
 
 SCORES = np.array([0.1, 0.4, 0.05, 0.3, 0.15])
 LABELS = ("tabby cat", "espresso", "Egyptian cat", "tiger_shark", "Persian cat")

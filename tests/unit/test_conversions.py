@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.models import conversions
-from seewhy.models.conversions import converted
-from seewhy.models.openvino_runtime import Network, import_openvino
+from seewhy.models.compiled import conversions
+from seewhy.models.compiled.conversions import converted
+from seewhy.models.compiled.openvino_runtime import Network, import_openvino
 
 
 @pytest.fixture

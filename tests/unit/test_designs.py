@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seewhy
-from seewhy.designs import (
+from seewhy.core.errors import InvalidInput
+from seewhy.sampling.designs import (
     Antithetic,
     Bernoulli,
     DropFraction,
@@ -18,7 +19,6 @@ from seewhy.designs import (
     rows,
     with_untouched,
 )
-from seewhy.errors import InvalidInput
 
 ALL = [Bernoulli(keep=0.3), DropFraction(keep=0.3), ShiftedGrid(keep=0.3, cell=(5, 9))]
 BALANCED = FoldoverHadamard()

@@ -6,8 +6,17 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from seewhy.designs import DESIGNS, GRID_DESIGNS, Antithetic, DesignName, Exhaustive, FoldoverGrid, LeaveOneOut, Shapley
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.sampling.designs import (
+    DESIGNS,
+    GRID_DESIGNS,
+    Antithetic,
+    DesignName,
+    Exhaustive,
+    FoldoverGrid,
+    LeaveOneOut,
+    Shapley,
+)
 
 MEMBERS = {name: made(keep=0.5) for name, made in DESIGNS.items()}
 MEMBERS |= {f"grid {name}": made(keep=0.5, cell=(5, 9)) for name, made in GRID_DESIGNS.items()}

@@ -7,9 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from seewhy.errors import InvalidInput
-from seewhy.models import imagenet, load_model, openvino_runtime
-from seewhy.models.efficientnet_lite import LITE1, LITE2, _round_channels
+from seewhy.core.errors import InvalidInput
+from seewhy.models import imagenet, load_model
+from seewhy.models.compiled import openvino_runtime
+from seewhy.models.embedded.efficientnet_lite import LITE1, LITE2, _round_channels
 
 
 @pytest.fixture(scope="module")

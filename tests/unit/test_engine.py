@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy import engine
-from seewhy.masks import SegmentMasks
+from seewhy.engine import loop as engine
+from seewhy.images.scene import Scene
 from seewhy.models import FunctionModel
-from seewhy.scene import Block, Scene
+from seewhy.sampling.blocks import Block
+from seewhy.sampling.masks import SegmentMasks
 from support.small import LIME, METHODS, PHOTO, RISE, Streaming, composing, known, score
 
 

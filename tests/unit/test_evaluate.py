@@ -10,7 +10,7 @@ import time
 import pytest
 
 import seewhy
-from seewhy.errors import FileError, InvalidInput
+from seewhy.core.errors import FileError, InvalidInput
 from seewhy.evaluate import evaluate
 from seewhy.evaluate.store import Record, Store
 from seewhy.metrics import METRICS, Candidate, Measure, Question, Truth

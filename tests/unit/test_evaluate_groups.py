@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from seewhy.errors import FileError, InvalidInput
+from seewhy.core.errors import FileError, InvalidInput
 from seewhy.evaluate.grouping import Independence, check_groups, grouped_by
 from seewhy.evaluate.sequences import likely
 from seewhy.images import load_image

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from seewhy.errors import FileError
+from seewhy.core.errors import FileError
 from seewhy.evaluate import evaluate
 from seewhy.truth import Known, matched, printable, read_truth
 from support.graded import LIME, folder, model

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import seewhy
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
 from seewhy.evaluate import evaluate
 from seewhy.metrics import Facts, Measure, Metric
 from support.graded import LIME, folder, plain, scores

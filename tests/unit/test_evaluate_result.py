@@ -12,10 +12,10 @@ import pytest
 
 import seewhy
 from seewhy.cli.explain import _FILE_HOLDS
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.estimation.intervals import expanded_tail
 from seewhy.evaluate.asking import FILE_HOLDS
 from seewhy.evaluate.averages import average, averages, interval
-from seewhy.intervals import expanded_tail
 from seewhy.metrics import METRICS, Candidate, Measure, NotMeasured, Question, Truth
 from support.graded import LIME, Counting, asked, folder, metric, model, photo, plain
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
 from seewhy.evaluate import evaluate
 from support.graded import LIME, SIDE, model
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import seewhy
-from seewhy.errors import MissingExtra
+from seewhy.core.errors import MissingExtra
 from seewhy.models.extras import need
 
 EXTRAS = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["optional-dependencies"]

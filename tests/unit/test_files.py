@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seewhy.errors import FileError, ImageError, InvalidInput, SeewhyError
+from seewhy.core.errors import FileError, ImageError, InvalidInput, SeewhyError
+from seewhy.core.files import open_regular, read_regular
+from seewhy.core.settings import read_toml
 from seewhy.evaluate.identity import digest_of
-from seewhy.files import open_regular, read_regular
+from seewhy.explanation.loading import load
 from seewhy.images import load_image
-from seewhy.loading import load
+from seewhy.images.segmentation import Labels
 from seewhy.models.options import ModelOptions
-from seewhy.segmentation import Labels
-from seewhy.settings import read_toml
 from seewhy.truth import read_truth
 from support.pictures import png
 

@@ -6,19 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seewhy.errors import ImageError, InvalidInput
-from seewhy.fills import (
-    FILLS,
-    Blur,
-    Color,
-    FillSetting,
-    ImageMean,
-    Noise,
-    Picture,
-    SegmentMean,
-    fill_picture,
-)
-from seewhy.settings import Settings
+from seewhy.core.errors import ImageError, InvalidInput
+from seewhy.core.settings import Settings
+from seewhy.images.fills import FILLS, Blur, Color, FillSetting, ImageMean, Noise, Picture, SegmentMean, fill_picture
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.random((24, 36, 3), dtype=np.float32)

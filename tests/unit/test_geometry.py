@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from seewhy.errors import FileError, InvalidInput
-from seewhy.geometry import View
+from seewhy.core.errors import FileError, InvalidInput
 from seewhy.images import load_image
+from seewhy.images.geometry import View
 
 DATA = Path(skimage.__file__).parent / "data"
 RNG = np.random.default_rng(0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from seewhy.errors import InvalidInput, ModelError
+from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.models import load_model
 from support.huggingface_nets import MARKS, ROUGH, VIT, awake, own_processor, resnet, saved, torch, transformers, vit
 from support.planted import BIAS, SIDE, WEIGHTS, check_batches, check_planted, check_same, reference

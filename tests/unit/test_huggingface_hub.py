@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from seewhy.errors import ModelError
+from seewhy.core.errors import ModelError
 from seewhy.models import load_model
-from seewhy.models.hf_hub import hub
+from seewhy.models.hub_access import hub
 from support.huggingface_nets import MARKS, resnet, saved, transformers
 
 huggingface_hub = pytest.importorskip("huggingface_hub", reason="the hub is asked with it")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from seewhy.errors import InvalidInput, ModelError
+from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.images import Image
 from seewhy.models import load_model
 from support.huggingface_nets import MARKS, RNG, ROUGH, VIT, own_processor, resnet, safetensors, saved, torch

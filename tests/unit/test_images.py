@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image as Pillow
 from PIL import ImageOps
 
-from seewhy.errors import ImageError
+from seewhy.core.errors import ImageError
 from seewhy.images import Image, from_bytes, load_image, to_bytes
 from support.pictures import DATA, JPEG, PHOTO, RNG, encoded, npy_bytes, raw_png, with_gps
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seewhy.errors import ImageError
+from seewhy.core.errors import ImageError
 from seewhy.images import load_image
 from support.pictures import PHOTO
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from seewhy.errors import ImageError, InvalidInput
+from seewhy.core.errors import ImageError, InvalidInput
 from seewhy.images import MAX_PIXELS, Image, from_bytes, load_image, to_bytes
 from support.pictures import PHOTO, encoded, npy_bytes, png, raw_png
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.errors import InvalidInput, ModelError
+from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.models import FunctionModel, load_model
 from seewhy.models.preprocessing import Preprocessing
 from seewhy.testing import check_model

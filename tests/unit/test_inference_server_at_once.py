@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.errors import ModelError
+from seewhy.core.errors import ModelError
 from support import servers
 from support.inference import NCHW, PHOTO, PICTURES, ask, load
 from support.served_planted import planted

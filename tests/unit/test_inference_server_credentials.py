@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.errors import InvalidInput, ModelError
+from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.models import load_model
-from seewhy.models.http_proxies import proxy_for
+from seewhy.models.served.http_proxies import proxy_for
 from support import servers
 from support.inference import PHOTO, PICTURES, ask, fails, load
 from support.served_planted import planted

@@ -11,7 +11,7 @@ from email.utils import format_datetime
 import numpy as np
 import pytest
 
-from seewhy.errors import InvalidInput, ModelError
+from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.models import load_model
 from support import servers
 from support.inference import PICTURES, ask, fails, load
@@ -118,7 +118,7 @@ def test_what_another_try_cannot_help_is_not_tried_again(answer, words):
 
 
 def test_an_answer_without_end_is_refused(monkeypatch):
-    monkeypatch.setattr("seewhy.models.http_requests.LARGEST", 100)
+    monkeypatch.setattr("seewhy.models.served.http_requests.LARGEST", 100)
     words = r"^GET .*/planted was answered with more than 100 bytes$"
     with Inference(always=servers.never_ends) as server, pytest.raises(ModelError, match=words):
         load(server)
@@ -220,7 +220,7 @@ def test_what_may_pass_is_tried_three_times(answer, words):
     ids=["504", *NAMES],
 )
 def test_where_numbers_came_before_it_is_tried_for_longer(monkeypatch, answer, words, tries):
-    monkeypatch.setattr("seewhy.models.http_requests._FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("seewhy.models.served.http_requests._FIRST_PAUSE", 0.001)
     with Inference() as server:
         model = load(server)
         server.plan, before = [answer] * (tries - 1), len(server.posts())
@@ -246,8 +246,8 @@ def test_a_server_that_starts_again_is_waited_for(monkeypatch):
         await pause(0)
 
     back = 8
-    monkeypatch.setattr("seewhy.models.http_requests._FIRST_PAUSE", 0.25)  # nobody waits for it here
-    monkeypatch.setattr("seewhy.models.http_requests.asyncio.sleep", take_down)
+    monkeypatch.setattr("seewhy.models.served.http_requests._FIRST_PAUSE", 0.25)  # nobody waits for it here
+    monkeypatch.setattr("seewhy.models.served.http_requests.asyncio.sleep", take_down)
     with Inference() as server:
         model = load(server)
         server.go()
@@ -268,7 +268,7 @@ def test_a_server_that_starts_again_is_waited_for(monkeypatch):
 
 
 def test_patience_has_an_end(monkeypatch):
-    monkeypatch.setattr("seewhy.models.http_requests._PATIENCE", 0.0)
+    monkeypatch.setattr("seewhy.models.served.http_requests._PATIENCE", 0.0)
     with Inference() as server:
         model = load(server)
         server.plan = [servers.says(503)] * 3
@@ -285,7 +285,7 @@ def test_waiting_can_be_interrupted(monkeypatch):
 
     with Inference() as server:
         model = load(server)
-        monkeypatch.setattr("seewhy.models.http_requests._FIRST_PAUSE", 3600)
+        monkeypatch.setattr("seewhy.models.served.http_requests._FIRST_PAUSE", 3600)
         server.plan = [refuses]
         with pytest.raises(KeyboardInterrupt):
             ask(model)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.errors import Cancelled
+from seewhy.core.errors import Cancelled
 from support.small import METHODS, PHOTO, composing, known, score
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.errors import InvalidInput, ModelError
+from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.models import imagenet, load_model
-from seewhy.models.keras_models import digest
+from seewhy.models.keras.networks import digest
 from support.keras_nets import MARKS, PICTURES, adapt, answers, ask, keras, layers, small
 
 pytestmark = MARKS

@@ -6,9 +6,9 @@ import inspect
 import numpy as np
 import pytest
 
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
 from seewhy.models import imagenet
-from seewhy.models.keras_applications import APPLICATIONS, preprocessing_of_application, recognized, takes_bytes
+from seewhy.models.keras.applications import APPLICATIONS, preprocessing_of_application, recognized, takes_bytes
 from support.keras_nets import MARKS, PICTURES, adapt, answers, ask, keras, layers, small
 
 pytestmark = MARKS

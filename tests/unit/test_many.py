@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.errors import ImageError, InvalidInput
+from seewhy.core.errors import ImageError, InvalidInput
+from seewhy.engine.together import Together
 from seewhy.many import with_photos
 from seewhy.testing import check_model
-from seewhy.together import Together
 
 RNG = np.random.default_rng(9)
 PHOTOS = [RNG.integers(0, 255, (16, 16, 3), dtype=np.uint8) for _ in range(7)]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.estimation.surrogate.stability import stability
 from seewhy.metrics import BASELINES, METRICS, Candidate, Facts, NotMeasured
-from seewhy.surrogate.stability import stability
 from support.questions import LIME, candidate, explained, falling, noisy, question, reads
 
 ROOT = Path(__file__).parents[2]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
 from seewhy.metrics import BASELINES, METRICS, Candidate, Question, Truth
 from seewhy.models import FunctionModel
 from support.questions import OBJECT, PHOTO, READS, H, W, candidate, explained, noisy, question, reads, squares

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy._types import ScoreKind
-from seewhy.errors import InvalidInput, ModelError
+from seewhy.core.errors import InvalidInput, ModelError
+from seewhy.core.types import ScoreKind
 from seewhy.models import MODELS, FunctionModel, load_model
 
 BATCH = np.random.default_rng(0).random((4, 5, 6, 3), dtype=np.float32)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from seewhy.errors import ModelError
+from seewhy.core.errors import ModelError
 from seewhy.models import load_model
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'seewhy[torch]'")

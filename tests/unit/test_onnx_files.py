@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 
-from seewhy.errors import InvalidInput, MissingExtra, ModelError
+from seewhy.core.errors import InvalidInput, MissingExtra, ModelError
 from seewhy.models import imagenet, load_model
-from seewhy.models.openvino_runtime import import_openvino
+from seewhy.models.compiled.openvino_runtime import import_openvino
 from support.planted import (
     BIAS,
     OPTIONS,

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from seewhy.errors import InvalidInput, ModelError
+from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.models import load_model
-from seewhy.models.openvino_runtime import import_openvino
+from seewhy.models.compiled.openvino_runtime import import_openvino
 from support.planted import (
     BIAS,
     OPTIONS,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from seewhy.errors import InvalidInput, ModelError
+from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.models import load_model
 from seewhy.models.answers import Reader
 from support.planted import BIAS, OPTIONS, SIDE, WEIGHTS, check_same, logits, prepared, reference

@@ -9,7 +9,7 @@ import pytest
 from skimage import data
 
 import seewhy
-from seewhy.errors import ModelError
+from seewhy.core.errors import ModelError
 
 pytestmark = pytest.mark.preflight
 

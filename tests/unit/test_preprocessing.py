@@ -9,7 +9,7 @@ import pytest
 from PIL import Image as Pillow
 
 import seewhy
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
 from seewhy.images import Image
 from seewhy.models.heads import HEADS, recognize_head
 from seewhy.models.options import ModelOptions

@@ -8,8 +8,8 @@ import pytest
 
 import seewhy
 from seewhy import PRESETS, Display, InvalidInput, Lime, Rise
+from seewhy.core.settings import to_toml
 from seewhy.methods import as_method
-from seewhy.settings import to_toml
 
 BLACK = seewhy.Color(value="#000000")
 

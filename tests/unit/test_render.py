@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
 from seewhy.render import (
     TargetPanel,
     cut_out,

@@ -11,7 +11,7 @@ from functools import partialmethod
 
 import pytest
 
-from seewhy.errors import FileError
+from seewhy.core.errors import FileError
 from seewhy.evaluate import database
 from seewhy.evaluate import store as stores
 from seewhy.evaluate.store import Store

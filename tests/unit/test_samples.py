@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seewhy.errors import InvalidInput
-from seewhy.run import evaluations, first_equal
-from seewhy.samples import Answers, Samples, merge
+from seewhy.core.errors import InvalidInput
+from seewhy.engine.run import evaluations, first_equal
+from seewhy.sampling.samples import Answers, Samples, merge
 
 
 def some(n, d, seed=0, *, kind="score", shifts=False, parts=False):

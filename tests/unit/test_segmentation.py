@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seewhy.errors import InvalidInput
-from seewhy.segmentation import (
+from seewhy.core.errors import InvalidInput
+from seewhy.core.settings import Settings
+from seewhy.images.segmentation import (
     MAX_SEGMENTS,
     SEGMENTATIONS,
     Custom,
@@ -20,7 +21,6 @@ from seewhy.segmentation import (
     Watershed,
     segment,
 )
-from seewhy.settings import Settings
 
 ALGORITHMS = [Slic(), Quickshift(), Felzenszwalb(), Watershed(), Grid()]
 HAND = np.array([[0, 7, 7], [3, 3, 300]])

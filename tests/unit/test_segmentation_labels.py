@@ -6,14 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seewhy.errors import InvalidInput
-from seewhy.segmentation import (
-    Labels,
-    SegmentationSetting,
-    Slic,
-    segment,
-)
-from seewhy.settings import Settings
+from seewhy.core.errors import InvalidInput
+from seewhy.core.settings import Settings
+from seewhy.images.segmentation import Labels, SegmentationSetting, Slic, segment
 
 HAND = np.array([[0, 7, 7], [3, 3, 300]])
 """A label map with gaps; 300 needs more than 8 bits."""

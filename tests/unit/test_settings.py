@@ -13,12 +13,12 @@ from pydantic.fields import FieldInfo
 
 import seewhy
 from seewhy import Display, FileError, InvalidInput, Lime, Rise
-from seewhy.fills import FILLS
-from seewhy.kernels import KERNELS
+from seewhy.core.settings import Settings, by_name, limits, members, read_toml, setting, to_toml
+from seewhy.estimation.kernels import KERNELS
+from seewhy.estimation.surrogate import SURROGATES
+from seewhy.images.fills import FILLS
+from seewhy.images.segmentation import SEGMENTATIONS
 from seewhy.methods import METHODS
-from seewhy.segmentation import SEGMENTATIONS
-from seewhy.settings import Settings, by_name, limits, members, read_toml, setting, to_toml
-from seewhy.surrogate import SURROGATES
 
 OTHER: list[Settings] = [
     Display(regions=7, share=0.5, sign="negative", hide_rest=True),

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.errors import FileError, InvalidInput
-from seewhy.geometry import View
+from seewhy.core.errors import FileError, InvalidInput
+from seewhy.images.geometry import View
 from seewhy.methods import EnsembleLime
 from seewhy.models import FunctionModel
 

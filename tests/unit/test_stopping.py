@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import seewhy
-from seewhy.errors import InvalidInput
-from seewhy.intervals import Spread
+from seewhy.core.errors import InvalidInput
+from seewhy.engine.stopping import RISK, SLACK, Amount, Looks, Stop
+from seewhy.estimation.intervals import Spread
 from seewhy.methods import EnsembleLime
-from seewhy.stopping import RISK, SLACK, Amount, Looks, Stop
 
 # --- looks at made-up errors -------------------------------------------------------------------------------
 

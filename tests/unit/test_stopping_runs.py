@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import seewhy
+from seewhy.engine.stopping import RISK, SLACK, Stop
 from seewhy.methods import EnsembleLime
-from seewhy.stopping import RISK, SLACK, Stop
 from support.games import every_coalition, planted
 
 WHITE = np.full((2, 6, 3), 255, np.uint8)

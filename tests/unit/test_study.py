@@ -10,10 +10,10 @@ import pytest
 from PIL import Image as Pillow
 
 import seewhy
-from seewhy.display import Display
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
 from seewhy.metrics import METRICS, Candidate, Question
 from seewhy.models import FunctionModel
+from seewhy.render.display import Display
 from seewhy.study import study
 from seewhy.study.menu import Menu
 from seewhy.study.rule import ALLOWED, CHOSEN_ON, REPORTED_ON, Rule

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image as Pillow
 
 import seewhy
-from seewhy.display import Display
-from seewhy.errors import InvalidInput
-from seewhy.settings import to_toml
+from seewhy.core.errors import InvalidInput
+from seewhy.core.settings import to_toml
+from seewhy.render.display import Display
 from seewhy.study.menu import MENUS, Menu
 from seewhy.study.photos import classed
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from seewhy.estimation.intervals import FEWEST
 from seewhy.evaluate.averages import interval
-from seewhy.intervals import FEWEST
 from seewhy.study.chance import over_pairs, over_photos
 from seewhy.study.matrices import between_classes, between_models, between_photos
 from seewhy.study.questions import explains_best, fits_another_model, fits_elsewhere

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from seewhy.errors import MissingExtra
+from seewhy.core.errors import MissingExtra
 from seewhy.models import FunctionModel
 from seewhy.study import study
 

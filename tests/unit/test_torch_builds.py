@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from seewhy.models.torch_builds import misfit
+from seewhy.models.torch.builds import misfit
 from support.huggingface_nets import resnet, saved
 
 SIGN = "operator torchvision::nms does not exist"

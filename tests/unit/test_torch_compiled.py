@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.errors import ModelError
-from seewhy.models.compiled import first_sentence
-from seewhy.models.torch_models import digest
+from seewhy.core.errors import ModelError
+from seewhy.models.compiled.assembly import first_sentence
+from seewhy.models.torch.modules import digest
 from support.torch_nets import GRID, PHOTO, RAW, SIZE, by_hand, small
 
 torch = pytest.importorskip("torch", reason="the extra torch is not installed")

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from seewhy.models.torch_models import digest
+from seewhy.models.torch.modules import digest
 from support.torch_nets import small
 
 torch = pytest.importorskip("torch", reason="the extra torch is not installed")
@@ -76,7 +76,7 @@ def test_where_a_module_came_from_and_what_it_keeps_are_not_in_its_fingerprint()
 
 ELSEWHERE = """
 import enum, functools, torch
-from seewhy.models.torch_models import digest
+from seewhy.models.torch.modules import digest
 
 class Way(enum.Enum):
     MAX = 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seewhy.errors import InvalidInput, ModelError
+from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.models import load_model
 from support.planted import BIAS, OPTIONS, SIDE, WEIGHTS, check_batches, check_planted, check_same
 

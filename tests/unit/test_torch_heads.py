@@ -7,8 +7,8 @@ import pytest
 
 import seewhy
 from seewhy.models import heads
-from seewhy.models.torch_models import last_layer
-from seewhy.models.torch_runtime import TorchRuntime
+from seewhy.models.torch.modules import last_layer
+from seewhy.models.torch.runtime import TorchRuntime
 from seewhy.testing import check_model
 from support.torch_nets import GRID, PHOTO, RAW, SIZE, Corner, small
 

@@ -8,11 +8,11 @@ from PIL import Image as Pillow
 from skimage import data
 
 import seewhy
-from seewhy.errors import InvalidInput, ModelError
+from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.images import Image
 from seewhy.models import imagenet
-from seewhy.models.timm_config import timm_preprocessing, timm_transform
-from seewhy.models.torch_hubs import _from_transforms, class_names
+from seewhy.models.torch.hubs import _from_transforms, class_names
+from seewhy.models.torch.timm_config import timm_preprocessing, timm_transform
 
 torch = pytest.importorskip("torch", reason="the extra torch is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore:.*weights.*")

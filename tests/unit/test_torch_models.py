@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.errors import InvalidInput, ModelError
-from seewhy.models.torch_models import digest
-from seewhy.models.torch_runtime import in_eval_mode
+from seewhy.core.errors import InvalidInput, ModelError
+from seewhy.models.torch.modules import digest
+from seewhy.models.torch.runtime import in_eval_mode
 from seewhy.testing import check_model
 from support.torch_nets import GRID, PHOTO, RAW, SIZE, Corner, by_hand, small
 

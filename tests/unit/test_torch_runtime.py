@@ -7,16 +7,17 @@ import pytest
 from tests.support import planted
 
 import seewhy
-from seewhy.canvas import Canvas, Masked, merged
-from seewhy.errors import InvalidInput, ModelError
-from seewhy.masks import EnsembleMasks, GridMasks, SegmentMasks
-from seewhy.models import torch_models, torch_runtime
-from seewhy.models.batch_sizes import BatchSizes
-from seewhy.models.compiled import AUTOCAST, Found, assemble
+from seewhy.core.errors import InvalidInput, ModelError
+from seewhy.engine.canvas import Canvas, Masked, merged
+from seewhy.models.compiled.assembly import AUTOCAST, Found, assemble
 from seewhy.models.heads import HEADS
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
-from seewhy.scene import Block
+from seewhy.models.torch import modules as torch_models
+from seewhy.models.torch import runtime as torch_runtime
+from seewhy.models.torch.batch_sizes import BatchSizes
+from seewhy.sampling.blocks import Block
+from seewhy.sampling.masks import EnsembleMasks, GridMasks, SegmentMasks
 from seewhy.testing import check_model
 
 torch = pytest.importorskip("torch", reason="the extra torch is not installed")

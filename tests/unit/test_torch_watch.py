@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.errors import ModelError
+from seewhy.core.errors import ModelError
 from support.torch_nets import GRID, PHOTO, RAW, SIZE, small
 
 torch = pytest.importorskip("torch", reason="the extra torch is not installed")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from seewhy.errors import FileError, InvalidInput, SeewhyError
+from seewhy.core.errors import FileError, InvalidInput, SeewhyError
 from seewhy.truth import Known, Runs, Shapes, matched, read_truth
 from seewhy.truth.photo_list import sequence
 from seewhy.truth.shapes import unpacked

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from seewhy.errors import FileError
+from seewhy.core.errors import FileError
 from seewhy.study import study
 from seewhy.truth import read_truth
 from seewhy.tune import tune

@@ -11,7 +11,7 @@ import pytest
 
 import seewhy
 from seewhy.cli.explain import read_settings
-from seewhy.errors import InvalidInput, MissingExtra
+from seewhy.core.errors import InvalidInput, MissingExtra
 from seewhy.metrics import BASELINES, METRICS, Candidate, Question, Truth
 from seewhy.tune.judging import Judge
 from seewhy.tune.search import Start

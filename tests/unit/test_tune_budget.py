@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import seewhy
-from seewhy.errors import Cancelled, InvalidInput
+from seewhy.core.errors import Cancelled, InvalidInput
 from seewhy.tune import tune
 from support.planted import PHOTO
 from support.tuning import COARSE, FREE, GRIDS, OBJECT, QUICK, SHOWN, Counted, noise_question, only_free, plain, run

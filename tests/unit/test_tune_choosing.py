@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.presets import PRESETS
+from seewhy.methods.presets import PRESETS
 from seewhy.tune.choosing import Held, Lead, Table, distinct, explained, hold_out, lead
 from seewhy.tune.space import Space, params_of, sampling_of
 

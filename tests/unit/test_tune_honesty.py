@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import seewhy
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
 from seewhy.metrics import METRICS, Candidate, Question
 from seewhy.tune import tune
 from seewhy.tune.judging import Judge

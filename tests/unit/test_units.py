@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from scipy.special import logsumexp
 
 import seewhy
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
 from seewhy.models import FunctionModel
-from seewhy.samples import LOG_ODDS_LIMIT, Answers, Recorder, convert, log_total, recognize_kind, resolve_unit
-from seewhy.scene import Block
+from seewhy.sampling.blocks import Block
+from seewhy.sampling.samples import LOG_ODDS_LIMIT, Answers, Recorder, convert, log_total, recognize_kind, resolve_unit
 from support.small import LIME, PHOTO, RISE, score
 
 LOGITS = np.random.default_rng(3).normal(scale=4, size=(40, 5)).astype(np.float32)

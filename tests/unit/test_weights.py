@@ -10,9 +10,9 @@ import sys
 import numpy as np
 import pytest
 
-from seewhy.errors import ModelError
-from seewhy.models import weights
-from seewhy.models.weights import SOURCES, Source, _locate, _parse, load_weights
+from seewhy.core.errors import ModelError
+from seewhy.models.embedded import weights
+from seewhy.models.embedded.weights import SOURCES, Source, _locate, _parse, load_weights
 
 HEADER = (weights._MAGIC, 1001, {"protocol_version": 1001, "little_endian": True, "type_sizes": {}})
 NAME = "efficientnet-lite0"

@@ -4,8 +4,8 @@ import pickle
 
 import pytest
 
-from seewhy.errors import FileError, InvalidInput, MissingExtra, SeewhyError
-from seewhy.words import clean, shortened, shown
+from seewhy.core.errors import FileError, InvalidInput, MissingExtra, SeewhyError
+from seewhy.core.words import clean, shortened, shown
 
 
 @pytest.mark.parametrize(

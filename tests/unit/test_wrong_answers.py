@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import seewhy
-from seewhy.errors import ModelError
+from seewhy.core.errors import ModelError
 from support.small import LIME, METHODS, PHOTO, RISE, Streaming, composing, known, score
 
 

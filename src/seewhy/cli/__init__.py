@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def report(error: Exception, *, debug: bool, place: str = "") -> int:
     """Print an error as one line on stderr, or with its traceback, and return the exit code."""
-    from seewhy.errors import FileError, InvalidInput
+    from seewhy.core.errors import FileError, InvalidInput
 
     if debug:
         traceback.print_exception(error)

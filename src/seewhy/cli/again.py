@@ -7,19 +7,19 @@ from typing import Any
 
 import click
 
-from seewhy._types import JsonObject
 from seewhy.cli import DONE, INTERRUPTED, run_options
 from seewhy.cli.explain import display_of, read_settings, shown_options, targets_of
 from seewhy.cli.flags import Flag, Sectioned, method_flags, options, settings_of
 from seewhy.cli.from_files import model_in
 from seewhy.cli.model import asked_model, model_options, named_model
 from seewhy.cli.output import Writer, emit
-from seewhy.errors import InvalidInput
-from seewhy.explanation import Explanation
-from seewhy.loading import load
+from seewhy.core.errors import InvalidInput
+from seewhy.core.types import JsonObject
+from seewhy.engine.stopping import AMOUNT
+from seewhy.explanation.explanation import Explanation
+from seewhy.explanation.loading import load
 from seewhy.methods import METHODS
 from seewhy.models import MODELS, may_be_named_by_a_file
-from seewhy.stopping import AMOUNT
 
 _FREE = {name for method in METHODS.values() for name in method.fits} | {"unit", "n_samples"}
 _FREE_FLAGS: list[Flag] = [flag for flag in method_flags() if flag.place[0] in _FREE]

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seewhy._types import JsonObject
 from seewhy.cli import DONE, FAILED, INTERRUPTED, run_options
 from seewhy.cli.explain import read_settings
 from seewhy.cli.flags import Option, Sectioned
 from seewhy.cli.from_files import check_paths
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.cli.run_options import DETAILS
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.core.types import JsonObject
 from seewhy.evaluate.asking import DEFAULT_METRICS
 from seewhy.evaluate.plan import NamedModel
 from seewhy.methods import METHODS

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seewhy._types import JsonObject
 from seewhy.cli import DONE, INTERRUPTED, report, run_options
 from seewhy.cli.flags import Option, Sectioned, describe, method_flags, options, settings_of
 from seewhy.cli.from_files import check_paths, model_in
@@ -17,17 +16,18 @@ from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.cli.output import Writer, emit, stems_of
 from seewhy.cli.photos import photos_of
 from seewhy.cli.run_options import DETAILS
-from seewhy.display import Display
-from seewhy.errors import InvalidInput
-from seewhy.explanation import Explanation
+from seewhy.core.errors import InvalidInput
+from seewhy.core.settings import read_toml
+from seewhy.core.types import JsonObject
+from seewhy.explanation.explanation import Explanation
+from seewhy.explanation.smallest import SmallestRegion
 from seewhy.methods import METHODS, Auto
-from seewhy.presets import PRESETS
-from seewhy.settings import read_toml
-from seewhy.smallest import SmallestRegion
+from seewhy.methods.presets import PRESETS
+from seewhy.render.display import Display
 
 if TYPE_CHECKING:
+    from seewhy.engine.protocols import Model
     from seewhy.methods import MethodSetting
-    from seewhy.protocols import Model
 
 _METHOD_FLAGS = method_flags()
 _METHOD_HELP = (
@@ -118,9 +118,9 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
     """  # noqa: D301  # \b keeps click from joining the lines
     import numpy as np
 
+    from seewhy.engine.run import KEPT
     from seewhy.images import load_image
     from seewhy.methods import as_method
-    from seewhy.run import KEPT
 
     asked = settings_from(given)
     display = Display(**asked["display"])
@@ -197,8 +197,8 @@ def _explanations(
 ) -> Iterator[tuple[str, Explanation | Exception]]:
     """Yield each photo with its explanation, or with what went wrong; several photos share the model."""
     from seewhy.api import explain as explain_one
+    from seewhy.core.progress import reporting
     from seewhy.many import with_photos
-    from seewhy.progress import reporting
 
     paths = {Path(photo): photo for photo in photos}
     kind = _kind(method)

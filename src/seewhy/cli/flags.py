@@ -11,10 +11,10 @@ from typing import Any, Literal, Union, get_args, get_origin
 import click
 from pydantic.fields import FieldInfo
 
-from seewhy._types import JsonObject
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.core.settings import Settings, limits, members
+from seewhy.core.types import JsonObject
 from seewhy.methods import METHODS
-from seewhy.settings import Settings, limits, members
 
 _PYTHON_ONLY = {"custom", "regressor"}
 """Members that hold a Python object and so have no flags."""

@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from seewhy._types import JsonObject
-from seewhy.array_setting import far_paths, is_near
-from seewhy.errors import InvalidInput
+from seewhy.core.array_setting import far_paths, is_near
+from seewhy.core.errors import InvalidInput
+from seewhy.core.types import JsonObject
+from seewhy.core.words import clean
 from seewhy.models import may_be_named_by_a_file
-from seewhy.words import clean
 
 _LONGEST_NAME = 300
 _NAMED = "be named on the command line: a model that a file names may run code, read files or reach a server"

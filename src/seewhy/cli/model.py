@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from seewhy._types import JsonObject
 from seewhy.cli.flags import Option, describe
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.core.types import JsonObject
+from seewhy.engine.protocols import Model
 from seewhy.models import DEFAULT, PREFIXES
 from seewhy.models.options import ModelOptions
-from seewhy.protocols import Model
 
 _SECTION = "About the model"
 _OPTIONS = ("preprocessing", "input_size", "head", "output_name", "labels", "runtime", "precision", "device")

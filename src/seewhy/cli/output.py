@@ -16,15 +16,15 @@ from PIL import Image as Pillow
 from rich.console import Console
 from rich.table import Table
 
-from seewhy._types import JsonObject
-from seewhy.attribution import SegmentAttribution
-from seewhy.display import Display
-from seewhy.errors import FileError
-from seewhy.explanation import Explanation
-from seewhy.regions import Region
-from seewhy.settings import to_toml
-from seewhy.smallest import SmallestRegion
-from seewhy.stopping import WORDS
+from seewhy.core.errors import FileError
+from seewhy.core.settings import to_toml
+from seewhy.core.types import JsonObject
+from seewhy.engine.stopping import WORDS
+from seewhy.estimation.attribution import SegmentAttribution
+from seewhy.explanation.explanation import Explanation
+from seewhy.explanation.smallest import SmallestRegion
+from seewhy.images.regions import Region
+from seewhy.render.display import Display
 
 
 class Writer:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seewhy.errors import InvalidInput
-from seewhy.photo_folder import left_out, photos_in
+from seewhy.core.errors import InvalidInput
+from seewhy.evaluate.photo_folder import left_out, photos_in
 
 
 def photos_of(given: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:

@@ -12,14 +12,14 @@ from PIL import Image as Pillow
 from seewhy.cli import DONE, run_options
 from seewhy.cli.flags import Flag, Sectioned, families, method_flags, options, settings_of
 from seewhy.cli.model import asked_model, model_options, named_model
-from seewhy.designs import DESIGNS, GRID_DESIGNS
-from seewhy.errors import FileError, InvalidInput
+from seewhy.core.errors import FileError, InvalidInput
+from seewhy.core.settings import Settings, limits
 from seewhy.methods import METHODS, Lime
+from seewhy.methods.presets import PRESETS
 from seewhy.models import DEFAULT, MODELS, PREFIXES
-from seewhy.models.weights import SOURCES
-from seewhy.presets import PRESETS
-from seewhy.protocols import Design
-from seewhy.settings import Settings, limits
+from seewhy.models.embedded.weights import SOURCES
+from seewhy.sampling.designs import DESIGNS, GRID_DESIGNS
+from seewhy.sampling.protocols import Design
 
 _SEGMENTATION_FLAGS: list[Flag] = [flag for flag in method_flags() if flag.place[0] == "segmentation"]
 

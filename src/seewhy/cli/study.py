@@ -12,7 +12,7 @@ from seewhy.cli import DONE, FAILED, INTERRUPTED, run_options
 from seewhy.cli.flags import Option, Sectioned
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.cli.run_options import DETAILS
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from seewhy.study.result import Study

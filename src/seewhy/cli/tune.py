@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from seewhy._types import JsonObject
 from seewhy.cli import DONE, INTERRUPTED, run_options
 from seewhy.cli.explain import read_settings
 from seewhy.cli.flags import Option, Sectioned
 from seewhy.cli.from_files import check_paths, model_in
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.cli.photos import photos_of
-from seewhy.display import Display
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.core.settings import read_toml
+from seewhy.core.types import JsonObject
 from seewhy.methods import METHODS
-from seewhy.presets import PRESETS
-from seewhy.settings import read_toml
+from seewhy.methods.presets import PRESETS
+from seewhy.render.display import Display
 
 if TYPE_CHECKING:
     from seewhy.truth import Known

@@ -10,22 +10,23 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy._types import Batch, Coalitions, Pixels, ScoreKind, Scores, Segments
-from seewhy.canvas import Masked
-from seewhy.designs import with_untouched
-from seewhy.errors import InvalidInput
-from seewhy.geometry import View
+from seewhy.core.errors import InvalidInput
+from seewhy.core.progress import Report
+from seewhy.core.settings import setting
+from seewhy.core.types import Batch, Coalitions, Pixels, ScoreKind, Scores, Segments
+from seewhy.core.words import shown
+from seewhy.engine.canvas import Masked
+from seewhy.engine.run import Asker, Run, Subject
 from seewhy.images import Image
-from seewhy.masks import SegmentMasks
+from seewhy.images.geometry import View
+from seewhy.images.scene import Scene
 from seewhy.methods import Lime
 from seewhy.models.function import FunctionModel
-from seewhy.progress import Report
-from seewhy.protocols import MaskMaker
-from seewhy.run import Asker, Run, Subject
-from seewhy.samples import Answers
-from seewhy.scene import Block, Scene
-from seewhy.settings import setting
-from seewhy.words import shown
+from seewhy.sampling.blocks import Block
+from seewhy.sampling.designs import with_untouched
+from seewhy.sampling.masks import SegmentMasks
+from seewhy.sampling.protocols import MaskMaker
+from seewhy.sampling.samples import Answers
 
 _BLOCK = 64
 _KIND: ScoreKind = "score"

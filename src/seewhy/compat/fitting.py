@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy._types import Coalitions, Floats
-from seewhy.errors import InvalidInput
-from seewhy.surrogate import Ridge, Selection, WeightedSums, select
-from seewhy.words import shown
+from seewhy.core.errors import InvalidInput
+from seewhy.core.types import Coalitions, Floats
+from seewhy.core.words import shown
+from seewhy.estimation.surrogate import Ridge, Selection, WeightedSums, select
 
 Kernel = Callable[..., Any]
 """From distances (n,) and a ``kernel_width`` to weights (n,)."""

@@ -20,15 +20,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy._types import Segments
 from seewhy.compat.asking import Asked, CoinFlips, Repainted, as_random_state, ask
 from seewhy.compat.fitting import SELECTIONS, Kernel, LocalFit, exponential, fit_label, weights_of
 from seewhy.compat.wrappers.scikit_image import SegmentationAlgorithm
-from seewhy.errors import ImageError, InvalidInput
+from seewhy.core.errors import ImageError, InvalidInput
+from seewhy.core.progress import reporting
+from seewhy.core.settings import whole_number
+from seewhy.core.types import Segments
+from seewhy.core.words import shown
 from seewhy.images import check_shape
-from seewhy.progress import reporting
-from seewhy.settings import whole_number
-from seewhy.words import shown
 
 __all__ = ["ImageExplanation", "LimeImageExplainer", "SegmentationAlgorithm"]
 

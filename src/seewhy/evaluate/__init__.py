@@ -8,6 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from seewhy.core.progress import Report as Progress
+from seewhy.core.progress import reporting
+from seewhy.core.settings import whole_number
 from seewhy.evaluate.asking import contenders_of, lacking, metrics_of, models_of, photos_of
 from seewhy.evaluate.files import need_parquet, written
 from seewhy.evaluate.grouping import Grouping, Independence
@@ -18,9 +21,6 @@ from seewhy.evaluate.result import Evaluation, grouped, rows_of, truth_notes
 from seewhy.evaluate.store import LEASE, Store
 from seewhy.evaluate.work import NEEDED
 from seewhy.metrics import BASELINES, Metric
-from seewhy.progress import Report as Progress
-from seewhy.progress import reporting
-from seewhy.settings import whole_number
 
 __all__ = ["Evaluation", "evaluate"]
 

@@ -9,19 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from seewhy.display import Display
-from seewhy.errors import ImageError, InvalidInput
+from seewhy.core.errors import ImageError, InvalidInput
+from seewhy.core.settings import Settings
+from seewhy.core.words import shown
 from seewhy.evaluate.grouping import Grouping, Independence, check_groups, grouped_by
 from seewhy.evaluate.identity import digest_of
+from seewhy.evaluate.photo_folder import left_out, photos_in
 from seewhy.evaluate.plan import MEASURED_ALWAYS, Contender, NamedModel, Photo
 from seewhy.images import Image, load_image
 from seewhy.methods import MethodSetting, as_method
 from seewhy.metrics import BASELINES, METRICS, Metric
 from seewhy.models import load_model
-from seewhy.photo_folder import left_out, photos_in
-from seewhy.settings import Settings
+from seewhy.render.display import Display
 from seewhy.truth import matched, printable, read_truth
-from seewhy.words import shown
 
 FILE_HOLDS = frozenset({"method", "model", "targets", "seed", "display"})
 """Parts of a settings file."""

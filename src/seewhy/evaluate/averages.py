@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy._types import Floats
-from seewhy.intervals import FEWEST, expanded_tail
-from seewhy.randomness import generator
+from seewhy.core.randomness import generator
+from seewhy.core.types import Floats
+from seewhy.estimation.intervals import FEWEST, expanded_tail
 
 _DRAWS = 10_000
 _AT_ONCE = 4_000_000

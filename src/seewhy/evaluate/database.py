@@ -8,7 +8,7 @@ from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 
-from seewhy.errors import FileError
+from seewhy.core.errors import FileError
 
 PATIENCE = 60.0
 """Seconds to wait for another process that is writing."""

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from seewhy._types import JsonObject
-from seewhy.atomic import replace_file
+from seewhy.core.atomic import replace_file
+from seewhy.core.types import JsonObject
 from seewhy.evaluate.result import Evaluation
 from seewhy.models.extras import need
 

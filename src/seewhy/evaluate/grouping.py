@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal, TypeAlias, get_args
 
-from seewhy._types import JsonObject
-from seewhy.errors import FileError, InvalidInput
+from seewhy.core.errors import FileError, InvalidInput
+from seewhy.core.types import JsonObject
+from seewhy.core.words import shown
 from seewhy.evaluate.sequences import Likely, likely
 from seewhy.images import Image
 from seewhy.truth import Known, matched
 from seewhy.truth.fields import file_name
 from seewhy.truth.photo_list import sequence
-from seewhy.words import shown
 
 How = Literal["auto", "name", "folder", "none"]
 """Those that the truth or their looks put together; of one name but for its number; of one folder; none."""

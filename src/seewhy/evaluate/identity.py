@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from seewhy._types import JsonObject
-from seewhy.array_setting import FileOrArray
-from seewhy.errors import FileError
-from seewhy.files import open_regular
+from seewhy.core.array_setting import FileOrArray
+from seewhy.core.errors import FileError
+from seewhy.core.files import open_regular
+from seewhy.core.settings import Settings
+from seewhy.core.types import JsonObject
 from seewhy.models.code_digest import code_digest, filled
-from seewhy.settings import Settings
 
 HELD = "held"
 """Where :func:`asked_of` puts what the plain values only name."""

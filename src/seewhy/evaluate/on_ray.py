@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seewhy.errors import InvalidInput, ModelError
+from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.evaluate.here import WAIT, Report, missing, task_of
 from seewhy.evaluate.plan import EXPLANATION, Plan, Unit
 from seewhy.evaluate.store import Record, Store

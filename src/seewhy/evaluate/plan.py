@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seewhy._types import JsonObject
 from seewhy._version import __version__
-from seewhy.display import Display
+from seewhy.core.types import JsonObject
+from seewhy.engine.protocols import Model
 from seewhy.evaluate.identity import asked_of
 from seewhy.methods import MethodSetting
 from seewhy.metrics import Metric
-from seewhy.protocols import Model
+from seewhy.render.display import Display
 from seewhy.truth import Known
 
 EXPLANATION = ""

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from seewhy._types import Floats, JsonObject
 from seewhy._version import __version__
+from seewhy.core.types import Floats, JsonObject
+from seewhy.estimation.intervals import FEWEST
 from seewhy.evaluate.averages import Average, averages
 from seewhy.evaluate.grouping import Independence
 from seewhy.evaluate.plan import MEASURED_ALWAYS, Photo, Plan, Unit
 from seewhy.evaluate.store import Record
-from seewhy.intervals import FEWEST
 from seewhy.truth import of_others
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from seewhy._types import Floats
+from seewhy.core.types import Floats
 from seewhy.images import Image
 
 _SIDE = 24

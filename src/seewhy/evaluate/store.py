@@ -17,11 +17,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
-from seewhy.atomic import drop_abandoned, replace_file
-from seewhy.errors import FileError, InvalidInput
+from seewhy.core.atomic import drop_abandoned, replace_file
+from seewhy.core.errors import FileError, InvalidInput
+from seewhy.core.words import shown
 from seewhy.evaluate.database import check_own, connected, unusable
 from seewhy.evaluate.records import COLUMNS, Record, State, record_of
-from seewhy.words import shown
 
 LEASE = 20.0
 """Seconds after which a process that has not been heard of is taken for dead."""

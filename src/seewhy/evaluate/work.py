@@ -13,22 +13,22 @@ from typing import Any
 
 import numpy as np
 
-from seewhy._types import JsonObject
 from seewhy.api import explain
-from seewhy.errors import FileError, InvalidInput, MissingExtra
+from seewhy.core.errors import FileError, InvalidInput, MissingExtra
+from seewhy.core.files import read_regular
+from seewhy.core.types import JsonObject
+from seewhy.engine.protocols import Model
+from seewhy.estimation.targets import label_of
 from seewhy.evaluate.identity import HELD, asked_of
 from seewhy.evaluate.plan import EXPLANATION, Contender, Unit
 from seewhy.evaluate.store import Record
-from seewhy.explanation import Explanation
-from seewhy.files import read_regular
+from seewhy.explanation.explanation import Explanation
+from seewhy.explanation.loading import load
+from seewhy.explanation.record import as_file
 from seewhy.images import Image, load_image
-from seewhy.loading import load
+from seewhy.images.segmentation import Grid
 from seewhy.methods import Auto, Lime, MethodSetting
 from seewhy.metrics import BASELINES, Candidate, Metric, NotMeasured, Question, Truth
-from seewhy.protocols import Model
-from seewhy.record import as_file
-from seewhy.segmentation import Grid
-from seewhy.targets import label_of
 from seewhy.truth import Known, MaskPicture, class_of, printable, right_classes
 
 NEEDED = {EXPLANATION: ("class", "label", "class_from", "right", "score", "unit", "seconds", "calls")}

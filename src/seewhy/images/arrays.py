@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy.errors import ImageError
+from seewhy.core.errors import ImageError
 from seewhy.images.image import Image, frozen
 from seewhy.images.rules import Order, Told, check_size, check_unit, dark_note, likely_white, one_error, scaled
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageColor, ImageFile
 
-from seewhy.errors import ImageError
+from seewhy.core.errors import ImageError
 from seewhy.images import tiff
 from seewhy.images.arrays import image_of
 from seewhy.images.image import Image

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy._types import Pixels
-from seewhy.errors import ImageError
+from seewhy.core.errors import ImageError
+from seewhy.core.types import Pixels
 
 _FULL = {"uint8": 255, "uint16": 65535, "float32": 1}
 

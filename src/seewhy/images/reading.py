@@ -13,13 +13,13 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from seewhy.errors import ImageError
-from seewhy.files import open_regular
+from seewhy.core.errors import ImageError
+from seewhy.core.files import open_regular
+from seewhy.core.settings import whole_number
 from seewhy.images.arrays import from_array, is_array
 from seewhy.images.decoding import FORMATS, Background, color_of, decode, from_picture
 from seewhy.images.image import Image
 from seewhy.images.rules import MAX_PIXELS, Order, Scale, Told, one_error, white_of
-from seewhy.settings import whole_number
 
 KEPT_PIXELS = 100_000_000
 _KEPT_PIXELS_A_BYTE = 100

@@ -12,8 +12,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy.errors import ImageError
-from seewhy.words import shown
+from seewhy.core.errors import ImageError
+from seewhy.core.words import shown
 
 MAX_PIXELS = 50_000_000
 """Most pixels of a photo, if nothing else is said: an explanation of it takes some gigabytes of memory."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from seewhy.errors import ImageError
+from seewhy.core.errors import ImageError
 from seewhy.images.image import Image, frozen
 
 OTHERWISE = "to use all of it, pass the array of tifffile.imread(path)"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.core.settings import by_name
 from seewhy.methods.auto import Auto
 from seewhy.methods.ensemble_lime import EnsembleLime
 from seewhy.methods.lime import Lime
 from seewhy.methods.rise import Rise
-from seewhy.settings import by_name
 
 __all__ = ["METHODS", "AnyMethod", "Auto", "EnsembleLime", "Lime", "MethodSetting", "Rise", "as_concrete", "as_method"]
 

@@ -16,22 +16,22 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
-from seewhy._types import Floats, ScoreKind
-from seewhy.engine import Cancel, Clock
-from seewhy.errors import Cancelled, InvalidInput, ModelError
-from seewhy.fills import AnyFill, Blur, Color, ImageMean
-from seewhy.geometry import View
+from seewhy.core.errors import Cancelled, InvalidInput, ModelError
+from seewhy.core.settings import setting
+from seewhy.core.types import Floats, ScoreKind
+from seewhy.engine.loop import Cancel, Clock
+from seewhy.engine.protocols import Model
+from seewhy.engine.run import Asker, Subject
+from seewhy.engine.stopping import Amount
+from seewhy.estimation.targets import Target
 from seewhy.images import Image
+from seewhy.images.fills import AnyFill, Blur, Color, ImageMean
+from seewhy.images.geometry import View
+from seewhy.images.segmentation import Grid
 from seewhy.methods.ensemble_lime import EnsembleLime
 from seewhy.methods.lime import Lime
-from seewhy.protocols import Model
-from seewhy.run import Asker, Subject
-from seewhy.samples import Answers
-from seewhy.scene import Block
-from seewhy.segmentation import Grid
-from seewhy.settings import setting
-from seewhy.stopping import Amount
-from seewhy.targets import Target
+from seewhy.sampling.blocks import Block
+from seewhy.sampling.samples import Answers
 
 _FILLS: dict[str, AnyFill] = {"blur": Blur(), "image-mean": ImageMean(), "black": Color(value=(0, 0, 0))}
 """In order of preference: the first that does its work is taken."""

@@ -4,7 +4,7 @@ What one segmentation can say is cut to its own regions. Here every block of mod
 the value of each of its regions is spread over the region's pixels, and the maps are averaged over blocks.
 
 Sources: Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938 (LIME); the balanced blocks of
-:mod:`seewhy.designs.foldover_hadamard`. What was tried and measured is in the documentation of the method.
+:mod:`seewhy.sampling.designs.foldover_hadamard`. What was tried and measured is in the documentation of the method.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, model_validator
 
-from seewhy._types import Floats, JsonObject, Segments
-from seewhy.attribution import MapAttribution
-from seewhy.designs import FoldoverHadamard
-from seewhy.errors import InvalidInput
-from seewhy.fills import Blur, FillSetting, fill_picture
-from seewhy.geometry import View
+from seewhy.core.errors import InvalidInput
+from seewhy.core.settings import setting
+from seewhy.core.types import Floats, JsonObject, Segments
+from seewhy.estimation.attribution import MapAttribution
+from seewhy.estimation.intervals import Spread, mean_and_squares
 from seewhy.images import Image
-from seewhy.intervals import Spread, mean_and_squares
-from seewhy.masks import EnsembleMasks, pool, small
-from seewhy.method_settings import MethodSettings
-from seewhy.protocols import MaskMaker
-from seewhy.samples import Samples
-from seewhy.scene import Block, Scene
-from seewhy.segmentation.family import Family
-from seewhy.settings import setting
+from seewhy.images.fills import Blur, FillSetting, fill_picture
+from seewhy.images.geometry import View
+from seewhy.images.scene import Scene
+from seewhy.images.segmentation.family import Family
+from seewhy.methods.method_settings import MethodSettings
+from seewhy.sampling.blocks import Block
+from seewhy.sampling.designs import FoldoverHadamard
+from seewhy.sampling.masks import EnsembleMasks, pool, small
+from seewhy.sampling.protocols import MaskMaker
+from seewhy.sampling.samples import Samples
 
 _PARTS = 16
 """Rectangles along each side over which a map is averaged to judge its error as a whole."""

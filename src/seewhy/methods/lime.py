@@ -13,25 +13,15 @@ from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 import numpy as np
 from pydantic import model_validator
 
-from seewhy._types import Coalitions, Floats, JsonObject, Segments
-from seewhy.attribution import SegmentAttribution
-from seewhy.designs import DESIGNS, DesignName, with_untouched
-from seewhy.errors import InvalidInput
-from seewhy.fills import FillSetting, SegmentMean, fill_picture
-from seewhy.geometry import View
-from seewhy.images import Image
-from seewhy.intervals import Spread, groups, jackknife
-from seewhy.kernels import Cosine, KernelSetting, Shapley, Uniform
-from seewhy.kernels.segment_sums import SegmentSums
-from seewhy.masks import SegmentMasks
-from seewhy.method_settings import MethodSettings
-from seewhy.protocols import Design, MaskMaker
-from seewhy.samples import Samples
-from seewhy.scene import Block, Scene
-from seewhy.segmentation import SegmentationSetting, Slic, segment_view
-from seewhy.settings import setting
-from seewhy.stopping import WholeBlocks
-from seewhy.surrogate import (
+from seewhy.core.errors import InvalidInput
+from seewhy.core.settings import setting
+from seewhy.core.types import Coalitions, Floats, JsonObject, Segments
+from seewhy.engine.stopping import WholeBlocks
+from seewhy.estimation.attribution import SegmentAttribution
+from seewhy.estimation.intervals import Spread, groups, jackknife
+from seewhy.estimation.kernels import Cosine, KernelSetting, Shapley, Uniform
+from seewhy.estimation.kernels.segment_sums import SegmentSums
+from seewhy.estimation.surrogate import (
     LeastSquares,
     LinearFit,
     Regressor,
@@ -42,8 +32,19 @@ from seewhy.surrogate import (
     fit,
     sandwich,
 )
-from seewhy.surrogate.shapley import ShapleyFit, shapley_values, size_shares
-from seewhy.surrogate.stability import stability
+from seewhy.estimation.surrogate.shapley import ShapleyFit, shapley_values, size_shares
+from seewhy.estimation.surrogate.stability import stability
+from seewhy.images import Image
+from seewhy.images.fills import FillSetting, SegmentMean, fill_picture
+from seewhy.images.geometry import View
+from seewhy.images.scene import Scene
+from seewhy.images.segmentation import SegmentationSetting, Slic, segment_view
+from seewhy.methods.method_settings import MethodSettings
+from seewhy.sampling.blocks import Block
+from seewhy.sampling.designs import DESIGNS, DesignName, with_untouched
+from seewhy.sampling.masks import SegmentMasks
+from seewhy.sampling.protocols import Design, MaskMaker
+from seewhy.sampling.samples import Samples
 
 _Drawn: TypeAlias = Literal["auto", DesignName]
 

@@ -12,23 +12,24 @@ from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 import numpy as np
 from pydantic import model_validator
 
-from seewhy._types import Floats, JsonObject, Segments
-from seewhy.attribution import MapAttribution
-from seewhy.designs import GRID_DESIGNS, GridDesignName
-from seewhy.errors import InvalidInput
-from seewhy.fills import Color, FillSetting, fill_picture
-from seewhy.geometry import View
+from seewhy.core.errors import InvalidInput
+from seewhy.core.settings import setting
+from seewhy.core.types import Floats, JsonObject, Segments
+from seewhy.engine.stopping import WholeBlocks
+from seewhy.estimation.attribution import MapAttribution
+from seewhy.estimation.intervals import Spread, groups, mean_and_squares, meat
+from seewhy.estimation.surrogate.cross_validation import cross_validated_ridge
+from seewhy.estimation.surrogate.sums import WeightedSums
 from seewhy.images import Image
-from seewhy.intervals import Spread, groups, mean_and_squares, meat
-from seewhy.masks import GridMasks, pool
-from seewhy.method_settings import MethodSettings
-from seewhy.protocols import Design, MaskMaker
-from seewhy.samples import Samples
-from seewhy.scene import Block, Scene
-from seewhy.settings import setting
-from seewhy.stopping import WholeBlocks
-from seewhy.surrogate.cross_validation import cross_validated_ridge
-from seewhy.surrogate.sums import WeightedSums
+from seewhy.images.fills import Color, FillSetting, fill_picture
+from seewhy.images.geometry import View
+from seewhy.images.scene import Scene
+from seewhy.methods.method_settings import MethodSettings
+from seewhy.sampling.blocks import Block
+from seewhy.sampling.designs import GRID_DESIGNS, GridDesignName
+from seewhy.sampling.masks import GridMasks, pool
+from seewhy.sampling.protocols import Design, MaskMaker
+from seewhy.sampling.samples import Samples
 
 _Drawn: TypeAlias = Literal["auto", GridDesignName]
 _ROWS = 512

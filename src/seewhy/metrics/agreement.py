@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seewhy.api import explain
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
 from seewhy.methods import Lime, Rise
 from seewhy.metrics.facts import Facts, Measure, Metric, NotMeasured
 from seewhy.metrics.question import Candidate, Question

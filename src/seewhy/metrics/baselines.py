@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from seewhy._types import Heatmap
+from seewhy.core.types import Heatmap
 from seewhy.metrics.question import Candidate, Question
 
 Baseline = Callable[[Question], Candidate]

@@ -12,11 +12,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy._types import Floats, Heatmap
-from seewhy.fills import Blur, Color
+from seewhy.core.types import Floats, Heatmap
+from seewhy.images.fills import Blur, Color
+from seewhy.images.protocols import Fill
 from seewhy.metrics.facts import Facts, Measure, Metric, NotMeasured
 from seewhy.metrics.question import Candidate, Question
-from seewhy.protocols import Fill
 
 STEPS = 32
 FILLS: dict[str, Fill] = {"blur": Blur(), "black": Color(value=(0, 0, 0))}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
 from seewhy.metrics.question import Candidate, Question
 
 Needs = Literal["truth", "model", "samples", "map"]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from seewhy._types import Floats, Scores
-from seewhy.attribution import SegmentAttribution
-from seewhy.explanation import Explanation
-from seewhy.kernels import Shapley
+from seewhy.core.randomness import generator
+from seewhy.core.types import Floats, Scores
+from seewhy.engine.run import Asker, Subject
+from seewhy.estimation.attribution import SegmentAttribution
+from seewhy.estimation.kernels import Shapley
+from seewhy.explanation.explanation import Explanation
 from seewhy.methods import Lime
 from seewhy.metrics.facts import Facts, Measure, Metric, NotMeasured
 from seewhy.metrics.question import Candidate, Question
-from seewhy.randomness import generator
-from seewhy.run import Asker, Subject
-from seewhy.samples import Answers, Recorder, Samples
-from seewhy.scene import Block, cut, join
+from seewhy.sampling.blocks import Block, cut, join
+from seewhy.sampling.samples import Answers, Recorder, Samples
 
 _ROWS = 128
 _ENOUGH = 32

@@ -9,22 +9,23 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy._types import Floats, Heatmap, Unit
 from seewhy.api import opened
-from seewhy.attribution import SegmentAttribution, on_view
-from seewhy.display import Display
-from seewhy.engine import Clock, Composer, best_batch_size, score_masks, score_untouched
-from seewhy.errors import InvalidInput
-from seewhy.explanation import Explanation
-from seewhy.fills import fill_picture
-from seewhy.geometry import View
+from seewhy.core.errors import InvalidInput
+from seewhy.core.randomness import Purpose, generator
+from seewhy.core.types import Floats, Heatmap, Unit
+from seewhy.engine.loop import Clock, Composer, best_batch_size, score_masks, score_untouched
+from seewhy.engine.protocols import Model
+from seewhy.estimation.attribution import SegmentAttribution, on_view
+from seewhy.estimation.targets import resolve_targets
+from seewhy.explanation.explanation import Explanation
 from seewhy.images import Background, Image
+from seewhy.images.fills import fill_picture
+from seewhy.images.geometry import View
+from seewhy.images.protocols import Fill
+from seewhy.images.scene import Scene
 from seewhy.models import load_model
-from seewhy.protocols import Fill, Model
-from seewhy.randomness import Purpose, generator
-from seewhy.samples import convert, log_total, recognize_kind
-from seewhy.scene import Scene
-from seewhy.targets import resolve_targets
+from seewhy.render.display import Display
+from seewhy.sampling.samples import convert, log_total, recognize_kind
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seewhy._types import Floats
-from seewhy.fills import Blur
+from seewhy.core.randomness import generator
+from seewhy.core.types import Floats
+from seewhy.images.fills import Blur
 from seewhy.metrics.facts import Facts, Measure, Metric, NotMeasured
 from seewhy.metrics.question import Candidate, Question
-from seewhy.randomness import generator
 
 _GRID = 9
 _SHARES = (0.1, 0.3, 0.5, 0.7)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from seewhy.attribution import Attribution, SegmentAttribution, on_view
-from seewhy.explanation import Explanation
+from seewhy.engine.stopping import Draws
+from seewhy.estimation.attribution import Attribution, SegmentAttribution, on_view
+from seewhy.explanation.explanation import Explanation
 from seewhy.metrics.facts import Facts, Measure, Metric, NotMeasured
 from seewhy.metrics.question import Candidate, Question
-from seewhy.samples import Samples
-from seewhy.stopping import Draws
+from seewhy.sampling.samples import Samples
 
 _BOUND = 0.05
 

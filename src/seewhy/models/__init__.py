@@ -15,12 +15,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.core.words import shown
+from seewhy.engine.protocols import Model
 from seewhy.models import hints
 from seewhy.models.function import FunctionModel
 from seewhy.models.options import ModelOptions
-from seewhy.protocols import Model
-from seewhy.words import shown
 
 __all__ = ["DEFAULT", "MODELS", "PREFIXES", "Adapter", "FunctionModel", "load_model", "may_be_named_by_a_file"]
 
@@ -44,37 +44,37 @@ class Adapter(NamedTuple):
 
 PREFIXES: dict[str, Adapter] = {
     "torchvision": Adapter(
-        "torch_hubs", "NAME, such as torchvision:resnet50", named=r"[A-Za-z0-9_]{1,80}(:[A-Za-z0-9_]{1,80})?"
+        "torch.hubs", "NAME, such as torchvision:resnet50", named=r"[A-Za-z0-9_]{1,80}(:[A-Za-z0-9_]{1,80})?"
     ),
     "timm": Adapter(
-        "torch_hubs",
+        "torch.hubs",
         "NAME, such as timm:convnext_tiny.fb_in1k",
         named=r"[A-Za-z0-9_]{1,80}(\.[A-Za-z0-9_]{1,80})?(:none)?",
     ),
-    "hf": Adapter("huggingface", "ORG/NAME or a folder, an image classifier for transformers"),
-    "torchscript": Adapter("torch_files", "FILE of torch.jit.save"),
-    "torchexport": Adapter("torch_files", "FILE of torch.export.save"),
+    "hf": Adapter("huggingface.networks", "ORG/NAME or a folder, an image classifier for transformers"),
+    "torchscript": Adapter("torch.files", "FILE of torch.jit.save"),
+    "torchexport": Adapter("torch.files", "FILE of torch.export.save"),
     "keras": Adapter(
-        "keras_models",
+        "keras.networks",
         "NAME in keras.applications, such as keras:Xception, or FILE.keras",
         named=r"[A-Za-z0-9]{1,80}(:(imagenet|none))?",
     ),
-    "onnx": Adapter("onnx_files", "FILE"),
-    "openvino": Adapter("openvino_files", "FILE.xml"),
-    "tflite": Adapter("tflite_files", "FILE"),
+    "onnx": Adapter("graphs.onnx_files", "FILE"),
+    "openvino": Adapter("graphs.openvino_files", "FILE.xml"),
+    "tflite": Adapter("graphs.tflite_files", "FILE"),
     "kserve": Adapter(
-        "inference_server",
+        "served.inference_server",
         "URL/v2/models/NAME[#output=NAME], Open Inference Protocol: KServe, Triton, MLServer, OVMS",
     ),
-    "tfserving": Adapter("tensorflow_serving", "URL/v1/models/NAME[#output=NAME]"),
+    "tfserving": Adapter("served.tensorflow_serving", "URL/v1/models/NAME[#output=NAME]"),
 }
 """What may stand before the colon of a model's text."""
 
 _OBJECTS: dict[str, str] = {
-    "keras": "keras_models",  # on its torch backend a Keras model is a torch module too
-    "torch": "torch_models",
-    "onnxruntime": "onnx_files",
-    "openvino": "openvino_files",
+    "keras": "keras.networks",  # on its torch backend a Keras model is a torch module too
+    "torch": "torch.modules",
+    "onnxruntime": "graphs.onnx_files",
+    "openvino": "graphs.openvino_files",
 }
 """Frameworks whose objects are known: the module with ``adapt_FRAMEWORK(object, options)``, None if it is not one.
 
@@ -160,13 +160,13 @@ def _adapter(module: str, function: str) -> Callable[..., Any]:
 
 def _embedded(name: str, options: ModelOptions) -> Model:
     if options.given:
-        return cast("Model", _adapter("efficientnet_lite", "load")(MODELS[name], options))
+        return cast("Model", _adapter("embedded.efficientnet_lite", "load")(MODELS[name], options))
     return _usual(name)
 
 
 @cache
 def _usual(name: str) -> Model:
-    return cast("Model", _adapter("efficientnet_lite", "load")(MODELS[name], ModelOptions()))
+    return cast("Model", _adapter("embedded.efficientnet_lite", "load")(MODELS[name], ModelOptions()))
 
 
 def _from_python(place: str, options: ModelOptions) -> Model:

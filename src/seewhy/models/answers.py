@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
 
 LOGITS = "logits"
 

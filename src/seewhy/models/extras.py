@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from seewhy.errors import MissingExtra
+from seewhy.core.errors import MissingExtra
 
 
 def need(module: str, extra: str, load: Callable[[str], Any] = importlib.import_module) -> Any:

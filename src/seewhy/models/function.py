@@ -8,9 +8,9 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from seewhy._types import Batch, Pixels, ScoreKind, Scores
-from seewhy.errors import InvalidInput, ModelError
-from seewhy.geometry import View
+from seewhy.core.errors import InvalidInput, ModelError
+from seewhy.core.types import Batch, Pixels, ScoreKind, Scores
+from seewhy.images.geometry import View
 from seewhy.models.code_digest import code_digest
 from seewhy.models.extras import need
 from seewhy.models.heads import Head, as_head

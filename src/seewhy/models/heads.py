@@ -8,10 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from seewhy._types import ScoreKind, Scores
-from seewhy.errors import InvalidInput
-from seewhy.samples import recognize_kind
-from seewhy.words import shown
+from seewhy.core.errors import InvalidInput
+from seewhy.core.types import ScoreKind, Scores
+from seewhy.core.words import shown
+from seewhy.sampling.samples import recognize_kind
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from typing import Literal, Protocol, Self
 
 import numpy as np
 
-from seewhy._types import Batch, Pixels, ScoreKind, Scores
-from seewhy.errors import InvalidInput, ModelError
-from seewhy.geometry import View
+from seewhy.core.errors import InvalidInput, ModelError
+from seewhy.core.types import Batch, Pixels, ScoreKind, Scores
+from seewhy.images.geometry import View
 from seewhy.models.heads import Head
 from seewhy.models.preprocessing import Preprocessing
 
@@ -40,7 +40,7 @@ class Runtime(Protocol):
 
 
 class NetworkModel:
-    """A network with its preprocessing and its head; fits :class:`seewhy.protocols.Model`.
+    """A network with its preprocessing and its head; fits :class:`seewhy.engine.protocols.Model`.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class NetworkModel:
 
     @property
     def composes(self) -> bool:
-        """Whether it takes rows, :class:`seewhy.canvas.Masked`, and composes their pictures itself."""
+        """Whether it takes rows, :class:`seewhy.engine.canvas.Masked`, and composes their pictures itself."""
         return bool(getattr(self.runtime, "composes", False))
 
     @property

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import field_validator
 
-from seewhy.errors import InvalidInput
-from seewhy.files import read_regular
+from seewhy.core.errors import InvalidInput
+from seewhy.core.files import read_regular
+from seewhy.core.settings import Settings, setting
 from seewhy.models import imagenet
 from seewhy.models.heads import HEADS, Head, LastLayer, as_head, recognize_head
 from seewhy.models.preprocessing import PREPROCESSINGS, SIZED, Preprocessing, as_preprocessing, as_size
-from seewhy.settings import Settings, setting
 
 Precision = Literal["f32", "bf16", "int8"]
 RuntimeName = Literal["auto", "native", "openvino"]

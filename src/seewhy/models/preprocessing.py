@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal, TypeAlias
 import numpy as np
 from pydantic import field_validator, model_validator
 
-from seewhy._types import Batch, Pixels
-from seewhy.errors import InvalidInput
-from seewhy.geometry import Interpolation, View
-from seewhy.settings import Settings, setting, whole_number
-from seewhy.words import shown
+from seewhy.core.errors import InvalidInput
+from seewhy.core.settings import Settings, setting, whole_number
+from seewhy.core.types import Batch, Pixels
+from seewhy.core.words import shown
+from seewhy.images.geometry import Interpolation, View
 
 Size: TypeAlias = int | tuple[int, int]
 """Height and width in pixels, or one number for both."""

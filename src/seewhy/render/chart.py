@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seewhy._types import Floats
+from seewhy.core.types import Floats
 from seewhy.render.colors import FAINT, INK, sign_color, unit_rgb
 from seewhy.render.page import Page, signed
 from seewhy.render.panels import CAPTION, MAX_BARS, WORDS, Box, TargetPanel, caption

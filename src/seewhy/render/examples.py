@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy._types import Masks, Unit
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.core.types import Masks, Unit
 from seewhy.render.colors import FAINT, INK, unit_rgb
 from seewhy.render.overlay import reduced
 from seewhy.render.page import MARGIN, Page, framed, line_height, number, wrapped

@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from seewhy._types import Floats, Heatmap, Segments
+from seewhy.core.types import Floats, Heatmap, Segments
 from seewhy.render.colors import CONTRADICTS, FAINT, INK, SUPPORTS, WHITE, Color, Rgb8, painted, strength
 
 Region = NDArray[np.bool_]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy._types import Floats, Heatmap, Segments, Unit
+from seewhy.core.types import Floats, Heatmap, Segments, Unit
 from seewhy.render import overlay
 from seewhy.render.colors import FAINT, INK, Rgb8, scale_colors, sign_color, unit_rgb
 from seewhy.render.page import Page, badge, rounded_up, signed, wrapped

@@ -11,14 +11,15 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from seewhy._types import JsonObject
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.core.progress import Report as Progress
+from seewhy.core.progress import reporting
+from seewhy.core.settings import whole_number
+from seewhy.core.types import JsonObject
+from seewhy.core.words import shown
 from seewhy.evaluate.asking import models_of
 from seewhy.evaluate.grouping import Grouping
 from seewhy.evaluate.store import Store
-from seewhy.progress import Report as Progress
-from seewhy.progress import reporting
-from seewhy.settings import whole_number
 from seewhy.study.menu import MENUS, Menu
 from seewhy.study.photos import FilePath, Photos, classed
 from seewhy.study.pictures import pictures
@@ -27,7 +28,6 @@ from seewhy.study.result import Study, gathered
 from seewhy.study.rule import Rule
 from seewhy.study.work import Faults, needed, work
 from seewhy.truth import of_others
-from seewhy.words import shown
 
 __all__ = ["MENUS", "Menu", "Study", "study"]
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seewhy._types import Floats
-from seewhy.intervals import FEWEST, jackknife
+from seewhy.core.types import Floats
+from seewhy.estimation.intervals import FEWEST, jackknife
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy.atomic import make_folder, replace_file
+from seewhy.core.atomic import make_folder, replace_file
 from seewhy.render import picture_png
 
 _CROPPED = {"cat": "chelsea", "coffee": "coffee", "rocket": "rocket", "camera": "camera", "astronaut": "astronaut"}

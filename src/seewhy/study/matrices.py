@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from seewhy._types import Floats, JsonObject
+from seewhy.core.types import Floats, JsonObject
 from seewhy.study.chance import Estimate, over_pairs, over_photos
 from seewhy.study.tensor import Tensor, mean
 

@@ -9,14 +9,14 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from seewhy._types import JsonObject
-from seewhy.array_setting import far_paths
-from seewhy.display import Display
-from seewhy.errors import InvalidInput
+from seewhy.core.array_setting import far_paths
+from seewhy.core.errors import InvalidInput
+from seewhy.core.settings import plain, read_toml
+from seewhy.core.types import JsonObject
+from seewhy.core.words import shown
+from seewhy.engine.stopping import AMOUNT
 from seewhy.methods import AnyMethod, as_concrete
-from seewhy.settings import plain, read_toml
-from seewhy.stopping import AMOUNT
-from seewhy.words import shown
+from seewhy.render.display import Display
 
 _SHOWN = frozenset(Display.model_fields) - {"hide_rest"}
 """Settings of what is shown that some metrics judge."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from seewhy._types import JsonObject
 from seewhy._version import __version__
-from seewhy.intervals import FEWEST
+from seewhy.core.types import JsonObject
+from seewhy.estimation.intervals import FEWEST
 from seewhy.models.extras import need
 from seewhy.study.chance import Estimate
 from seewhy.study.matrices import Matrix

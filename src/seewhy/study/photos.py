@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.core.words import shown
 from seewhy.evaluate.asking import readable
 from seewhy.evaluate.grouping import Grouping, check_groups, grouped_by
 from seewhy.evaluate.identity import digest_of
+from seewhy.evaluate.photo_folder import left_out, photos_in
 from seewhy.evaluate.plan import Photo
-from seewhy.photo_folder import left_out, photos_in
 from seewhy.truth import matched, read_truth
-from seewhy.words import shown
 
 FilePath: TypeAlias = str | os.PathLike[str]
 Photos: TypeAlias = FilePath | Iterable[FilePath] | Mapping[str, FilePath | Iterable[FilePath]]

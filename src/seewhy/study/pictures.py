@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seewhy._types import JsonObject
+from seewhy.core.types import JsonObject
 from seewhy.evaluate.store import Store
-from seewhy.explanation import Explanation
+from seewhy.explanation.explanation import Explanation
 from seewhy.study.menu import Setting
 from seewhy.study.plan import Plan, Sitting
 from seewhy.study.tensor import Tensor

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from seewhy._version import __version__
+from seewhy.core.settings import plain
 from seewhy.evaluate.identity import asked_of
 from seewhy.evaluate.plan import NamedModel, hashed, identity_of
 from seewhy.metrics import BASELINES
-from seewhy.settings import plain
 from seewhy.study.menu import Menu, Setting
 from seewhy.study.photos import Classed
 from seewhy.study.rule import Rule

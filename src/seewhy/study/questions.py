@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy._types import Floats, JsonObject
-from seewhy.intervals import FEWEST
+from seewhy.core.types import Floats, JsonObject
+from seewhy.estimation.intervals import FEWEST
 from seewhy.study.chance import Estimate, over_pairs, over_photos
 from seewhy.study.tensor import Tensor, mean
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from seewhy._types import JsonObject
 from seewhy._version import __version__
-from seewhy.atomic import make_folder, replace_file
+from seewhy.core.atomic import make_folder, replace_file
+from seewhy.core.types import JsonObject
 from seewhy.evaluate.store import Record
 from seewhy.metrics import BASELINES
 from seewhy.study.matrices import Matrix, between_classes, between_models, between_photos, finite

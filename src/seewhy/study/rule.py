@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.core.words import shown
 from seewhy.metrics import METRICS, Measure, Metric
-from seewhy.words import shown
 
 CHOSEN_ON, REPORTED_ON = "blur", "black"
 """Fills of the metrics that are measured over two."""

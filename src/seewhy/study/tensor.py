@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy._types import Floats
+from seewhy.core.types import Floats
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,20 +10,20 @@ from pathlib import Path
 
 import numpy as np
 
-from seewhy._types import JsonObject
 from seewhy.api import explain
-from seewhy.errors import FileError, InvalidInput, MissingExtra
+from seewhy.core.errors import FileError, InvalidInput, MissingExtra
+from seewhy.core.types import JsonObject
+from seewhy.estimation.targets import label_of
 from seewhy.evaluate.store import Record, Store
 from seewhy.evaluate.work import reason
-from seewhy.explanation import Explanation
+from seewhy.explanation.explanation import Explanation
+from seewhy.explanation.loading import load
+from seewhy.explanation.record import as_file
 from seewhy.images import Image, load_image
-from seewhy.loading import load
 from seewhy.metrics import BASELINES, Candidate, NotMeasured, Question, Truth
-from seewhy.record import as_file
 from seewhy.study.menu import Setting
 from seewhy.study.plan import ANSWER, EXPLANATION, Plan, Sitting
 from seewhy.study.rule import Rule
-from seewhy.targets import label_of
 
 Done = Callable[[], None]
 """Called after each piece of work."""

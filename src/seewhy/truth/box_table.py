@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seewhy.errors import FileError, InvalidInput
-from seewhy.files import read_regular
+from seewhy.core.errors import FileError, InvalidInput
+from seewhy.core.files import read_regular
+from seewhy.core.words import shown
 from seewhy.truth.fields import file_name
 from seewhy.truth.known import Known
 from seewhy.truth.shapes import Objects, Shapes, marks_of
-from seewhy.words import shown
 
 _CORNERS = ("x0", "y0", "x1", "y1")
 _MORE = ("index", "label", "group")

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from seewhy._types import Floats, Scores
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.core.types import Floats, Scores
 from seewhy.truth.known import Known
 from seewhy.truth.names import index_of
 

@@ -9,11 +9,11 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from seewhy.errors import FileError, InvalidInput
+from seewhy.core.errors import FileError, InvalidInput
+from seewhy.core.words import shown
 from seewhy.truth.fields import file_name, flag, numbers, record, records, sides, text, whole
 from seewhy.truth.known import Known
 from seewhy.truth.shapes import Objects, Runs, Shapes, marks_of
-from seewhy.words import shown
 
 
 def of(held: dict[str, Any], path: Path) -> list[Known]:

@@ -6,9 +6,9 @@ import math
 from pathlib import PurePosixPath
 from typing import Any
 
-from seewhy.errors import FileError
+from seewhy.core.errors import FileError
+from seewhy.core.words import shown
 from seewhy.truth.names import printable
-from seewhy.words import shown
 
 
 def record(value: Any, place: str) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy.errors import ImageError, InvalidInput
-from seewhy.files import read_regular
+from seewhy.core.errors import ImageError, InvalidInput
+from seewhy.core.files import read_regular
 from seewhy.images import load_image
 from seewhy.truth.names import index_of
 from seewhy.truth.shapes import Objects, Shapes

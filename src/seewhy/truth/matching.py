@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
 from seewhy.truth.known import Known
 from seewhy.truth.names import printable
 

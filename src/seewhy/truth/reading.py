@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from seewhy.errors import FileError, InvalidInput
-from seewhy.files import check_regular, read_regular
+from seewhy.core.errors import FileError, InvalidInput
+from seewhy.core.files import check_regular, read_regular
+from seewhy.core.words import shown
 from seewhy.truth import box_table, coco, mask_folder, photo_list, voc
 from seewhy.truth.known import Known, MaskPicture
-from seewhy.words import shown
 
 FORMS = (
     "a folder of PNG masks, a folder of Pascal VOC XML, a COCO JSON, a JSON list of photos, or a CSV of boxes "

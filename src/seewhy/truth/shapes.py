@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels; the right and bottom ends are outside."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree  # document types are refused below
 
-from seewhy.errors import FileError
-from seewhy.files import read_regular
+from seewhy.core.errors import FileError
+from seewhy.core.files import read_regular
+from seewhy.core.words import shown
 from seewhy.truth.fields import file_name, sides, text
 from seewhy.truth.known import Known
 from seewhy.truth.shapes import Objects, Shapes
-from seewhy.words import shown
 
 
 class _Plain(ElementTree.TreeBuilder):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seewhy._types import JsonObject
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.core.types import JsonObject
 from seewhy.metrics import Question
 from seewhy.tune.baselines import measured
 from seewhy.tune.budget import Ended

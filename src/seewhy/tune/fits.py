@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from seewhy.attribution import SegmentAttribution
-from seewhy.explanation import Explanation
-from seewhy.kernels import Shapley
+from seewhy.estimation.attribution import SegmentAttribution
+from seewhy.estimation.kernels import Shapley
+from seewhy.estimation.surrogate import fit
+from seewhy.explanation.explanation import Explanation
 from seewhy.methods import Lime
-from seewhy.surrogate import fit
 from seewhy.tune.readings import Reading
 
 _OF_SCORES = ("n_samples", "unit")

@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from seewhy._types import JsonObject
-from seewhy.attribution import SegmentAttribution, on_view
-from seewhy.display import Display
-from seewhy.errors import InvalidInput
-from seewhy.explanation import Explanation
-from seewhy.fills import Color
+from seewhy.core.errors import InvalidInput
+from seewhy.core.types import JsonObject
+from seewhy.core.words import shown
+from seewhy.estimation.attribution import SegmentAttribution, on_view
+from seewhy.explanation.explanation import Explanation
+from seewhy.images.fills import Color
+from seewhy.images.regions import strongest
 from seewhy.metrics import METRICS, Candidate, Metric, NotMeasured, Question
 from seewhy.metrics.curves import FILLS, ranks
-from seewhy.regions import strongest
+from seewhy.render.display import Display
 from seewhy.tune.space import Tuned
-from seewhy.words import shown
 
 _READS_RANKS = frozenset({"srg", "insertion", "deletion"})
 _PARTS_BY_FILL = _READS_RANKS | {"sufficiency"}

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, TypeGuard
 
-from seewhy._types import JsonObject
 from seewhy._version import __version__
 from seewhy.api import explain
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.core.settings import plain
+from seewhy.core.types import JsonObject
+from seewhy.engine.protocols import Model
 from seewhy.evaluate.identity import asked_of
 from seewhy.evaluate.plan import identity_of
-from seewhy.explanation import Explanation
+from seewhy.explanation.explanation import Explanation
 from seewhy.metrics import Question, Truth
-from seewhy.protocols import Model
-from seewhy.settings import plain
 from seewhy.tune.budget import Budget, Over, Work
 from seewhy.tune.fits import Fits
 from seewhy.tune.judging import Grade, Grades, Judge

@@ -9,16 +9,16 @@ from pathlib import PurePath
 
 import numpy as np
 
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.core.words import shown
+from seewhy.engine.protocols import Model
 from seewhy.evaluate.grouping import Grouped, Independence, check_groups, grouped_by, together
 from seewhy.evaluate.plan import identity_of
 from seewhy.images import Background, Image, load_image
 from seewhy.metrics import Question, Truth
-from seewhy.protocols import Model
 from seewhy.truth import Known, Objects, class_of, of_others
 from seewhy.tune.looking import Looker, key_of
 from seewhy.tune.trials import Tuner
-from seewhy.words import shown
 
 _NAMELESS = {"array", "picture", "bytes"}
 """Names of photos that come from no file."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, TypeAlias
 
-from seewhy._types import JsonObject
-from seewhy.display import Display
-from seewhy.errors import InvalidInput
-from seewhy.fills import Color
-from seewhy.settings import Settings, plain
+from seewhy.core.errors import InvalidInput
+from seewhy.core.settings import Settings, plain
+from seewhy.core.types import JsonObject
+from seewhy.core.words import shown
+from seewhy.images.fills import Color
+from seewhy.render.display import Display
 from seewhy.tune.space import TUNED, Tuned
-from seewhy.words import shown
 
 Free: TypeAlias = Mapping[str, Sequence[Any]]
 """Values by the name of a setting that is read after the model has answered."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from seewhy.intervals import FEWEST
+from seewhy.estimation.intervals import FEWEST
 from seewhy.tune.budget import WORDS
 from seewhy.tune.readings import word
 

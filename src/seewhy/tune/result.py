@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seewhy._types import JsonObject
-from seewhy.atomic import make_folder, replace_file
-from seewhy.display import Display
-from seewhy.settings import to_toml
+from seewhy.core.atomic import make_folder, replace_file
+from seewhy.core.settings import to_toml
+from seewhy.core.types import JsonObject
+from seewhy.render.display import Display
 from seewhy.tune.budget import Calls, Ended
 from seewhy.tune.choosing import Lead
 from seewhy.tune.space import Tuned

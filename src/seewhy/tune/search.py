@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from seewhy._types import JsonObject
-from seewhy.display import Display
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.core.types import JsonObject
 from seewhy.models.extras import need
+from seewhy.render.display import Display
 from seewhy.tune.space import Range, Space, Tuned, params_of
 
 _RANDOM = 10

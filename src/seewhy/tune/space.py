@@ -13,12 +13,12 @@ from typing import Any, Literal, Protocol, TypeAlias, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from seewhy._types import JsonObject
-from seewhy.errors import InvalidInput
+from seewhy.core.errors import InvalidInput
+from seewhy.core.settings import Settings, members
+from seewhy.core.types import JsonObject
+from seewhy.core.words import shown
+from seewhy.engine.stopping import AMOUNT
 from seewhy.methods import EnsembleLime, Lime, Rise
-from seewhy.settings import Settings, members
-from seewhy.stopping import AMOUNT
-from seewhy.words import shown
 
 Tuned: TypeAlias = Lime | Rise | EnsembleLime
 TUNED: dict[str, type[Tuned]] = {"lime": Lime, "rise": Rise, "ensemble-lime": EnsembleLime}

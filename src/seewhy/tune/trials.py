@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from seewhy._types import Floats
-from seewhy.errors import Cancelled, InvalidInput
+from seewhy.core.errors import Cancelled, InvalidInput
+from seewhy.core.progress import Report
+from seewhy.core.types import Floats
 from seewhy.metrics import BASELINES, Question
-from seewhy.progress import Report
 from seewhy.tune.budget import Budget, Ended, Over
 from seewhy.tune.judging import Judge
 from seewhy.tune.looking import Look, Looker

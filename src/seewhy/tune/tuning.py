@@ -9,17 +9,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from seewhy.display import Display
-from seewhy.errors import FileError, InvalidInput
+from seewhy.core.errors import FileError, InvalidInput
+from seewhy.core.progress import Report, reporting
+from seewhy.core.settings import plain, whole_number
+from seewhy.core.words import shown
+from seewhy.engine.protocols import Model
 from seewhy.evaluate.plan import identity_of
 from seewhy.images import Background
 from seewhy.methods import as_method
+from seewhy.methods.presets import PRESETS
 from seewhy.metrics import Question
 from seewhy.models import load_model
-from seewhy.presets import PRESETS
-from seewhy.progress import Report, reporting
-from seewhy.protocols import Model
-from seewhy.settings import plain, whole_number
+from seewhy.render.display import Display
 from seewhy.tune.budget import Budget
 from seewhy.tune.concluding import conclude
 from seewhy.tune.judging import Judge
@@ -31,7 +32,6 @@ from seewhy.tune.result import Tuning
 from seewhy.tune.search import OnlyStart, OptunaSearch, Search, Start
 from seewhy.tune.space import TUNED, Space, Tuned, params_of
 from seewhy.tune.trials import Tuner
-from seewhy.words import shown
 
 _SAMPLES = 512
 _TRIALS = 30

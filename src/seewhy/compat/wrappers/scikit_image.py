@@ -8,8 +8,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from seewhy.errors import InvalidInput
-from seewhy.words import shown
+from seewhy.core.errors import InvalidInput
+from seewhy.core.words import shown
 
 _ALGORITHMS = ("quickshift", "felzenszwalb", "slic")
 _RENAMED = {"random_seed": "rng", "max_iter": "max_num_iter"}

@@ -1,0 +1,1 @@
+"""What samples say: values of segments or pixels, with intervals."""

@@ -1,0 +1,20 @@
+"""Locality kernels: how much a coalition counts, by how far it is from the untouched picture."""
+
+from typing import Annotated, TypeAlias
+
+from pydantic import BeforeValidator
+
+from seewhy.core.settings import Settings, by_name, members
+from seewhy.estimation.kernels.cosine import Cosine
+from seewhy.estimation.kernels.image_cosine import ImageCosine
+from seewhy.estimation.kernels.inverse_l2 import InverseL2
+from seewhy.estimation.kernels.shapley import Shapley
+from seewhy.estimation.kernels.uniform import Uniform
+
+_Kernel: TypeAlias = Cosine | ImageCosine | InverseL2 | Shapley | Uniform
+
+KernelSetting = Annotated[_Kernel, BeforeValidator(by_name(_Kernel))]
+
+KERNELS: dict[str, type[Settings]] = members(_Kernel)
+
+__all__ = ["KERNELS", "Cosine", "ImageCosine", "InverseL2", "KernelSetting", "Shapley", "Uniform"]

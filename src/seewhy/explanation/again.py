@@ -1,0 +1,128 @@
+"""The same photo explained again: what is there read in another way, or more of it asked."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seewhy.core.errors import InvalidInput
+from seewhy.core.progress import Report, reporting
+from seewhy.core.settings import whole_number
+from seewhy.engine.loop import Cancel
+from seewhy.engine.protocols import Method, Model
+from seewhy.engine.run import Asker, Outcome, Run
+from seewhy.engine.stopping import AMOUNT, Stop
+from seewhy.estimation.targets import Target, Targets, classes_of, resolve_targets
+from seewhy.explanation.same_model import as_run_now
+from seewhy.sampling.samples import Samples
+
+if TYPE_CHECKING:
+    from seewhy.explanation.explanation import Explanation
+
+_KEPT_ONLY = "only classes whose scores were kept are known here; keep_scores='all' keeps all of them"
+_AIMS = {"tolerance", "until", "max_evaluations"}
+
+
+def refitted(before: Explanation, targets: Targets | None, changes: dict[str, Any]) -> Explanation:
+    """Return what the same samples say under other settings; see :meth:`seewhy.Explanation.refit`."""
+    surplus = sorted(set(changes) - before.method.free)
+    if surplus:
+        raise InvalidInput(
+            f"{', '.join(surplus)} decides what the model is asked, so it needs a new run; without one may change "
+            f"{', '.join(sorted(before.method.free))}"
+        )
+    n, stop = len(before.samples), before.stop
+    if "n_samples" in changes:
+        n = whole_number("n_samples", changes["n_samples"], 2, n, ", the samples there are (more: continue_())")
+        stop = Stop("n-samples", 0)
+        changes = changes | {"until": None}
+    method = before.method.replace(**changes)
+    subject = before.subject(method)
+    draws = method.draws(subject.masks)
+    if "n_samples" in changes:
+        method.amount.check(draws.readable())
+    if draws.total() == n:
+        stop = Stop("design", stop.looks)
+    return before.of(
+        subject,
+        before.model,
+        before.samples.head(n),
+        _targets(before, targets, method),
+        stop,
+        before.pilot,
+        black_box=before.black_box,
+        version=before.version,
+    )
+
+
+def continued(
+    before: Explanation,
+    model: Model,
+    amount: dict[str, Any],
+    *,
+    batch_size: int | None,
+    progress: Report | bool | None,
+    cancel: Cancel | None,
+    checkpoint: str | os.PathLike[str] | None,
+) -> Explanation:
+    """Go on with a run up to another aim; see :meth:`seewhy.Explanation.continue_`."""
+    surplus = sorted(set(amount) - AMOUNT)
+    if surplus:
+        raise InvalidInput(f"{', '.join(surplus)} cannot change here; only {', '.join(sorted(AMOUNT))}")
+    amount = _aimed(before, amount)
+    subject = before.subject(before.method.replace(**amount))
+    asker = Asker(model, subject, batch_size)
+    run = Run(subject, before.targets, before.samples.untouched, before.samples, exact=asker.exact is not None)
+
+    def save(samples: Samples) -> object:
+        if checkpoint is None or len(samples) <= len(before.samples):
+            return None
+        return read(Outcome(samples, Stop("interrupted", 0))).save(checkpoint)
+
+    def read(found: Outcome, **more: Any) -> Explanation:
+        facts = as_run_now(before, model, found.samples)
+        return before.of(subject, facts, found.samples, before.targets, found.stop, before.pilot, **more)
+
+    with reporting(progress, before.image.name) as report:
+        found = run.collect(asker, before.model.classes, report, cancel, save)
+    if len(found.samples) < len(before.samples):  # an aim that was reached before: nothing known is thrown away
+        found = Outcome(before.samples, found.stop)
+    return read(found, seconds=run.seconds, seconds_model=asker.clock.model, black_box=model)
+
+
+def _aimed(before: Explanation, amount: dict[str, Any]) -> dict[str, Any]:
+    """Return the amount with what a new aim replaces: a tolerance the top K, an aim a number, a number the top K."""
+    if "tolerance" in amount and "until" not in amount:
+        amount = amount | {"until": None}
+    if "n_samples" not in amount and set(amount) & _AIMS:
+        amount = amount | {"n_samples": None}
+    if amount.get("n_samples") is not None:
+        known = len(before.samples)
+        whole_number("n_samples", amount["n_samples"], known, advice=", the samples there are (fewer: refit())")
+        amount = {"until": None} | amount
+    return amount
+
+
+def _targets(before: Explanation, targets: Targets | None, method: Method) -> tuple[Target, ...]:
+    """Return targets in the method's unit: those there, or others whose classes were kept."""
+    kept = before.model.labels
+    labels = None if kept is None else dict(zip(before.samples.classes, kept, strict=True))
+    untouched = before.samples.untouched
+    if targets is None:
+        wanted = tuple(one.index if one.versus is None else (one.index, one.versus) for one in before.targets)
+    else:
+        scores = np.full(before.model.classes, -np.inf)
+        scores[list(untouched.classes)] = untouched.scores[0]
+        names = None if labels is None else [labels.get(i, "") for i in range(before.model.classes)]
+        try:
+            wanted = resolve_targets(targets, scores, names)
+        except InvalidInput as error:
+            if len(untouched.classes) == before.model.classes:
+                raise
+            raise InvalidInput(f"{error}; {_KEPT_ONLY}") from None
+    lost = [index for index in classes_of(wanted) if index not in untouched.classes]
+    if lost:
+        raise InvalidInput(f"target {lost[0]} was not kept: {_KEPT_ONLY}")
+    return tuple(Target.of(one, untouched, labels, method.unit, log_odds=method.log_odds) for one in wanted)

@@ -1,0 +1,377 @@
+"""Opening a result file again."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from seewhy.core.array_setting import far_paths
+from seewhy.core.errors import FileError, InvalidInput, SeewhyError
+from seewhy.core.types import Floats, JsonObject, Segments
+from seewhy.core.words import shown
+from seewhy.engine.protocols import Method
+from seewhy.engine.run import evaluations
+from seewhy.engine.stopping import Amount, Draws, Stop
+from seewhy.estimation.attribution import Attribution, SegmentAttribution, Stability
+from seewhy.estimation.intervals import Spread
+from seewhy.estimation.targets import Prediction, Target
+from seewhy.explanation import result_file
+from seewhy.explanation.explanation import Explanation
+from seewhy.explanation.model_facts import ModelFacts
+from seewhy.explanation.record import fingerprint
+from seewhy.explanation.result_header import Header
+from seewhy.images import KEPT_PIXELS, Image, from_bytes
+from seewhy.images.geometry import View
+from seewhy.images.scene import Scene
+from seewhy.methods import AnyMethod, as_concrete
+from seewhy.sampling.blocks import Block, cut, join
+from seewhy.sampling.masks import EnsembleMasks, GridMasks, SegmentMasks
+from seewhy.sampling.protocols import MaskMaker
+from seewhy.sampling.samples import Answers, Samples, packed, to_be_exact
+
+
+def load(path: str | os.PathLike[str]) -> Explanation:
+    """Open a result written by :meth:`Explanation.save`. Nothing in the file is ever run.
+
+    Raises
+    ------
+    FileError
+        The file is missing, damaged, of another kind, or of a newer format.
+    """
+    raw, arrays = result_file.read(path)
+    try:
+        return _explanation(Header(**raw), arrays, Path(path).parent)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in fault["loc"])
+        raise FileError(f"{path} is damaged: {place}: {fault['msg']}") from error
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        reason = f"{type(error).__name__}: {error}" if not isinstance(error, SeewhyError) else str(error)
+        raise FileError(f"{path} is damaged: {' '.join(reason.split())}") from error
+
+
+def _explanation(header: Header, arrays: result_file.Arrays, folder: Path) -> Explanation:
+    image = from_bytes(_array(arrays, "photo").tobytes(), header.image, tuple(header.image_warnings))
+    method = _method(header.settings, folder)
+    view = _view(header, image)
+    pixels = view.apply(image)
+    segments = _segments(arrays, header, view) if "segments" in arrays else None
+    masks = method.masks(Scene(pixels, pixels, segments, header.seed))
+    if masks.d != header.d:
+        raise FileError(f"the settings give {masks.d} segments or cells, but {header.d} were switched")
+    samples = _samples(header, arrays, method, masks)
+    masks(samples.block(slice(0, 1)))  # refuses samples of another kind of method
+    if header.n_evaluations != (taken := evaluations(samples) + header.pilot):
+        raise FileError(f"these samples take {taken} evaluations, not {header.n_evaluations}")
+    segments = masks.record(samples)
+    if (None if segments is None else fingerprint(segments)) != (header.segments and header.segments.sha256):
+        raise FileError("the segments are not those that were switched")
+    scene = Scene(pixels, pixels, segments, header.seed)
+    labels = None if header.labels is None else tuple(header.labels)
+    notes = tuple(header.model_notes)
+    facts = (header.model, header.fingerprint, header.kind, header.model_classes, labels, notes, header.run_by)
+    return Explanation(
+        image=image,
+        view=view,
+        method=method,
+        model=ModelFacts(*facts),
+        seed=header.seed,
+        scene_segments=segments,
+        samples=samples,
+        predictions=tuple(Prediction(p.index, p.label, p.score) for p in header.predictions),
+        targets=tuple(Target(t.index, t.label, t.score, t.unit, t.versus) for t in header.targets),
+        attributions=tuple(_attributions(header, arrays, method, scene, samples)),
+        n_evaluations=header.n_evaluations,
+        pilot=header.pilot,
+        stop=Stop(header.stopped.by, header.stopped.looks),
+        fill=header.fill,
+        warnings=tuple(header.warnings),
+        version=header.version,
+    )
+
+
+def _view(header: Header, image: Image) -> View:
+    view = View.from_dict(header.view)
+    if view.photo != (image.height, image.width):
+        raise FileError(f"the photo is {image.height} x {image.width}, but the view is of {view.photo}")
+    most = max(KEPT_PIXELS, image.height * image.width)
+    if view.resized[0] * view.resized[1] > most:
+        raise FileError(f"the view resizes the photo to {view.resized}, more than {most} pixels")
+    if not view.seen().any():
+        raise FileError("the view shows the model nothing of the photo")
+    return view
+
+
+@dataclass(frozen=True)
+class RecordedMethod:
+    """The method of a result whose settings held a function, a regressor, an array, or the path of a file elsewhere.
+
+    None of them is in the result file, and it may not send us looking, since others may have written it. What
+    the samples alone can answer works; what needs the object says so.
+    """
+
+    settings: JsonObject
+    stand_in: AnyMethod
+    """The same settings with defaults where the objects were."""
+    lost: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Name shown to people."""
+        return self.stand_in.name
+
+    @property
+    def unit(self) -> str:
+        """Unit asked for."""
+        return self.stand_in.unit
+
+    @property
+    def cut(self) -> Literal["share", "otsu"]:
+        """How a region is cut from a map."""
+        return self.stand_in.cut
+
+    @property
+    def log_odds(self) -> bool:
+        """Whether ``auto`` means log-odds."""
+        return self.stand_in.log_odds
+
+    @property
+    def amount(self) -> Amount:
+        """How much was asked."""
+        return self.stand_in.amount
+
+    @property
+    def free(self) -> frozenset[str]:
+        """Settings that need no new samples."""
+        return self.stand_in.free
+
+    def to_dict(self) -> JsonObject:
+        """Return the settings as they were recorded."""
+        return self.settings
+
+    def masks(self, scene: Scene) -> MaskMaker:
+        """Return what turns rows into masks."""
+        return self.stand_in.masks(scene)
+
+    def scene(self, image: Image, view: View, seed: int, segments: Segments | None = None) -> Scene:
+        """Return the picture and its fill, unless the fill is what is lost."""
+        if "fill" in self.lost:
+            raise self._error("fill")
+        return self.stand_in.scene(image, view, seed, segments)
+
+    def relatives(self) -> dict[str, JsonObject | str]:
+        """Return other ways to read the same samples."""
+        return self.stand_in.relatives()
+
+    def draws(self, masks: MaskMaker) -> Draws:
+        """Return what a plan must know of the rows."""
+        return self.stand_in.draws(masks)
+
+    def rows(self, masks: MaskMaker, seed: int) -> Iterator[Block]:
+        """Yield the rows that were asked."""
+        return self.stand_in.rows(masks, seed)
+
+    def estimate(self, samples: Samples, scene: Scene, scores: Floats) -> Attribution:
+        """Read an attribution out of the samples, unless the surrogate is what is lost."""
+        if "surrogate" in self.lost:
+            raise self._error("surrogate")
+        return self.stand_in.estimate(samples, scene, scores)
+
+    def spread(self, samples: Samples, scene: Scene, scores: Floats) -> Spread | None:
+        """Return how sure an attribution is, unless the surrogate is what is lost."""
+        if "surrogate" in self.lost:
+            raise self._error("surrogate")
+        return self.stand_in.spread(samples, scene, scores)
+
+    def warnings(self, samples: Samples) -> Iterator[str]:
+        """Yield what a reader of the result must know."""
+        return self.stand_in.warnings(samples)
+
+    def replace(self, **changes: Any) -> RecordedMethod:
+        """Return the same with other settings; an object that is replaced is no longer missed."""
+        stand_in = self.stand_in.replace(**changes)
+        known = {key: value for key, value in stand_in.to_dict().items() if key not in self.lost or key in changes}
+        lost = tuple(key for key in self.lost if key not in changes)
+        return RecordedMethod({key: self.settings[key] for key in lost} | known, stand_in, lost)
+
+    def _error(self, name: str) -> FileError:
+        value = self.settings[name]
+        if isinstance(value, dict) and "path" in value:
+            return FileError.of(f"the file of {name}", "be in the current folder or beside the result", value["path"])
+        return FileError(f"the {name} was a Python object, {shown(value)}, which a result file does not hold")
+
+
+def _method(settings: JsonObject, folder: Path) -> Method:
+    elsewhere = tuple(key for key, value in settings.items() if any(far_paths(value, folder)))
+    try:
+        found = as_concrete(settings)
+        if not elsewhere:
+            return found
+    except InvalidInput:
+        pass
+    return _recorded(settings, elsewhere)
+
+
+def _recorded(settings: JsonObject, elsewhere: tuple[str, ...]) -> RecordedMethod:
+    lost = tuple(key for key, value in settings.items() if key in elsewhere or _is_lost(value))
+    stand_in = as_concrete({key: value for key, value in settings.items() if key not in lost})
+    return RecordedMethod(settings, stand_in, lost)
+
+
+_OBJECTS = {"labels": "sha256", "picture": "sha256", "custom": "function", "regressor": "regressor"}
+"""Settings that may hold a Python object, and what stands for it in a file."""
+
+
+def _is_lost(value: object) -> bool:
+    return isinstance(value, dict) and _OBJECTS.get(str(value.get("name"))) in value
+
+
+_TYPES = {
+    "photo": np.uint8,
+    "bits": np.uint8,
+    "scores": np.float32,
+    "exact": np.float32,
+    "exact_excess": np.float32,
+    "untouched": np.float32,
+    "excess": np.float32,
+    "untouched_excess": np.float32,
+    "shifts": np.uint16,
+    "parts": np.uint16,
+    "segments": np.uint8,
+    "values": np.float64,
+    "se": np.float64,
+    "ranks": np.uint16,
+}
+
+
+_OF_KIND: dict[type, set[str]] = {
+    SegmentMasks: {"segments", "values"},
+    GridMasks: {"shifts"},
+    EnsembleMasks: {"segments", "parts"},
+}
+"""Arrays that samples of each kind may have."""
+
+
+def _array(arrays: result_file.Arrays, name: str, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
+    """Return an array of the file if it is what it must be."""
+    if name not in arrays:
+        raise FileError(f"{name} is missing")
+    found = arrays[name]
+    if found.dtype != _TYPES[name] or found.shape != (shape or found.shape):
+        raise FileError(f"{name} must be {np.dtype(_TYPES[name])} {shape or ''}, got {found.dtype} {found.shape}")
+    if not np.isfinite(found).all():
+        raise FileError(f"{name} must be finite")
+    return found
+
+
+def _samples(header: Header, arrays: result_file.Arrays, method: Method, masks: MaskMaker) -> Samples:
+    n, classes = header.n_samples, tuple(header.classes)
+    asked = method.amount.n_samples
+    if n < 2 or (asked is not None and n > asked):
+        raise FileError(f"there cannot be {n} samples of {asked}")
+    if asked is not None and header.stopped.by == "n-samples" and n != asked:
+        raise FileError(f"{n} samples of {asked} cannot be all of them")
+    if len(set(classes)) != len(classes) or max(classes) >= header.model_classes:
+        raise FileError(f"classes must be different ones of {header.model_classes}, got {list(classes)}")
+    if header.labels is not None and len(header.labels) != len(classes):
+        raise FileError(f"labels must be as many as classes, {len(classes)}, got {len(header.labels)}")
+    odd = set(arrays) & {"shifts", "parts", "values", "segments"} - _OF_KIND[type(masks)]
+    if odd:
+        raise FileError(f"{', '.join(sorted(odd))} belong to another kind of method")
+    untouched = _answers(header, arrays, 1, "untouched", "untouched_excess")
+    answers = _with_exact(_answers(header, arrays, n, "scores", "excess"), header, arrays)
+    bits, shifts, parts = _asked(header, arrays, method, masks)
+    if fingerprint(packed(bits, shifts, parts)) != header.asked:
+        raise FileError("the coalitions are not those that were asked")
+    return Samples(header.d, bits, shifts, parts, untouched, answers)
+
+
+def _answers(header: Header, arrays: result_file.Arrays, n: int, name: str, excess: str) -> Answers:
+    classes = tuple(header.classes)
+    over = _array(arrays, excess, (n,)) if header.kind == "logit" else None
+    found = Answers(header.kind, classes, _array(arrays, name, (n, len(classes))), over)
+    if found.log_totals is not None and (found.log_totals < found.scores.max(axis=1) - 1e-3).any():
+        raise FileError(f"{excess} must not put the total below a score")
+    return found
+
+
+def _with_exact(answers: Answers, header: Header, arrays: result_file.Arrays) -> Answers:
+    """Add what an exact model answered, if there is one: to the first rows of its share."""
+    m = header.n_exact
+    if m is None:
+        return answers
+    places = np.flatnonzero(to_be_exact(len(answers)))
+    if m > len(places):
+        raise FileError(f"there cannot be {m} exact answers, of {len(places)}")
+    exact = answers.unknown()
+    exact.put(places[:m], _answers(header, arrays, m, "exact", "exact_excess"))
+    return replace(answers, exact=exact)
+
+
+def _asked(
+    header: Header, arrays: result_file.Arrays, method: Method, masks: MaskMaker
+) -> tuple[NDArray[np.uint8], NDArray[np.uint16] | None, NDArray[np.uint16] | None]:
+    """Return what was asked: from the file, or, where it was too large for it, drawn again."""
+    n, d = header.n_samples, header.d
+    if "bits" in arrays:
+        own = _OF_KIND[type(masks)]
+        shifts = _array(arrays, "shifts", (n, 2)) if "shifts" in own else None
+        parts = _array(arrays, "parts", (n,)) if "parts" in own else None
+        return _array(arrays, "bits", (n, -(-d // 8))), shifts, parts
+    drawn: list[Block] = []
+    rows = method.rows(masks, header.seed)
+    while sum(len(block.coalitions) for block in drawn) < n and (block := next(rows, None)) is not None:
+        drawn.append(block)
+    block = cut(join(drawn), slice(0, n))
+    shifts = None if block.shifts is None else block.shifts.astype(np.uint16)
+    parts = None if block.parts is None else block.parts.astype(np.uint16)
+    return np.packbits(block.coalitions, axis=1), shifts, parts
+
+
+def _segments(arrays: result_file.Arrays, header: Header, view: View) -> Segments:
+    """Return one map of segments (h, w), or several (B, h, w) that stand under each other in the file."""
+    found = from_bytes(_array(arrays, "segments").tobytes(), "segments", ()).pixels[..., 0].astype(np.int32)
+    shape = () if header.segments is None else tuple(header.segments.shape)
+    fits = len(shape) in {2, 3} and shape[-2:] == (view.height, view.width)
+    if not fits or found.shape != (math.prod(shape[:-1]), shape[-1]):
+        raise FileError(f"segments {found.shape} of {shape} do not fit the view, {view.height} x {view.width}")
+    return found.reshape(shape)
+
+
+def _attributions(
+    header: Header, arrays: result_file.Arrays, method: Method, scene: Scene, samples: Samples
+) -> Iterator[Attribution]:
+    """Yield what the file holds: values as they are; maps, which are large, computed again from the samples."""
+    shape = (len(header.targets), samples.d)
+    for i, target in enumerate(header.targets):
+        asked = Target(target.index, target.label, target.score, target.unit, target.versus)
+        scores = asked.read(samples)  # refuses a class that was not kept
+        if scene.segments is None or scene.segments.ndim == 3:
+            yield method.estimate(samples, scene, scores)
+            continue
+        if target.intercept is None:
+            raise FileError(f"targets.{i}.intercept is missing")
+        plain = SegmentAttribution(_array(arrays, "values", shape)[i], target.intercept, target.r2, target.effective)
+        if "se" not in arrays:
+            yield plain
+            continue
+        alike = target.stability
+        yield replace(
+            plain,
+            se=_array(arrays, "se", shape)[i],
+            ranks=_array(arrays, "ranks", (*shape, 2))[i].astype(np.intp),
+            reach=target.reach,
+            simultaneous=target.simultaneous,
+            error=np.inf if target.error is None else target.error,
+            stability=None
+            if alike is None
+            else Stability(tuple(alike.same_top), alike.vsi, alike.csi, alike.parts, alike.part_samples),
+        )

@@ -1,0 +1,100 @@
+"""What is said beside an explanation: the model's strongest classes, and every warning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seewhy.engine.stopping import RISK, SLACK, WORDS
+from seewhy.estimation.attribution import SegmentAttribution
+from seewhy.estimation.targets import Prediction, Target
+from seewhy.sampling.samples import LOG_ODDS_LIMIT, Samples
+
+if TYPE_CHECKING:
+    from seewhy.explanation.explanation import Explanation
+
+_PREDICTIONS = 10
+_ULPS = 8
+"""Last digits of float32 within which a score is the same: as much comes of the order in which a model adds up."""
+
+
+def predictions(samples: Samples, labels: tuple[str, ...] | None) -> tuple[Prediction, ...]:
+    """Return the strongest kept classes, strongest first, in probability where the model allows it."""
+    untouched = samples.untouched
+    named = None if labels is None else dict(zip(samples.classes, labels, strict=True))
+    order = sorted(range(len(samples.classes)), key=lambda k: (-untouched.scores[0, k], samples.classes[k]))
+    found = [Target.of(samples.classes[k], untouched, named) for k in order[:_PREDICTIONS]]
+    return tuple(Prediction(one.index, one.label, one.score) for one in found)
+
+
+def remarks(found: Explanation) -> Iterator[str]:
+    """Yield what a reader of the result must know: assumptions, cuts, what stopped it short."""
+    yield from found.image.warnings
+    yield from found.model.notes
+    samples = found.samples
+    if not found.complete:
+        yield f"partial: {WORDS[found.stop.by]} after {len(samples)} samples"
+    exact = samples.answers.exact
+    if exact is not None and not exact.known.any():
+        yield "partial: the exact model was not asked yet, so this speaks of the one of lower precision"
+    yield from _aim_missed(found)
+    logged = [target for target in found.targets if target.unit == "log-odds"]
+    classes = [k for target in logged for k in (target.index, target.versus) if k is not None]
+    cut = sum(int(np.sum(np.abs(samples.target(k, "log-odds")) == LOG_ODDS_LIMIT)) for k in classes)
+    if cut:
+        yield f"{cut} of {len(samples) * len(classes)} scores were cut at log-odds of +-{LOG_ODDS_LIMIT:g}"
+    yield from _weak_fit(found)
+    yield from found.method.warnings(samples)
+
+
+def _weak_fit(found: Explanation) -> Iterator[str]:
+    """Say where a kernel leaves hardly any samples, and where a penalty leaves no value."""
+    n, d = len(found.samples), found.samples.d
+    linear = [one for one in found.attributions if isinstance(one, SegmentAttribution)]
+    effective = [one.effective for one in linear if one.effective is not None]
+    if effective and min(effective) < min(d + 1, n / 2):
+        yield (
+            f"the kernel gives {n} samples the weight of {min(effective):.3g}, for {d} segments; "
+            f"use a wider kernel, or kernel='none'"
+        )
+    for target, one in zip(found.targets, found.attributions, strict=True):
+        if one.error is not None and np.isinf(one.error):
+            yield f"{target.label}: more noise than signal; ask for more samples, or another fill or unit"
+        scores = target.read(found.samples)
+        if np.ptp(scores) <= _ULPS * np.finfo(np.float32).eps * np.abs(scores).max():
+            yield f"{target.label}: the score is the same in every picture that was asked; the map says nothing"
+        elif isinstance(one, SegmentAttribution) and one.r2 is not None and not one.values.any():
+            spread = float(np.std(scores))
+            yield (
+                f"the surrogate gives every segment 0 for {target.label}, whose scores vary by {spread:.2g}; "
+                f"lower its penalty or raise num_features"
+            )
+
+
+def _aim_missed(found: Explanation) -> Iterator[str]:
+    """Say what was reached where a limit came before the aim."""
+    amount, error = found.method.amount, found.error
+    if found.stop.by not in {"max-evaluations", "max-seconds"}:
+        return
+    limit = f"{found.stop.by.replace('-', '_')}={getattr(amount, found.stop.by.replace('-', '_')):g}"
+    if amount.n_samples is not None:
+        yield f"stopped by {limit} after {len(found.samples)} of {amount.n_samples} samples"
+        return
+    reached = "unknown" if error is None else "larger than the effects" if np.isinf(error) else f"about {error:.2f}"
+    aim = f"tolerance {amount.tolerance:g}" if amount.until is None else amount.until
+    spreads = [one.spread for one in found.attributions if one.spread is not None]
+    needed = ""
+    if amount.until is None and spreads:
+        # Of the worst target, as the last look would judge it: an estimate below the tolerance is not yet a promise.
+        worst = max(spread.bound(RISK / 2, certain=True) for spread in spreads) / (SLACK * amount.tolerance)
+        needed = f"; about {_rounded(len(found.samples) * max(worst, 1) ** 2)} samples would do" if worst < 1e3 else ""
+    raised = f"; raise {found.stop.by.replace('-', '_')} for that" if needed else ""
+    yield f"stopped by {limit} before {aim} was sure: the estimated relative error is {reached}{needed}{raised}"
+
+
+def _rounded(n: float) -> int:
+    """Return a forecast with two digits that count."""
+    step = 10 ** max(int(np.floor(np.log10(max(n, 1)))) - 1, 0)
+    return int(np.ceil(n / step) * step)

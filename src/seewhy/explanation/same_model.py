@@ -1,0 +1,160 @@
+"""Whether a model is the one that answered before: by what it is called and made of, and by what it answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seewhy.core.errors import InvalidInput
+from seewhy.core.types import Floats
+from seewhy.engine.protocols import Model
+from seewhy.engine.run import Asker, Subject
+from seewhy.explanation.model_facts import ModelFacts
+from seewhy.models import load_model
+from seewhy.models.preflight import settled
+from seewhy.sampling.samples import Answers, Samples
+
+if TYPE_CHECKING:
+    from seewhy.explanation.explanation import Explanation
+
+_SAME = 2e-3
+"""How far answers may lie apart, on a scale of 0..1: two compiled models may each be 1e-3 from their original."""
+_MOODS = 3
+"""How many times what a model's answers to one picture differ among themselves they may differ from the known one."""
+_AGAIN = 4
+"""Times that a picture is asked once more where its answer is another one than before."""
+_ROWS = 256
+"""First rows of a run, among which the one is chosen that tells models apart best."""
+_COMPANY = 16
+"""Rows in a batch with it, for models whose answers depend on their batch."""
+_COMPILED = " openvino-f32"
+"""What the fingerprint of a compiled model has beside that of its original, which it is near enough to."""
+
+
+def same_model(before: Explanation, model: object) -> Model:
+    """Return the model that answered before, or one with the same fingerprint that gives the same answers.
+
+    Names say little of functions and of what stands behind a server's address, and weights may change in place, so that
+    it is asked for two pictures whose answers are known; they are not counted as evaluations. Only the very function
+    that answered before, and a model that this project tests by itself, are taken as they are.
+
+    Raises
+    ------
+    InvalidInput
+        It is another one.
+    """
+    found = before.black_box if model is None and before.black_box is not None else load_model(model)
+    if found is not before.black_box and hasattr(found, "checked"):  # compiled: held against its original as at first
+        found = settled(found, before.subject())
+    if _base(found.fingerprint) != _base(before.model.fingerprint):
+        raise InvalidInput(
+            f"model must be the one that answered before, {before.model.name} ({before.model.fingerprint}), "
+            f"got {found.name} ({found.fingerprint})"
+        )
+    if _one_function(found, before.black_box) or getattr(found, "tested", False):
+        return found
+    code = getattr(found, "code", "")
+    known = before.model.code and code  # a file does not tell, and what is not Python has none
+    if known and code != before.model.code:
+        raise InvalidInput(
+            f"model must be the function that answered before, got another one of its name, {found.fingerprint}: "
+            f"its code has the hash {code}, not {before.model.code}"
+        )
+    _check_answers(before, found)
+    return found
+
+
+def as_run_now(before: Explanation, model: Model, samples: Samples) -> ModelFacts:
+    """Return the facts of the model, with a word where the same network is run by something else than before."""
+    if model.fingerprint == before.model.fingerprint or len(samples) <= len(before.samples):
+        return before.model
+    runner = getattr(model, "run_by", "") or "its own framework"
+    return before.model.noted(f"{model.name}: run by {runner} from sample {len(before.samples)} on")
+
+
+def _base(fingerprint: str) -> str:
+    return fingerprint.replace(_COMPILED, "")
+
+
+def _one_function(one: Any, other: Any) -> bool:
+    """Whether two models call the same object, whose own values may have changed since."""
+    function = getattr(one, "function", None)
+    return function is not None and function is getattr(other, "function", None)
+
+
+def _check_answers(before: Explanation, model: Model) -> None:
+    """Ask for the picture as it is and for one of the rows again, and refuse a model that answers otherwise."""
+    samples, subject = before.samples, before.subject()
+    asker = Asker(model, subject)
+    scores = asker.untouched()
+    if scores.shape[1] != before.model.classes:
+        raise InvalidInput(f"{_other(before)} gives {scores.shape[1]} scores a picture, not {before.model.classes}")
+    judge = _Judge(samples, subject)
+    was, now = judge(samples.untouched)[0], judge(judge.kept(scores))[0]
+    if (apart := _apart(was, now)) > _SAME:
+        moods = [judge(judge.kept(asker.untouched()))[0] for _ in range(_AGAIN)]
+        _refuse(before, "the whole picture", was, now, apart, moods)
+    if asker.exact is not None or samples.answers.exact is not None:
+        return  # rows of lower precision are not as exact as this
+    row = judge.telling()
+    was, now = judge(samples.answers.take(slice(row, row + 1)))[0], judge(judge.row(asker, row))[0]
+    if (apart := _apart(was, now)) > _SAME:
+        moods = [judge(judge.row(asker, row))[0] for _ in range(_AGAIN)]
+        moods.append(judge(judge.row(asker, row, _COMPANY))[0])
+        _refuse(before, "a picture of the run", was, now, apart, moods)
+
+
+def _refuse(before: Explanation, picture: str, was: Floats, now: Floats, apart: float, moods: list[Floats]) -> None:
+    """Raise for an answer that is further from the known one than the model's answers are from each other."""
+    if apart <= _SAME + _MOODS * max(_apart(now, one) for one in moods):
+        return  # it changes from call to call or with its batch, which its first checks have said
+    place = int(np.argmax(np.abs(now - was)))
+    label = before.samples.classes[place]
+    raise InvalidInput(
+        f"{_other(before)} gives class {label} {now[place]:.4g} for {picture}, where it was {was[place]:.4g}"
+    )
+
+
+def _apart(one: Floats, other: Floats) -> float:
+    return float(np.abs(one - other).max())
+
+
+def _other(before: Explanation) -> str:
+    return f"model must be the one that answered before; another one is called {before.model.fingerprint} now, which"
+
+
+class _Judge:
+    """Kept scores as differences can be judged: probabilities, or plain scores over the range they had in the run."""
+
+    def __init__(self, samples: Samples, subject: Subject) -> None:
+        self.samples, self._subject = samples, subject
+        self._first = Answers.joined([self.samples.untouched, self.samples.answers.take(slice(0, _ROWS))])
+        scores = self._first.scores.astype(np.float64)
+        # Where scores hardly move, their own rounding must not decide: a hundredth of their size counts as a range.
+        self._scale = max(float(np.ptp(scores, axis=0).max()), 0.01 * float(np.abs(scores).max())) or 1.0
+
+    def __call__(self, answers: Answers) -> Floats:
+        """Return (n, classes)."""
+        scores = answers.scores.astype(np.float64)
+        if answers.kind == "score":
+            return np.asarray(scores / self._scale)
+        totals = answers.log_totals
+        return scores if totals is None else np.asarray(np.exp(np.minimum(scores - totals[:, None], 0)))
+
+    def kept(self, scores: Any) -> Answers:
+        """Return a model's scores (n, K) as far as they were kept."""
+        return Answers.of(scores, self.samples.kind, self.samples.classes)
+
+    def row(self, asker: Asker, row: int, company: int = 1) -> Answers:
+        """Ask for a row again, as the first of a batch of so many."""
+        others = (row + np.arange(company)) % len(self.samples)
+        masks = self._subject.masks(self.samples.block(others))
+        return self.kept(asker.score(masks)).take(slice(0, 1))
+
+    def telling(self) -> int:
+        """Return the row where another model would answer otherwise: the least certain, or farthest from the whole."""
+        whole, *rows = self(self._first)
+        scores = np.stack(rows)
+        of_each = np.abs(scores - whole) if self.samples.kind == "score" else scores * (1 - scores)
+        return int(np.argmax(of_each.max(axis=1)))

@@ -1,0 +1,21 @@
+"""What a run works on: the picture with its fill."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from seewhy.core.types import Pixels, Segments
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The picture as the model sees it, and what replaces it where a mask is 0."""
+
+    pixels: Pixels
+    fill: Pixels
+    segments: Segments | None
+    """(h, w); (B, h, w) where each block of rows has its own; None for methods that work on a grid."""
+    seed: int = 0
+    """Seed of the run, for what is drawn later on."""
+    drawn: list[Segments] = field(default_factory=list, repr=False)
+    """(h, w) each: segmentations of the first blocks, as far as somebody needed them; drawn once, read by all."""

@@ -1,0 +1,59 @@
+"""A function of the user's as a segmentation."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, PlainSerializer
+
+from seewhy.core.settings import Settings, setting
+from seewhy.core.types import Pixels
+
+
+def _function(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError(  # noqa: TRY004 - pydantic turns ValueError, not TypeError, into a message
+            "cannot be loaded back from its name; hand in the function itself"
+        )
+    return value
+
+
+def _qualified(function: Callable[..., Any]) -> str:
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+class Custom(Settings):
+    """Your own function: floats (H, W, C) in 0..1 to whole numbers (H, W).
+
+    A parameter named ``seed`` receives the seed. In JSON only the function's name is kept, from which it is
+    not loaded back.
+    """
+
+    name: Literal["custom"] = "custom"
+    function: Annotated[
+        Callable[..., Any],
+        BeforeValidator(_function),
+        PlainSerializer(_qualified, when_used="json"),
+        setting("function of the picture, and of the seed if it has a parameter of that name"),
+    ]
+
+    source: ClassVar[str] = "the user"
+    finer: ClassVar[str] = "let the function divide the picture further"
+    coarser: ClassVar[str] = "let the function give fewer regions"
+
+    def __call__(self, pixels: Pixels, seed: int) -> NDArray[Any]:
+        """Return what the function answers for a copy of ``pixels`` (H, W, C); :func:`segment` checks it."""
+        given = {"seed": seed} if _takes_seed(self.function) else {}
+        return np.asarray(self.function(pixels.copy(), **given))
+
+
+def _takes_seed(function: Callable[..., Any]) -> bool:
+    try:
+        return "seed" in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # a compiled function may not tell
+        return False

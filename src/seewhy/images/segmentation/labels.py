@@ -1,0 +1,135 @@
+"""A label map that the user has: drawn by hand, or from another program."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import model_validator
+
+from seewhy.core.array_setting import FileOrArray
+from seewhy.core.errors import InvalidInput
+from seewhy.core.files import check_regular, open_regular
+from seewhy.core.types import Pixels, Segments
+from seewhy.images.segmentation.ids import as_segments
+
+ASPECT_TOLERANCE = 0.01
+
+FORMATS = ("PNG", "TIFF", "BMP", "GIF")
+"""Only what keeps each number: JPEG smears them at the borders."""
+
+
+class Labels(FileOrArray):
+    """Your own regions: a label map of the photo, as an image file, an ``.npy`` file or an array.
+
+    Whole numbers from 0 on, one a pixel; gaps between them are closed in their order. Image files are PNG,
+    TIFF, BMP or GIF, gray (8 or 16 bit) or palettes, whose indices count; ``.npy`` files are never unpickled.
+    The map is drawn on the upright photo: no orientation stored in a file is applied to it.
+    """
+
+    name: Literal["labels"] = "labels"
+
+    source: ClassVar[str] = "the user"
+    content: ClassVar[str] = "label map"
+    finer: ClassVar[str] = "give a label map with more numbers"
+    coarser: ClassVar[str] = "give a label map with fewer numbers"
+
+    @model_validator(mode="after")
+    def _check_array(self) -> Self:
+        if self.array is not None:
+            _check(self.array.values, "Labels.array")
+        return self
+
+    def on_photo(self, height: int, width: int) -> Segments:
+        """Return ids for a photo of ``height`` x ``width`` pixels.
+
+        A map of another size and the same aspect ratio (within 1 %) is resized by the nearest pixel; a region
+        that no pixel of a smaller photo falls on is dropped.
+
+        Raises
+        ------
+        InvalidInput
+            The file cannot be used, or the map has another aspect ratio than the photo.
+        """
+        found = self._read()
+        if abs(found.shape[0] * width / (found.shape[1] * height) - 1) > ASPECT_TOLERANCE:
+            raise InvalidInput(f"{self._misfit(found)} or aspect ratio as the photo, {height} x {width} pixels")
+        rows = _nearest(found.shape[0], height)
+        columns = _nearest(found.shape[1], width)
+        return as_segments(found[np.ix_(rows, columns)])
+
+    def __call__(self, pixels: Pixels, seed: int) -> Segments:  # noqa: ARG002 - nothing here is random
+        """Return ids for ``pixels`` (H, W, C); the map must have just this size.
+
+        Use :meth:`on_photo` where the picture is a crop of the photo the map was drawn on.
+
+        Raises
+        ------
+        InvalidInput
+            The file cannot be used, or the map has another size.
+        """
+        found = self._read()
+        height, width = pixels.shape[:2]
+        if found.shape != (height, width):
+            raise InvalidInput(f"{self._misfit(found)} as the picture, {height} x {width} pixels")
+        return as_segments(found)
+
+    def _misfit(self, found: NDArray[Any]) -> str:
+        return f"Labels: the label map ({found.shape[0]} x {found.shape[1]}) must have the same size"
+
+    def _read(self) -> NDArray[Any]:
+        if self.array is not None:
+            return self.array.values
+        path = Path(str(self.path))
+        found = _read_npy(path) if path.suffix.lower() == ".npy" else _read_image(path)
+        _check(found, f"Labels.path {path}")
+        return found
+
+
+def _nearest(size: int, wanted: int) -> NDArray[np.intp]:
+    """Return the index of the pixel under the center of each of ``wanted`` pixels."""
+    return ((np.arange(wanted) + 0.5) * size / wanted).astype(np.intp)
+
+
+def _check(labels: NDArray[Any], place: str) -> None:
+    if labels.ndim != 2 or labels.size == 0:
+        raise InvalidInput(f"{place} must be a label map (H, W), got shape {labels.shape}")
+    if labels.dtype.kind not in "biu":
+        raise InvalidInput(f"{place} must hold whole numbers, got {labels.dtype}")
+    if labels.min() < 0:
+        raise InvalidInput(f"{place} must hold numbers of at least 0, got {labels.min()}")
+
+
+def _read_npy(path: Path) -> NDArray[Any]:
+    try:
+        check_regular(path, what="Labels.path", error=InvalidInput)
+        # A mapped file cannot claim to be longer than it is, and so not ask for more memory than there is.
+        found: NDArray[Any] = np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+    except InvalidInput:
+        raise
+    except (OSError, ValueError, EOFError) as error:
+        raise InvalidInput(f"Labels.path {path} must be a readable .npy label map: {error}") from error
+    return found
+
+
+def _read_image(path: Path) -> NDArray[Any]:
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)  # far larger than any photo we read
+            with (
+                open_regular(path, what="Labels.path", error=InvalidInput) as file,
+                Image.open(file, formats=FORMATS) as image,
+            ):
+                mode, found = image.mode, np.asarray(image)
+    except InvalidInput:
+        raise
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as error:
+        raise InvalidInput(f"Labels.path {path} must be a readable image file: {error}") from error
+    if found.ndim != 2:
+        raise InvalidInput(f"Labels.path {path} must be a gray or palette image, got mode {mode}")
+    return found

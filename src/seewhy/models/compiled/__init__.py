@@ -1,0 +1,1 @@
+"""Networks compiled by OpenVINO, held against their originals."""

@@ -1,0 +1,271 @@
+"""Networks that are graphs in a file: what pictures they take, how many at once, what they end with."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seewhy.core.errors import InvalidInput, ModelError
+from seewhy.core.types import Batch, Scores
+from seewhy.models.answers import LOGITS, Reader
+from seewhy.models.heads import LastLayer
+from seewhy.models.options import GIVE_SIZE, ModelOptions
+from seewhy.models.preprocessing import PREPROCESSINGS, Preprocessing
+
+Shape = Sequence[int | None]
+"""Lengths of axes; None: any."""
+
+Layout = Literal["NCHW", "NHWC"]
+
+
+@dataclass(frozen=True)
+class Takes:
+    """The one input of a graph."""
+
+    layout: Layout
+    channels: int | None
+    size: tuple[int | None, int | None]
+    """Height and width; None: any."""
+    batch: int | None
+    """Pictures it takes at once, neither more nor less; None: any number."""
+    type: np.dtype[Any]
+
+    @property
+    def fixed(self) -> tuple[int, int] | None:
+        """Height and width if neither can be chosen."""
+        height, width = self.size
+        return None if height is None or width is None else (height, width)
+
+
+def what_it_takes(
+    shape: Shape | None, kind: np.dtype[Any], options: ModelOptions, name: str, layout: Layout | None = None
+) -> Takes:
+    """Read the input of a graph: channels are where a 3 or a 1 stands.
+
+    Parameters
+    ----------
+    shape
+        Lengths of its axes; None: not known.
+    layout
+        What the graph itself says, if anything; else what the user's preprocessing says, if anything.
+
+    Raises
+    ------
+    InvalidInput
+        It is no batch of pictures, or channels may stand in either place.
+    """
+    axes = (None,) * 4 if shape is None else tuple(shape)
+    if len(axes) != 4:
+        raise InvalidInput(f"{name} must take a batch of pictures, with four axes; its input is {shown(axes)}")
+    places: dict[Layout, int | None] = {"NCHW": axes[1], "NHWC": axes[3]}
+    likely: list[Layout] = [place for place, length in places.items() if length in {1, 3}]
+    found = layout or _said(options) or (likely[0] if len(likely) == 1 else None)
+    if found is None:
+        raise InvalidInput(
+            f"{name} takes {shown(axes)}, which does not tell where channels stand; say it with preprocessing="
+            "{'layout': 'NCHW', ...} or NHWC"
+        )
+    if places[found] not in {None, 1, 3}:
+        raise InvalidInput(f"{name} must take pictures of 1 or 3 channels; as {found} its input {shown(axes)} does not")
+    height, width = axes[2:] if found == "NCHW" else axes[1:3]
+    return Takes(found, places[found], (height, width), axes[0], kind)
+
+
+def _said(options: ModelOptions) -> Layout | None:
+    given = options.preprocessing
+    if isinstance(given, Preprocessing):
+        return given.layout
+    found: Layout | None = given.get("layout") if isinstance(given, dict) else None
+    return found
+
+
+def preprocessing_for(
+    takes: Takes, options: ModelOptions, name: str, own: Preprocessing | None = None
+) -> tuple[Preprocessing, tuple[str, ...]]:
+    """Return what is done to a photo for a graph, with notes: as the user says, at the graph's size if that is fixed.
+
+    Integers can only mean 0..255, so a graph that takes them needs no word from its user.
+
+    Raises
+    ------
+    InvalidInput
+        Nothing says how a photo must be prepared, or what says so contradicts the graph.
+    """
+    notes: tuple[str, ...] = ()
+    if takes.type.kind in "iu" and own is None and options.preprocessing is None:
+        own = PREPROCESSINGS["0..255"].replace(layout=takes.layout, size=takes.fixed)
+        notes = (f"{name} takes integers, so photos were handed over as RGB in 0..255; if it wants others, say so",)
+        notes = notes if takes.channels != 1 else (notes[0].replace("RGB", "gray"),)
+    found = options.preprocessing_of(own, takes.layout, name, takes.fixed)
+    if found.size is None and options.preprocessing is None:
+        raise InvalidInput(f"{name} takes pictures of any size; {GIVE_SIZE}")
+    if takes.channels == 1 and not isinstance(options.preprocessing, Preprocessing | dict):
+        found = found.replace(order="gray")
+    if takes.fixed is not None and options.input_size is None and not _has_size(options.preprocessing):
+        found = found.resized(takes.fixed)
+    _check(found, takes, name)
+    return found, (*notes, *options.sized_by_name(name, takes.fixed or (None if own is None else own.size)))
+
+
+def _has_size(given: object) -> bool:
+    """Whether a user's preprocessing says a size, which a name of one does not."""
+    if isinstance(given, Preprocessing):
+        return given.size is not None
+    return isinstance(given, dict) and given.get("size") is not None
+
+
+def _check(found: Preprocessing, takes: Takes, name: str) -> None:
+    if found.layout != takes.layout:
+        raise InvalidInput(f"preprocessing.layout of {name} must be {takes.layout}, got {found.layout}")
+    if takes.channels not in {None, found.channels}:
+        raise InvalidInput(f"{name} takes pictures of {takes.channels} channels, got preprocessing.order={found.order}")
+    size = found.size or (None, None)
+    if any(must is not None and must != got for must, got in zip(takes.size, size, strict=True)):
+        got = "none" if found.size is None else f"{found.size}"
+        raise InvalidInput(f"input_size of {name} must be {shown(takes.size)}, as it is fixed in it, got {got}")
+    if takes.type.kind in "iu":
+        _check_integers(found, takes, name)
+
+
+def _check_integers(found: Preprocessing, takes: Takes, name: str) -> None:
+    """Refuse what integers cannot hold: they would be rounded to almost nothing, or cut off."""
+    low, high = found.ends
+    ends = np.iinfo(takes.type)
+    if low < ends.min or high > ends.max or high - low < 100:
+        raise InvalidInput(
+            f"{name} takes {takes.type} in {ends.min}..{ends.max}, but preprocessing makes numbers in "
+            f"{low:g}..{high:g}; give preprocessing='0..255'"
+        )
+
+
+class GraphRuntime:
+    """Runs a graph through one function, in the number type and in as many pictures at once as it takes.
+
+    Parameters
+    ----------
+    ask
+        From a batch in the graph's own type to one row of numbers a picture.
+    takes
+        What it takes; a short last batch is padded with 0.
+    batch_size
+        Pictures a batch at best; None: no preference.
+    read
+        What ``ask`` reads answers by, where it notes what it takes.
+    """
+
+    in_flight = 1
+
+    def __init__(
+        self, ask: Callable[[Any], Any], takes: Takes, batch_size: int | None = None, read: Reader | None = None
+    ) -> None:
+        self._ask = ask
+        self._read = read
+        self._together = takes.batch
+        self._type = takes.type
+        self.batch_size = batch_size
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was read of the first answers without being asked for."""
+        return () if self._read is None else self._read.notes
+
+    def stream(self, batches: Iterable[Batch]) -> Iterator[Scores]:
+        """Yield the numbers (B, N), float32, for each batch, in order."""
+        for batch in batches:
+            step = self._together or len(batch)
+            parts = [self._answer(batch[start : start + step], step) for start in range(0, len(batch), step)]
+            yield np.concatenate(parts)
+
+    def _answer(self, part: Batch, step: int) -> Scores:
+        rest = np.zeros((step - len(part), *part.shape[1:]), part.dtype)
+        answer = np.asarray(self._ask(cast_to(self._type, np.concatenate([part, rest]) if len(rest) else part)))
+        if answer.shape[:1] != (step,):
+            raise ModelError(f"it must give one row of numbers a picture, gave {answer.shape} for {step} pictures")
+        return np.array(answer.reshape(step, -1)[: len(part)], np.float32)
+
+
+def cast_to(kind: np.dtype[Any], batch: Batch) -> NDArray[Any]:
+    """Return a batch in another number type; integers are rounded, and stay within their ends."""
+    if kind.kind in "iu":
+        ends = np.iinfo(kind)
+        batch = np.rint(batch).clip(ends.min, ends.max)
+    return np.ascontiguousarray(batch, kind)
+
+
+def chosen_output(
+    shapes: Sequence[Shape | None], names: Sequence[str], name: str, wanted: str | None
+) -> tuple[int, tuple[str, ...]]:
+    """Return which of its outputs is read: the ``wanted`` one, else ``logits`` or the first with a row of numbers.
+
+    A note says so where there are several and none was wanted.
+
+    Raises
+    ------
+    InvalidInput
+        There is none of that name, or none with a row of numbers a picture.
+    """
+    listed = ", ".join(f"{one} {shown(shape)}" for one, shape in zip(names, shapes, strict=True))
+    if wanted is not None and wanted not in names:
+        raise InvalidInput(f"output_name must be one of the outputs of {name}, {listed}, got {wanted!r}")
+    asked = [names.index(wanted)] if wanted is not None else range(len(shapes))
+    alone = len(asked) == 1
+    rows = sorted((i for i in asked if _is_row(shapes[i], alone=alone)), key=lambda i: names[i] != LOGITS)
+    if not rows:
+        raise InvalidInput(f"{name} must have an output with a row of numbers a picture; it has {listed}")
+    note = f"{name} has {len(shapes)} outputs, {listed}; {names[rows[0]]} was read, output_name reads another"
+    return rows[0], () if alone else (note,)
+
+
+def _is_row(shape: Shape | None, *, alone: bool) -> bool:
+    """Say whether an output holds a row of numbers a picture; behind it one that is ``alone`` may have axes of 1."""
+    if not alone:
+        return shape is not None and len(shape) == 2
+    return shape is None or all(length in {1, None} for length in shape[2:])
+
+
+def shown(shape: Shape | None) -> str:
+    """Return a shape as text, with ? for any length."""
+    if shape is None:
+        return "of unknown shape"
+    return f"({', '.join('?' if length is None else str(length) for length in shape)})"
+
+
+def fitting(
+    labels: tuple[str, ...] | None, outputs: int | None, last: LastLayer, name: str
+) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """Return the labels that a file holds if there are as many as classes, else none of them, and a note."""
+    if labels is None:
+        return None, ()
+    classes = 2 if outputs == 1 and last == "sigmoid" else outputs
+    if classes in {None, len(labels)}:
+        return labels, ()
+    return None, (f"{name} holds {len(labels)} labels for {classes} classes; they were left out",)
+
+
+def existing(path: str, prefix: str) -> Path:
+    """Return the path of a file that is there.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such file.
+    """
+    found = Path(path).expanduser()
+    if not found.is_file():
+        raise InvalidInput(f"{prefix}:FILE must name a file, got {path!r}")
+    return found
+
+
+def content_hash(*paths: Path) -> str:
+    """Return a SHA-256 over the content of files, one after the other."""
+    found = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as stream:
+            found.update(hashlib.file_digest(stream, "sha256").digest())
+    return found.hexdigest()

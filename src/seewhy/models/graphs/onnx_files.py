@@ -1,0 +1,223 @@
+"""ONNX files, and sessions of ONNX Runtime."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import mmap
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seewhy.core.errors import InvalidInput, MissingExtra, ModelError
+from seewhy.models.compiled.assembly import Found, assemble, one_line
+from seewhy.models.compiled.openvino_runtime import import_openvino
+from seewhy.models.extras import need
+from seewhy.models.graphs.graph import (
+    GraphRuntime,
+    Shape,
+    Takes,
+    chosen_output,
+    content_hash,
+    existing,
+    fitting,
+    preprocessing_for,
+    what_it_takes,
+)
+from seewhy.models.graphs.openvino_files import graph_model, last_operation, with_one_output
+from seewhy.models.heads import LastLayer
+from seewhy.models.network import NetworkModel
+from seewhy.models.options import ModelOptions
+
+_TYPES = {"float16": np.float16, "float": np.float32, "double": np.float64, "uint8": np.uint8, "int8": np.int8}
+_NAMES_OF_CLASSES = ("names", "labels", "classes", "class_names")
+"""Entries of a file's metadata that may list its classes."""
+_EXTERNAL = re.compile(rb"\x0a\x08location\x12(.)", re.DOTALL)
+"""How a tensor says that its numbers lie in another file, whose name follows."""
+
+
+@dataclass(frozen=True)
+class _File:
+    """Where a graph lies."""
+
+    name: str
+    content: Path | bytes | None
+    """None: it is not known any more."""
+
+    @property
+    def fingerprint(self) -> str:
+        if self.content is None:
+            return f"onnx:{self.name}"
+        if isinstance(self.content, bytes):
+            return f"onnx:sha256:{hashlib.sha256(self.content).hexdigest()}"
+        return f"onnx:sha256:{content_hash(self.content, *external_data(self.content))}"
+
+
+def load_onnx(rest: str, options: ModelOptions) -> NetworkModel:
+    """Return ``onnx:FILE``, run by ONNX Runtime and checked against it; by OpenVINO alone where that is missing.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such file, or what the user says does not fit it.
+    ModelError
+        It cannot be read.
+    MissingExtra
+        ONNX Runtime is asked for and not installed.
+    """
+    path = existing(rest, "onnx")
+    file = _File(f"onnx:{path.name}", path)
+    try:
+        runtime = need("onnxruntime", "onnx")
+    except MissingExtra:
+        if options.runtime == "native" or options.device != "auto":
+            raise
+        note = f"{file.name} is run by OpenVINO alone, since onnxruntime is not installed: nothing checked its answers"
+        return graph_model(_read(path, file.name), options, name=file.name, fingerprint=file.fingerprint, notes=(note,))
+    provider = _provider(runtime, options.device)
+    try:
+        session = runtime.InferenceSession(str(path), providers=[provider])
+    except Exception as error:
+        raise ModelError(f"{file.name} cannot be read; is it whole, and of ONNX? {one_line(error)}") from error
+    return _session_model(session, file, options)
+
+
+def adapt_onnxruntime(found: object, options: ModelOptions) -> NetworkModel | None:
+    """Return the model of an ``onnxruntime.InferenceSession``, run where it runs; None for any other object.
+
+    Raises
+    ------
+    InvalidInput
+        What the user says does not fit it.
+    """
+    if not isinstance(found, need("onnxruntime", "onnx").InferenceSession):
+        return None
+    if options.device != "auto":
+        raise InvalidInput(f"device of a session is that of its providers, got {options.device!r}; leave it out")
+    held = vars(found)
+    path, data = held.get("_model_path"), held.get("_model_bytes")
+    content: Path | bytes | None = data if isinstance(data, bytes) and data else None
+    if content is None and path and Path(str(path)).is_file():
+        content = Path(str(path))
+    name = content.name if isinstance(content, Path) else "session"
+    return _session_model(found, _File(f"onnx:{name}", content), options)
+
+
+def _session_model(session: Any, file: _File, options: ModelOptions) -> NetworkModel:
+    options.refuse(
+        file.name, "preprocessing", "input_size", "head", "output_name", "labels", "runtime", "precision", "device",
+        "batch_size",
+    )  # fmt: skip
+    takes, sent = _takes(session, options, file.name)
+    outputs = session.get_outputs()
+    shapes = [_shape(one.shape) for one in outputs]
+    chosen, several = chosen_output(shapes, [one.name for one in outputs], file.name, options.output_name)
+    preprocessing, assumed = preprocessing_for(takes, options, file.name)
+    last, convert = _openvino(file, chosen)
+    labels, unread = _labels(session.get_modelmeta().custom_metadata_map, file.name)
+    if file.content is None:
+        unread += (f"what {file.name} was made of is not known any more; it is told from others by its name alone",)
+    shape = shapes[chosen]
+    labels, left_out = fitting(labels, shape[1] if shape is not None and len(shape) > 1 else None, last, file.name)
+
+    def ask(batch: Any) -> Any:
+        return session.run([outputs[chosen].name], {sent: batch})[0]
+
+    return assemble(
+        Found(
+            name=file.name,
+            fingerprint=file.fingerprint,
+            native=GraphRuntime(ask, takes, options.batch_size),
+            preprocessing=preprocessing,
+            last=last,
+            labels=labels,
+            convert=convert if session.get_providers()[0] == "CPUExecutionProvider" else None,
+            notes=(*several, *assumed, *unread, *left_out),
+        ),
+        options,
+    )
+
+
+def _takes(session: Any, options: ModelOptions, name: str) -> tuple[Takes, str]:
+    """Return what a session takes, and under which name."""
+    inputs = session.get_inputs()
+    if len(inputs) != 1:
+        names = ", ".join(one.name for one in inputs)
+        raise InvalidInput(f"{name} must take one input, a batch of pictures; it takes {len(inputs)}: {names}")
+    (one,) = inputs
+    kind = one.type.removeprefix("tensor(").removesuffix(")")
+    if kind not in _TYPES:
+        raise InvalidInput(f"{name} must take numbers of {', '.join(_TYPES)}; its input {one.name} is of {one.type}")
+    return what_it_takes(_shape(one.shape), np.dtype(_TYPES[kind]), options, name), one.name
+
+
+def _shape(shape: Any) -> Shape | None:
+    """Return a shape with None for any length; no shape at all is not known."""
+    return [length if isinstance(length, int) and length > 0 else None for length in shape] or None
+
+
+def _provider(runtime: Any, device: str) -> str | tuple[str, dict[str, str]]:
+    kind, _, number = device.partition(":")
+    if kind in {"auto", "cpu"} and not number:
+        return "CPUExecutionProvider"
+    known = runtime.get_available_providers()
+    if kind != "cuda" or "CUDAExecutionProvider" not in known:
+        there = ", ".join(one.removesuffix("ExecutionProvider") for one in known)
+        raise InvalidInput(
+            f"device must be cpu, or cuda where ONNX Runtime has it; it has {there} here, got {device!r}"
+        )
+    return "CUDAExecutionProvider", {"device_id": number or "0"}
+
+
+def _openvino(file: _File, chosen: int) -> tuple[LastLayer, Callable[[], Any] | None]:
+    """Return what a graph ends with, and what makes an ``openvino.Model`` of it; OpenVINO knows ONNX by itself."""
+    content = file.content
+    if content is None:
+        return "unknown", None
+
+    def convert() -> Any:
+        return with_one_output(_read(content, file.name), chosen)
+
+    try:
+        return last_operation(_read(content, file.name).output(chosen)), convert
+    except ModelError:  # why, is said when it is to be compiled
+        return "unknown", convert
+
+
+def _read(content: Path | bytes, name: str) -> Any:
+    try:
+        return import_openvino().Core().read_model(content if isinstance(content, bytes) else str(content))
+    except Exception as error:
+        raise ModelError(f"{name} cannot be read by OpenVINO: {one_line(error)}") from error
+
+
+def _labels(metadata: dict[str, str], name: str) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """Return the classes' names out of a file's metadata, a list or a dict by index in text; and a note."""
+    entry = next((key for key in _NAMES_OF_CLASSES if key in metadata), None)
+    if entry is None:
+        return None, ()
+    try:
+        found = ast.literal_eval(metadata[entry])
+        if isinstance(found, dict):
+            found = [found[i] if i in found else found[str(i)] for i in range(len(found))]
+        if isinstance(found, list | tuple) and found and all(isinstance(label, str) for label in found):
+            return tuple(found), ()
+    except (ValueError, SyntaxError, KeyError, RecursionError, MemoryError):
+        pass
+    return None, (f"the metadata of {name} has {entry}, which is no list of labels; it was left out",)
+
+
+def external_data(path: Path) -> list[Path]:
+    """Return the files beside an ONNX file in which it keeps numbers, by name."""
+    if path.stat().st_size == 0:
+        return []
+    found = set()
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        for match in _EXTERNAL.finditer(content):
+            length = match[1][0]
+            found.add(path.parent / content[match.end() : match.end() + length].decode("utf-8", "replace"))
+    return sorted(one for one in found if one.is_file() and one.resolve().is_relative_to(path.parent.resolve()))

@@ -1,0 +1,1 @@
+"""Models of Keras and of keras.applications."""

@@ -1,0 +1,369 @@
+"""What must hold of a model before its answers are believed, asked with a handful of pictures.
+
+A model that fails one of these gives explanations that are wrong and look right: answers that depend on the other
+pictures of a batch, that change from call to call, or pictures in another range than the one it was trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from seewhy.core.errors import ModelError
+from seewhy.core.types import Batch, Floats, Pixels, ScoreKind, Scores
+from seewhy.engine.protocols import Model
+from seewhy.engine.run import Asker, Subject
+from seewhy.engine.together import SharedModel
+from seewhy.models import FunctionModel
+from seewhy.models.heads import Head
+from seewhy.models.preprocessing import Preprocessing
+from seewhy.sampling.samples import comparable, recognize_kind
+
+PICTURES = 4
+"""Pictures the checks start from: the photo, two masked copies, and its negative, which is far from all of them."""
+
+_TOGETHER = 3
+"""Pictures that are sent in one batch, twice: with the photo alone, and once brighter, they are eight."""
+
+_SAME = 1e-3
+"""How far the answer to one picture may lie apart between two calls, on a scale of 0..1."""
+_ROUGHLY = 0.2
+"""How far probabilities of eight bits may be from adding up to 1."""
+_FAINT = 0.02
+"""What a picture in a range far too small moves at most: a probability, and log-odds as a share of their own size."""
+_SAID = 0.2
+"""Log-odds beside their mean, at least, of a network that was trained: it says something even of what it hardly sees,
+where one of random weights says nothing."""
+_SURE, _SURER = 0.5, 0.3
+"""Probability of the strongest class beyond chance that speaks for a range, and how much more than in the other one."""
+_WIDE = 100
+"""Numbers that go so far are those of bytes."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one check."""
+
+    check: str
+    level: Literal["ok", "warning"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is known of a model, and how it did in the checks."""
+
+    model: str
+    run_by: str
+    """What runs it instead of its own framework; empty: nothing else does."""
+    kind: ScoreKind
+    classes: int
+    labels: tuple[str, ...] | None
+    picture: tuple[int, ...]
+    """Shape of a prepared picture."""
+    top: tuple[tuple[int, float], ...]
+    """Index and score of the strongest classes on the photo, strongest first."""
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    """What had to be assumed."""
+
+    @property
+    def fine(self) -> bool:
+        """Whether no check warns."""
+        return all(one.level == "ok" for one in self.findings)
+
+    def __str__(self) -> str:
+        names = self.labels or [f"class {i}" for i in range(self.classes)]
+        strongest = ", ".join(f"{names[i]} ({i}) {score:.4g}" for i, score in self.top)
+        lines = [
+            f"{self.model}: {self.classes} outputs ({self.kind}), pictures {self.picture}",
+            f"run by {self.run_by or 'its own framework'}",
+            f"strongest: {strongest}",
+            *(f"{'ok  ' if one.level == 'ok' else 'WARN'}  {one.check}: {one.text}" for one in self.findings),
+            *(f"note: {note}" for note in self.notes),
+        ]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A model's answers to the same pictures, in several ways."""
+
+    kind: ScoreKind
+    adds_up: bool
+    """Whether its rows are said to be a softmax."""
+    alone: Scores
+    """(1, K): the photo by itself."""
+    together: Scores
+    """(_TOGETHER, K): the photo first, with others."""
+    again: Scores
+    """The same once more, in the same batches."""
+    ranged: tuple[str, str, Scores] | None
+    """The range of the photo, another one, and the answer (1, K) to the photo there; asked only where that may fit."""
+
+
+_known: WeakKeyDictionary[object, dict[object, tuple[Finding, ...]]] = WeakKeyDictionary()
+"""Findings by model, and for a function by what is said about it."""
+
+
+def vetted(
+    model: Model, subject: Subject, batch_size: int | None = None, *, check: bool = True
+) -> tuple[Model, tuple[str, ...]]:
+    """Return the model to ask about a photo, and what a reader of the result must know of it.
+
+    A compiled model is held against the original on this very photo, always, and the original taken if they differ.
+    ``check``: whether the model itself is checked; those that this project tests by itself are taken as they are.
+    """
+    chosen = settled(model, subject)
+    notes: tuple[str, ...] = ()
+    if getattr(model, "exact", None) is not None and not _may_be_corrected(subject):
+        notes = (f"{model.name} is run in f32: of this design no share of the rows stands for all of them",)
+    if not check or getattr(chosen, "tested", False):
+        return chosen, notes
+    findings = preflight(chosen, trial(chosen, subject), subject.scene.pixels, batch_size)
+    return chosen, (*notes, *(f"{model.name}: {one.text}" for one in findings if one.level == "warning"))
+
+
+def inspect(model: Model, subject: Subject, batch_size: int | None = None) -> Report:
+    """Check a model on one photo and say all that is known of it."""
+    model = settled(model, subject)
+    pictures = trial(model, subject)
+    scores = Asker(model, subject, batch_size).untouched()
+    kind = model.kind or recognize_kind(scores)
+    findings = preflight(model, pictures, subject.scene.pixels, batch_size)
+    shown = comparable(scores, kind)[0] if kind == "logit" else scores[0]
+    strongest = np.argsort(-scores[0], kind="stable")[:3]
+    return Report(
+        model=model.name,
+        run_by=getattr(model, "run_by", ""),
+        kind=kind,
+        classes=scores.shape[1],
+        labels=model.labels,
+        picture=pictures.shape[1:],
+        top=tuple((int(i), float(shown[i])) for i in strongest),
+        findings=findings,
+        notes=tuple(getattr(model, "notes", ())),
+    )
+
+
+def trial(model: Model, subject: Subject) -> Batch:
+    """Return the prepared pictures (PICTURES, ...) that a model is tried with; fewer where a design has fewer rows."""
+    negative = model.prepare(1 - subject.scene.pixels)
+    return np.concatenate([Asker(model, subject).pictures(PICTURES - 1), negative[None]])
+
+
+def settled(model: Model, subject: Subject) -> Model:
+    """Return what is to be asked about a photo: the model, or the original of one that was compiled.
+
+    The original where their answers to the photo and pictures made of it differ by too much; that of a model of lower
+    precision also where the design does not let a share of the rows correct the rest.
+    """
+    checked = getattr(model, "checked", None)
+    chosen = model if checked is None else cast("Model", checked(trial(model, subject)))
+    exact = getattr(chosen, "exact", None)
+    return chosen if exact is None or _may_be_corrected(subject) else cast("Model", exact)
+
+
+def _may_be_corrected(subject: Subject) -> bool:
+    return subject.method.draws(subject.masks).alike()
+
+
+def preflight(model: Model, pictures: Batch, pixels: Pixels, batch_size: int | None = None) -> tuple[Finding, ...]:
+    """Check a model once; its findings are remembered as long as it lives.
+
+    Parameters
+    ----------
+    model
+        Asked with at most eight pictures.
+    pictures
+        Prepared ones, (PICTURES, ...): the photo first, then others.
+    pixels
+        The photo as the model sees it, (H, W, C) in 0..1.
+    batch_size
+        Most pictures it may be sent at once.
+
+    Raises
+    ------
+    ModelError
+        It answers with other than one row of finite numbers a picture, or fails on several pictures at once.
+    """
+    asked = _what_answers(model)
+    said = (model.fingerprint, model.kind, _adds_up(model), pictures.shape[1:], batch_size == 1)
+    try:
+        known = _known.setdefault(asked, {})
+    except TypeError:  # what cannot be referred to weakly is checked each time
+        known = {}
+    if said not in known:
+        known[said] = tuple(_findings(_ask(model, pictures, pixels, batch_size)))
+    return known[said]
+
+
+def _what_answers(model: Any) -> object:
+    """Return what lives as long as the model: wrappers and copies are made anew for each photo."""
+    inner = model.model if isinstance(model, SharedModel) else model
+    if isinstance(inner, FunctionModel):
+        return inner.function if type(inner) is FunctionModel else inner
+    return getattr(inner, "runtime", inner)
+
+
+def _ask(model: Model, pictures: Batch, pixels: Pixels, batch_size: int | None) -> _Asked:
+    if len(pictures) > _TOGETHER:
+        pictures = np.concatenate([pictures[: _TOGETHER - 1], pictures[-1:]])  # the last is far from all others
+    size = min(batch_size or model.batch_size or len(pictures), len(pictures))
+    alone = _answers(model, pictures[:1], size)
+    try:
+        together = _answers(model, pictures, size)
+    except Exception as error:
+        if size > 1:
+            error.add_note(f"{model.name} answers to one picture alone, but not to {size} at once; try batch_size=1")
+        raise
+    again = _answers(model, pictures, size)
+    kind = model.kind or recognize_kind(together)
+    ranged = _in_another_range(model, together, kind, pixels, size)
+    return _Asked(kind, _adds_up(model), alone, together, again, ranged)
+
+
+def _adds_up(model: Model) -> bool:
+    """Return whether the model's rows are taken as a softmax because somebody said so, or its last layer does."""
+    head = getattr(model, "head", None)
+    return isinstance(head, Head) and head.name == "softmax"
+
+
+def _in_another_range(
+    model: Model, together: Scores, kind: ScoreKind, pixels: Pixels, size: int
+) -> tuple[str, str, Scores] | None:
+    """Return the answer to the photo in the range that the model may have been trained on instead.
+
+    None where nothing speaks for one, where chance is not known (one output, plain scores, labels judged by
+    themselves), or where the model cannot take it.
+    """
+    head, preprocessing = getattr(model, "head", None), getattr(model, "preprocessing", None)
+    one_number = isinstance(head, Head) and head.outputs == 1
+    if one_number or together.shape[1] == 1 or not _shares(together, kind):
+        return None
+    low, high = preprocessing.ends if isinstance(preprocessing, Preprocessing) else (0.0, 1.0)
+    usual, other, factor = ("0..255", "0..1", 1 / 255) if low >= 0 and high > _WIDE else ("0..1", "0..255", 255)
+    if factor > 1 and (high > _WIDE or not _hardly_sees(together, kind)):
+        return None
+    try:
+        with np.errstate(all="ignore"):
+            return usual, other, _answers(model, model.prepare(pixels * np.float32(factor))[None], size)
+    except Exception:  # noqa: BLE001  # a picture beyond its range may do anything to it; it was worth a try
+        return None
+
+
+def _shares(rows: Scores, kind: ScoreKind) -> bool:
+    """Return whether rows are shares of one whole, so that each of K classes has 1/K by chance."""
+    if kind != "probability":
+        return kind == "logit"
+    return bool(rows.min() >= -_SAME and np.abs(rows.sum(axis=1, dtype=np.float64) - 1).max() <= _FAINT)
+
+
+def _hardly_sees(rows: Scores, kind: ScoreKind) -> bool:
+    """Return whether answers (B, K) to pictures far from each other are one answer, and such as training gives."""
+    shares = comparable(rows, kind)
+    odds = np.log(np.maximum(shares, np.finfo(np.float32).tiny))
+    odds -= odds.mean(axis=1, keepdims=True)
+    said, moved = float(np.abs(odds).max()), float(np.abs(odds - odds[:1]).max())
+    return said >= _SAID and moved < _FAINT * said and float(np.abs(shares - shares[:1]).max()) < _FAINT
+
+
+def _answers(model: Model, pictures: Batch, size: int) -> Scores:
+    pieces = [pictures[i : i + size].copy() for i in range(0, len(pictures), size)]
+    found = [np.asarray(one) for one in model.stream(pieces)]
+    shapes = [one.shape for one in found]
+    if [shape[:1] for shape in shapes] != [(len(piece),) for piece in pieces] or any(len(s) != 2 for s in shapes):
+        raise ModelError(f"{model.name} must give one row of scores a picture, gave {shapes} for {len(pictures)}")
+    scores = np.concatenate(found)
+    if not np.isfinite(scores).all():
+        raise ModelError(f"{model.name} must give finite scores, gave {scores[~np.isfinite(scores)][0]}")
+    return scores
+
+
+def _findings(asked: _Asked) -> Iterator[Finding]:
+    known = (asked.alone, asked.together, asked.again)
+    scale = max(float(np.abs(scores).max()) for scores in known) or 1.0
+    one, all_, again = (comparable(scores, asked.kind, scale) for scores in known)
+    moods = float(np.abs(again - all_).max())
+    yield from _of_neighbors(one[0], all_[0], moods)
+    yield _judged(
+        "deterministic",
+        moods <= _SAME,
+        f"two answers to the same picture in the same batch differ by up to {moods:.2g}",
+        "intervals hold over its moods, and no run can be repeated exactly",
+    )
+    yield _of_kind(asked)
+    yield _in_range(asked)
+
+
+def _of_neighbors(alone: Floats, together: Floats, moods: float) -> Iterator[Finding]:
+    """Judge what the other pictures of a batch do to the answer to one, (K,); what moods do is not laid on them."""
+    checks = "independent of the batch", "same top class alone and in a batch"
+    apart = float(np.abs(alone - together).max())
+    top = int(np.argmax(alone)), int(np.argmax(together))
+    if _SAME < apart <= moods:
+        for check in checks:
+            yield Finding(check, "ok", "not seen beside what changes by itself")
+        return
+    yield _judged(
+        checks[0],
+        apart <= _SAME,
+        f"an answer moves by up to {apart:.2g} with the other pictures of its batch",
+        "is it in training mode? with batch_size=1 it is asked one by one",
+    )
+    yield _judged(
+        checks[1],
+        top[0] == top[1],
+        f"class {top[0]} is on top alone, class {top[1]} in a batch",
+        "results are of the batch",
+    )
+
+
+def _judged(check: str, fine: bool, bad: str, advice: str) -> Finding:
+    return Finding(check, "ok", "yes") if fine else Finding(check, "warning", f"{bad}; {advice}")
+
+
+def _of_kind(asked: _Asked) -> Finding:
+    check = "kind of scores"
+    rows = asked.together.astype(np.float64)
+    if asked.kind == "logit" and rows.shape[1] > 1 and recognize_kind(asked.together) == "probability":
+        return Finding(check, "warning", "its logits add up to 1 like probabilities; say head='softmax' if they are")
+    if asked.kind == "probability" and (rows.min() < -_SAME or rows.max() > 1 + _SAME):
+        return Finding(check, "warning", f"its probabilities go from {rows.min():.3g} to {rows.max():.3g}")
+    sums = rows.sum(axis=1)
+    if asked.adds_up and rows.shape[1] > 1 and np.abs(sums - 1).max() > _rounding(asked.together):
+        text = f"its rows add up to {sums.min():.4g}..{sums.max():.4g}, those of a softmax to 1"
+        return Finding(check, "warning", f"{text}; say head='multi-label' if each class is judged by itself")
+    return Finding(check, "ok", asked.kind)
+
+
+def _rounding(rows: Scores) -> float:
+    """Return how far rows of probabilities may be from adding up to 1 because their numbers have few bits."""
+    if np.array_equal(rows * 256, np.rint(rows * 256)):  # eight bits, as of networks in integers
+        return max(_SAME, min(int(rows.shape[1]) / 512, _ROUGHLY))
+    in_bf16 = not (np.ascontiguousarray(rows, np.float32).view(np.uint32) & 0xFFFF).any()
+    return 1 / 256 if in_bf16 else _SAME
+
+
+def _in_range(asked: _Asked) -> Finding:
+    check = "range of the input"
+    if asked.ranged is not None:
+        usual, other, answer = asked.ranged
+        here, there = (comparable(scores, asked.kind)[0] for scores in (asked.alone, answer))
+        chance = 1 / len(here)
+        sure, before = ((float(row.max()) - chance) / (1 - chance) for row in (there, here))
+        # Down a range a sure answer counts if it is surer; up it, where any network says more, if it is another one.
+        gained = max(sure - before, 0.0 if other == "0..1" else float(np.abs(there - here).max()))
+        if sure > _SURE and gained > _SURER:
+            return Finding(
+                check,
+                "warning",
+                f"the strongest class has {here.max():.2g} for the photo in {usual} (class {here.argmax()}) and "
+                f"{there.max():.2g} in {other} (class {there.argmax()}); if the model was trained on {other}, say so "
+                "in its preprocessing",
+            )
+    return Finding(check, "ok", "nothing speaks for another one")

@@ -1,0 +1,1 @@
+"""Models behind a server: Open Inference Protocol and TensorFlow Serving."""

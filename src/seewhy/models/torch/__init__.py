@@ -1,0 +1,1 @@
+"""Models of torch: modules, files, torchvision and timm."""
