@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -10,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, TypeAlias, get_args
 
 from seewhy.core.errors import FileError, InvalidInput
+from seewhy.core.files import read_regular
 from seewhy.core.types import JsonObject
 from seewhy.core.words import shown
 from seewhy.evaluate.sequences import Likely, likely
@@ -191,11 +193,11 @@ def _from_file(path: Path, names: Sequence[str], alone: Sequence[str]) -> tuple[
 
 
 def _listed(path: Path) -> list[Known]:
+    data = read_regular(path, what="groups")
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, skipinitialspace=True, strict=True)
-            rows = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), skipinitialspace=True, strict=True)
+        rows = [(reader.line_num, row) for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
         raise FileError(f"groups {path} must be a readable CSV in UTF-8: {error}", setting="groups") from error
     if not rows or set(reader.fieldnames or ()) != {"file", "group"}:
         got = ", ".join(reader.fieldnames or ()) if rows else "no photo"

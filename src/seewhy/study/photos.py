@@ -53,7 +53,7 @@ def classed(photos: Photos, truth: FilePath | None, groups: Grouping) -> tuple[t
     how = check_groups(groups)
     entries, masks = ([], ()) if truth is None else read_truth(truth)
     written: list[Path] = []
-    kinds = _kinds(photos, {path.resolve() for path in masks}, written)
+    kinds = _kinds(photos, set(masks), written)
     names = _names(list(kinds))
     known, others = matched(entries, list(names))
     notes = left_out(written)

@@ -12,7 +12,7 @@ from typing import Any
 from seewhy.core.errors import FileError, InvalidInput
 from seewhy.core.files import read_regular
 from seewhy.core.words import shown
-from seewhy.truth.fields import file_name
+from seewhy.truth.fields import bounded, file_name
 from seewhy.truth.known import Known
 from seewhy.truth.shapes import Objects, Shapes, marks_of
 
@@ -71,7 +71,7 @@ def _entry(file: str, photo: _Photo, path: Path) -> Known:
         raise FileError(f"truth {path}: {file}: {error}") from error
     classes = marks.classes if isinstance(marks, Objects) else ()
     group = photo.groups[0] if photo.groups else None
-    return Known(file, marks=marks, classes=classes, sure=len(classes) == 1, group=group)
+    return Known(file, marks=marks, classes=classes, sure=len(classes) == 1, group=group, place=f"truth {path}: {file}")
 
 
 def _class(row: dict[str, Any], place: str) -> int | str | None:
@@ -82,7 +82,7 @@ def _class(row: dict[str, Any], place: str) -> int | str | None:
         return label or None
     if not index.isdecimal():
         raise FileError(f"{place}: index must be a whole number of at least 0, got {shown(index)}")
-    return int(index)
+    return bounded(index, f"{place}: index")
 
 
 def _number(text: str, place: str) -> float:

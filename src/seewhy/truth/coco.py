@@ -18,22 +18,33 @@ from seewhy.truth.shapes import Objects, Runs, Shapes, marks_of
 
 def of(held: dict[str, Any], path: Path) -> list[Known]:
     """Return an entry for each image that has annotations."""
-    names = {
-        whole(one.get("id"), f"{path}: categories[{i}].id"): text(one.get("name"), f"{path}: categories[{i}].name")
-        for i, one in enumerate(records(held.get("categories", []), f"{path}: categories"))
-    }
+    names = _names(held.get("categories", []), path)
     objects: dict[int, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
     for i, one in enumerate(records(held["annotations"], f"{path}: annotations")):
         place = f"{path}: annotations[{i}]"
         objects[whole(one.get("image_id"), f"{place}.image_id")].append((place, one))
-    found = []
+    found, numbers_seen = [], set[int]()
     for i, image in enumerate(records(held["images"], f"{path}: images")):
         place = f"{path}: images[{i}]"
         number = whole(image.get("id"), f"{place}.id")
+        if number in numbers_seen:
+            raise FileError(f"{place}.id must be of this image alone, got {number}, the id of another one")
+        numbers_seen.add(number)
         if number in objects:
             found.append(_entry(image, place, objects.pop(number), names))
     if objects:
         raise FileError(f"{path}: annotations must be of images in the list, got image_id {next(iter(objects))}")
+    return found
+
+
+def _names(categories: Any, path: Path) -> dict[int, str]:
+    """Return the names of the categories by id."""
+    found: dict[int, str] = {}
+    for i, one in enumerate(records(categories, f"{path}: categories")):
+        place = f"{path}: categories[{i}]"
+        number, name = whole(one.get("id"), f"{place}.id"), text(one.get("name"), f"{place}.name")
+        if found.setdefault(number, name) != name:
+            raise FileError(f"{place} must have an id of its own, got {number}, which is {shown(found[number])} before")
     return found
 
 
@@ -53,7 +64,7 @@ def _entry(
         marks = marks_of(each)
     except InvalidInput as error:
         raise FileError(f"{place}: {error}") from error
-    return Known(file, marks=marks, classes=marks.classes if isinstance(marks, Objects) else ())
+    return Known(file, marks=marks, classes=marks.classes if isinstance(marks, Objects) else (), place=f"truth {place}")
 
 
 def _class(one: dict[str, Any], place: str, names: dict[int, str]) -> str | None:

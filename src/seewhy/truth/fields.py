@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from pathlib import PurePosixPath
+import os
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from seewhy.core.errors import FileError
 from seewhy.core.words import shown
 from seewhy.truth.names import printable
+
+_DIGITS = 18
+"""Most digits of an index; more are no class of any model, and too many cannot be read at all."""
 
 
 def record(value: Any, place: str) -> dict[str, Any]:
@@ -28,9 +32,26 @@ def records(value: Any, place: str) -> list[dict[str, Any]]:
 def file_name(value: Any, place: str) -> str:
     """Return a relative path with ``/`` between folders that stays in its folder."""
     path = PurePosixPath(str(value).replace("\\", "/"))
-    if not isinstance(value, str) or not path.name or path.is_absolute() or ".." in path.parts or "\0" in value:
+    leaves = path.is_absolute() or ".." in path.parts or bool(PureWindowsPath(str(value)).drive)
+    if not isinstance(value, str) or not path.name or leaves or "\0" in value or not _is_name(value):
         raise FileError(f"{place} must be a path inside the folder, got {shown(value)}")
     return str(path)
+
+
+def _is_name(value: str) -> bool:
+    """Say whether a file can have this name: half a surrogate pair is none."""
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def bounded(digits: str, place: str) -> int:
+    """Return a whole number that a text of digits says, if an index can be so large."""
+    if len(digits) > _DIGITS:
+        raise FileError(f"{place} must have at most {_DIGITS} digits, got {len(digits)}")
+    return int(digits)
 
 
 def numbers(value: Any, place: str, n: int | None = None) -> tuple[float, ...]:

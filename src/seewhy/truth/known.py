@@ -92,6 +92,8 @@ class Known:
     """Classes that are right, by index or name."""
     sure: bool = False
     """Whether the first class is the photo's own, and the others are merely accepted."""
+    place: str = ""
+    """Where the truth says it, for messages: the file, and the entry or line in it."""
     group: str | None = None
     """Photos of one group are not independent: frames of one sequence, say."""
 
@@ -118,10 +120,18 @@ class Known:
         if isinstance(self.marks, MaskPicture):
             return self.marks.marked(height, width)
         if isinstance(self.marks, Shapes):
-            return Marked(self.marks.drawn(height, width), self.marks.kind)
+            return Marked(self._drawn(self.marks, height, width), self.marks.kind)
         own = self.marks.of(lambda one: target is not None and index_of(one, labels) == target)
         shapes = self.marks.all if own is None else own
-        return Marked(shapes.drawn(height, width), shapes.kind, "all" if own is None else "class")
+        return Marked(self._drawn(shapes, height, width), shapes.kind, "all" if own is None else "class")
+
+    def _drawn(self, shapes: Shapes, height: int, width: int) -> NDArray[np.bool_]:
+        try:
+            return shapes.drawn(height, width)
+        except InvalidInput as error:
+            if not self.place:
+                raise
+            raise InvalidInput(f"{self.place}: {error}", setting=self.place, rule=str(error)) from error
 
     def is_of_others(self, target: int, labels: tuple[str, ...] | None) -> bool:
         """Say whether objects are marked, and of other classes than ``target`` alone."""

@@ -38,6 +38,7 @@ def _entry(one: dict[str, Any], place: str, folder: Path) -> Known:
         marks=_marks(one, place, folder),
         classes=tuple(dict.fromkeys(first + more)),
         sure=bool(first),
+        place=f"truth {place}",
         group=sequence(printable(file)) if group is None else text(group, f"{place}.group"),
     )
 

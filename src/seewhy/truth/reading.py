@@ -48,7 +48,7 @@ def read_truth(source: str | os.PathLike[str]) -> tuple[list[Known], tuple[Path,
         raise FileError(f"truth {path} must be {FORMS}; got a file named *{path.suffix}")
     if not found:
         raise FileError(f"truth {path} must say something of at least one photo, got none")
-    masks = [one.marks.path.resolve() for one in found if isinstance(one.marks, MaskPicture)]
+    masks = [Path(os.path.realpath(one.marks.path)) for one in found if isinstance(one.marks, MaskPicture)]
     return found, tuple(masks)
 
 
@@ -70,7 +70,7 @@ def _of_folder(path: Path) -> list[Known]:
 def _of_json(path: Path) -> list[Known]:
     data = read_regular(path, what="truth")
     try:
-        held: Any = json.loads(data.decode())
+        held: Any = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise FileError(f"truth {path} must be readable JSON: {error}") from error
     if isinstance(held, list):

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seewhy.core.errors import InvalidInput
+from seewhy.core.words import shown
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels; the right and bottom ends are outside."""
@@ -35,7 +36,7 @@ class Runs:
         counts = list(self.counts) if isinstance(self.counts, tuple) else unpacked(self.counts)
         if min(counts, default=0) < 0 or sum(counts) != self.height * self.width:
             raise InvalidInput(
-                f"runs must not be negative and add up to {self.height} x {self.width} pixels, got {sum(counts)}"
+                f"runs must not be negative and add up to {self.height} x {self.width} pixels, got {shown(sum(counts))}"
             )
         values = np.arange(len(counts)) % 2 == 1
         return np.repeat(values, counts).reshape(self.width, self.height).T

@@ -51,7 +51,7 @@ def _entry(file: Path) -> Known:
         each.append((text(one.findtext("name"), f"{place}: name"), box))
     name = file_name(root.findtext("filename"), f"truth {file}: filename")
     marks = Objects(tuple(each)) if each else None
-    return Known(name, marks=marks, classes=() if marks is None else marks.classes)
+    return Known(name, marks=marks, classes=() if marks is None else marks.classes, place=f"truth {file}")
 
 
 def _number(element: ElementTree.Element, tag: str, place: str) -> float:
