@@ -10,8 +10,8 @@ import seewhy
 from seewhy.core.errors import InvalidInput
 from seewhy.metrics import METRICS, Candidate, Question
 from seewhy.tune import tune
+from seewhy.tune.facts import Setting
 from seewhy.tune.judging import Judge
-from seewhy.tune.result import Setting
 from seewhy.tune.search import OptunaSearch, Start
 from seewhy.tune.space import Space
 from seewhy.tune.words import changes, reason

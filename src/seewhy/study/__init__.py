@@ -20,11 +20,12 @@ from seewhy.core.words import shown
 from seewhy.evaluate.asking import models_of
 from seewhy.evaluate.grouping import Grouping
 from seewhy.evaluate.store import Store
+from seewhy.study.facts import gathered
 from seewhy.study.menu import MENUS, Menu
 from seewhy.study.photos import FilePath, Photos, classed
 from seewhy.study.pictures import pictures
 from seewhy.study.plan import Plan, Sitting
-from seewhy.study.result import Study, gathered
+from seewhy.study.result import Study
 from seewhy.study.rule import Rule
 from seewhy.study.work import Faults, needed, work
 from seewhy.truth import of_others

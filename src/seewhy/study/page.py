@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seewhy._version import __version__
 from seewhy.core.types import JsonObject
 from seewhy.estimation.intervals import FEWEST
 from seewhy.models.extras import need
 from seewhy.study.chance import Estimate
+from seewhy.study.facts import StudyFacts
 from seewhy.study.matrices import Matrix
 from seewhy.study.pictures import MOST
 from seewhy.study.questions import MARGIN, Answer
-
-if TYPE_CHECKING:
-    from seewhy.study.result import Study
 
 _MOST_ROWS = 24
 """Photos up to which the matrix over photos is shown."""
@@ -33,7 +31,7 @@ _LEFT, _RIGHT, _ROW = 136, 384, 22
 """Places in the chart, which is 400 wide."""
 
 
-def page(study: Study) -> str:
+def page(study: StudyFacts) -> str:
     """Return the page."""
     jinja = need("jinja2", "study")
     environment = jinja.Environment(
@@ -47,7 +45,7 @@ def page(study: Study) -> str:
     return found
 
 
-def _words(study: Study) -> JsonObject:
+def _words(study: StudyFacts) -> JsonObject:
     menu, facts = study.plan.menu, study.plan.rule.metric.facts
     one = study.one_for_all
     matrices = [one for one in study.matrices if one.over != "photos" or len(one.names) <= _MOST_ROWS]
@@ -83,7 +81,7 @@ def _answer(i: int, answer: Answer) -> JsonObject:
     return {"name": f"Q{i}", "sign": _SIGNS[answer.word], "style": style, "answer": answer}
 
 
-def _best(study: Study, row: JsonObject) -> JsonObject:
+def _best(study: StudyFacts, row: JsonObject) -> JsonObject:
     photo, model = row["photo"], row["model"]
     answer = study.answers.get((photo, model), {"label": "\u2013"})
     area = None if row["setting"] is None or not study.plan.rule.region else study.scores.areas.get(row["setting"])

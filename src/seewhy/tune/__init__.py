@@ -4,7 +4,8 @@
 >>> found = tune("photo.jpg", calls=5000)  # doctest: +SKIP
 """
 
-from seewhy.tune.result import Setting, Tuning
+from seewhy.tune.facts import Setting
+from seewhy.tune.result import Tuning
 from seewhy.tune.tuning import tune
 
 __all__ = ["Setting", "Tuning", "tune"]

@@ -13,9 +13,10 @@ from seewhy.metrics import Question
 from seewhy.tune.baselines import measured
 from seewhy.tune.budget import Ended
 from seewhy.tune.choosing import Held, Table, distinct, explained, hold_out, lead
+from seewhy.tune.facts import PhotoScore, Setting
 from seewhy.tune.looking import described
 from seewhy.tune.report import brief
-from seewhy.tune.result import PhotoScore, Setting, Tuning
+from seewhy.tune.result import Tuning
 from seewhy.tune.search import Start
 from seewhy.tune.trials import Tuner
 from seewhy.tune.words import Words, beaten, file_target, notes, of_target, reason, worse

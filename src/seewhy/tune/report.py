@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from seewhy.estimation.intervals import FEWEST
 from seewhy.tune.budget import WORDS
+from seewhy.tune.choosing import Lead
+from seewhy.tune.facts import Setting, TuningFacts
 from seewhy.tune.readings import word
-
-if TYPE_CHECKING:
-    from seewhy.tune.choosing import Lead
-    from seewhy.tune.result import Setting, Tuning
-
 
 _OF_RUNS = {"name", "tolerance", "max_evaluations", "max_seconds", "until"}
 """Settings that a fixed number of samples makes idle."""
 
 
-def report(found: Tuning) -> str:
+def report(found: TuningFacts) -> str:
     """Return the report."""
     return "\n".join(
         [
@@ -36,7 +32,7 @@ def report(found: Tuning) -> str:
     )
 
 
-def _verdict(found: Tuning) -> Iterator[str]:
+def _verdict(found: TuningFacts) -> Iterator[str]:
     yield found.reason
     yield f"chosen on: {found.chosen_on}"
     yield f"reported on: {found.reported_on}"
@@ -56,7 +52,7 @@ def _said(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _compared(found: Tuning) -> Iterator[str]:
+def _compared(found: TuningFacts) -> Iterator[str]:
     yield f"{found.metric} ({found.better} is better), on what is reported:"
     scores: dict[str, float | str | None] = {"chosen settings": found.score, f"{found.start.source} settings": None}
     scores[f"{found.start.source} settings"] = found.start_score
@@ -78,7 +74,7 @@ def _ends(lead: Lead) -> str:
     return "no interval: nothing varies between photos"
 
 
-def _next_best(found: Tuning) -> Iterator[str]:
+def _next_best(found: TuningFacts) -> Iterator[str]:
     if not found.runners_up:
         return
     yield ""
@@ -104,7 +100,7 @@ def brief(one: Setting) -> str:
     return f"{', '.join(words)}; {what}, sign {shown.sign}"
 
 
-def _mattered(found: Tuning) -> Iterator[str]:
+def _mattered(found: TuningFacts) -> Iterator[str]:
     if found.sampling_mattered:
         yield ""
         yield f"what mattered among sampling settings (fANOVA of {found.n_trials} trials, which is rough):"
@@ -120,7 +116,7 @@ def _shares(shares: Mapping[str, float]) -> Iterator[str]:
         yield f"  {name:<24} {100 * share:.0f} %"
 
 
-def _spent(found: Tuning) -> Iterator[str]:
+def _spent(found: TuningFacts) -> Iterator[str]:
     calls = found.calls
     yield (
         f"{found.n_settings} settings from {found.n_trials} sampling settings; {calls.total} model calls "

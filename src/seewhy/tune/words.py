@@ -10,9 +10,9 @@ import numpy as np
 
 from seewhy.metrics import Question
 from seewhy.tune.choosing import FOLDS
+from seewhy.tune.facts import Setting
 from seewhy.tune.judging import Judge, fill_name
 from seewhy.tune.readings import word
-from seewhy.tune.result import Setting
 from seewhy.tune.trials import Trial, Tuner
 
 _IDLE = {"name", "tolerance", "max_evaluations", "max_seconds", "until"}
