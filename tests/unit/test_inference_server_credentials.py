@@ -68,9 +68,10 @@ def test_a_program_that_fails_does_not_print_them(monkeypatch):
 @pytest.mark.parametrize("host", ["models.test", "10.0.0.1", "0.0.0.0", "localhost.test"])
 def test_credentials_do_not_travel_in_the_clear(monkeypatch, host):
     monkeypatch.setenv("SEEWHY_HTTP_TOKEN", SECRET)
-    with pytest.raises(InvalidInput, match="credentials must be sent over https, or to this machine") as error:
+    with pytest.raises(InvalidInput, match="refusing to send credentials over plain http") as error:
         load_model(f"kserve:http://{host}/v2/models/planted")
     assert SECRET not in str(error.value)
+    assert (error.value.setting, error.value.value) == ("url", f"http://{host}/v2/models/planted")
 
 
 @pytest.mark.parametrize("url", ["http://me:pa55@127.0.0.1/v2/models/a", "http:/me:pa55@x", "me:pa55@127.0.0.1"])

@@ -98,7 +98,7 @@ def test_nonsense_is_refused_after_one_try(binary, change, words):
         (servers.says(404, b""), "was answered with status 404: Not Found"),
         (servers.says(401), "credentials are taken from the environment, SEEWHY_HTTP_TOKEN or"),
         (servers.says(429, Retry_After="3600"), "it asks to wait 3600 s, and 30 s is the limit"),
-        (servers.announces_too_much, "was answered with 1000000000000 bytes, and 268435456 is the limit"),
+        (servers.announces_too_much, "was answered with 1 TB, and 250 MB is the limit; SEEWHY_MAX_MEMORY raises it"),
         (
             servers.says(307, b"", Location="http://me:pw@other.test/v2?key=1"),
             "was answered with status 307, go to http://other.test/v2; that is not followed, give that URL",
@@ -118,8 +118,8 @@ def test_what_another_try_cannot_help_is_not_tried_again(answer, words):
 
 
 def test_an_answer_without_end_is_refused(monkeypatch):
-    monkeypatch.setattr("seewhy.models.served.http_requests.LARGEST", 100)
-    words = r"^GET .*/planted was answered with more than 100 bytes$"
+    monkeypatch.setenv("SEEWHY_MAX_MEMORY", "800")
+    words = r"^GET .*/planted was answered with more than 100 B, which is the limit; SEEWHY_MAX_MEMORY raises it$"
     with Inference(always=servers.never_ends) as server, pytest.raises(ModelError, match=words):
         load(server)
 

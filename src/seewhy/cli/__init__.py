@@ -71,16 +71,17 @@ def main(arguments: list[str] | None = None) -> None:
 def report(error: Exception, *, debug: bool, place: str = "") -> int:
     """Print an error as one line on stderr, or with its traceback, and return the exit code."""
     from seewhy.core.errors import FileError, InvalidInput
+    from seewhy.core.masking import masked
 
     if debug:
-        traceback.print_exception(error)
+        click.echo(masked("".join(traceback.format_exception(error))), err=True, nl=False)
     known = isinstance(error, InvalidInput | FileError)
     kind = "" if type(error).__module__.startswith("seewhy") else f"{type(error).__name__}: "
     notes = "".join(f" ({note})" for note in getattr(error, "__notes__", []))
     text = " ".join(f"{kind}{error}{notes}".split())
     for call, command in _IN_PYTHON.items():
         text = text.replace(call, command)
-    click.echo(f"error: {place}{text}" + ("" if known or debug else " (--debug shows more)"), err=True)
+    click.echo(masked(f"error: {place}{text}") + ("" if known or debug else " (--debug shows more)"), err=True)
     return WRONG if known else FAILED
 
 

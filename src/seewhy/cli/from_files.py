@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import click
 
 from seewhy.core.array_setting import far_paths, is_near
 from seewhy.core.errors import InvalidInput
+from seewhy.core.masking import PASSWORD, TOKEN, USER
 from seewhy.core.types import JsonObject
 from seewhy.core.words import clean
 from seewhy.models import may_be_named_by_a_file
@@ -71,6 +73,9 @@ def _near(source: str) -> str:
 
 def _is_agreed(name: str, source: str) -> bool:
     """Ask whoever sits at the terminal, if anybody does; the whole name is shown."""
+    to_server = name.startswith(("kserve:", "tfserving:"))
+    if to_server and any(os.environ.get(one) for one in (TOKEN, USER, PASSWORD)):
+        return False  # a token is for hosts that are typed, and never for one that a file names
     if len(name) > _LONGEST_NAME or not _is_terminal():
         return False
     question = (

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import Self
 
+from seewhy.core.masking import masked
 from seewhy.core.words import clean, shortened, shown
 
 
@@ -36,10 +37,10 @@ class SeewhyError(Exception):
     def __init__(
         self, message: str = "", *, setting: str | None = None, rule: str | None = None, value: object = None
     ) -> None:
-        super().__init__(shortened(clean(message, keep="\n")))
-        self.setting = setting
+        super().__init__(shortened(masked(clean(message, keep="\n"))))  # masked before it is cut
+        self.setting = None if setting is None else masked(setting)
         self.rule = rule
-        self.value = value
+        self.value = masked(value) if isinstance(value, str) else value
 
     @classmethod
     def of(cls, setting: str, rule: str, value: object, advice: str = "") -> Self:

@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 
 from seewhy.core.errors import FileError, InvalidInput
 from seewhy.core.files import read_regular
+from seewhy.core.masking import masked_values
 from seewhy.core.types import JsonObject
 from seewhy.core.words import shown
 
@@ -144,7 +145,7 @@ def read_toml(path: str | Path) -> JsonObject:
 
 def to_toml(values: JsonObject) -> str:
     """Return ``values`` as TOML text."""
-    return tomli_w.dumps(values)
+    return tomli_w.dumps(masked_values(values))
 
 
 def _message(cls: type[Settings], error: ValidationError) -> str:

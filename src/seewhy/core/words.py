@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from seewhy.core.masking import masked
+
 _LONGEST_VALUE = 80
 _LONGEST_TEXT = 2000
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -37,7 +39,7 @@ def shown(value: object) -> str:
         text = repr(value)
     except Exception as error:  # noqa: BLE001 - an object of the user's must not hide the message it stands in
         text = f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
-    return shortened(clean(" ".join(text.split())), _LONGEST_VALUE)
+    return shortened(masked(clean(" ".join(text.split()))), _LONGEST_VALUE)
 
 
 def _is_safe(character: str) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seewhy.core.masking import masked_values
 from seewhy.core.types import JsonObject, Segments
 from seewhy.estimation.attribution import MapAttribution, SegmentAttribution
 from seewhy.explanation import result_file
@@ -31,7 +32,7 @@ SEGMENTS_BYTES = 40_000
 
 def as_dict(explanation: Explanation) -> JsonObject:
     """Return the result as plain JSON values; numbers that are not finite become null."""
-    return {
+    found = {
         "image": explanation.image.name,
         "model": explanation.model.name,
         "run_by": explanation.model.run_by,
@@ -52,6 +53,7 @@ def as_dict(explanation: Explanation) -> JsonObject:
         "warnings": list(explanation.warnings),
         "version": explanation.version,
     }
+    return dict(masked_values(found))
 
 
 def header(explanation: Explanation) -> JsonObject:

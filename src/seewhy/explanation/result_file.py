@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from seewhy.core.atomic import replace_file
 from seewhy.core.errors import FileError
 from seewhy.core.files import open_regular
+from seewhy.core.masking import masked_values
 from seewhy.core.types import JsonObject
 
 FORMAT = 4
@@ -33,7 +34,7 @@ def as_bytes(header: JsonObject, arrays: Arrays) -> bytes:
     """Return the content of a result file."""
     from safetensors.numpy import save
 
-    text = json.dumps({"format": FORMAT} | header, sort_keys=True, allow_nan=False)
+    text = json.dumps(masked_values({"format": FORMAT} | header), sort_keys=True, allow_nan=False)
     # One key only: safetensors stores metadata in an order that changes from run to run.
     data: bytes = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata={"seewhy": text})
     return data

@@ -1,23 +1,24 @@
 """What the environment says about asking a server, credentials and timeout, and which addresses may be asked.
 
 Credentials come from the environment alone: ``SEEWHY_HTTP_TOKEN``, or ``SEEWHY_HTTP_USER`` and
-``SEEWHY_HTTP_PASSWORD``. They stand in the header of requests and nowhere else.
+``SEEWHY_HTTP_PASSWORD``. They stand in the header of requests and nowhere else; ``SEEWHY_HTTP_HOSTS`` names the only
+hosts they are for.
 """
 
 from __future__ import annotations
 
-import base64
 import ipaddress
-import json
 import math
 import os
 import re
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from seewhy.core.errors import InvalidInput
+from seewhy.core.masking import PASSWORD, TOKEN, USER, basic_pair
 from seewhy.core.words import shown
 
-TIMEOUT, TOKEN, USER, PASSWORD = (f"SEEWHY_HTTP_{name}" for name in ("TIMEOUT", "TOKEN", "USER", "PASSWORD"))
+TIMEOUT, HOSTS = "SEEWHY_HTTP_TIMEOUT", "SEEWHY_HTTP_HOSTS"
 WHERE = f"credentials are taken from the environment, {TOKEN} or {USER} and {PASSWORD}"
 
 _READ = 60.0
@@ -53,32 +54,55 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def credentials() -> tuple[str | None, tuple[str, ...]]:
-    """Return the header that the environment asks for, and what of it must never be shown."""
+@dataclass(frozen=True)
+class Credentials:
+    """The header that is sent, None for none, and what of it must never be shown."""
+
+    header: str | None = field(default=None, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    withheld: bool = False
+    """Whether there are some, and they are for other hosts."""
+
+
+def credentials(url: str, host: str, *, secure: bool) -> Credentials:
+    """Return what the environment says to send to a checked address.
+
+    Raises
+    ------
+    InvalidInput
+        They cannot be sent, or would travel in the clear.
+    """
     token, user, password = (os.environ.get(name, "") for name in (TOKEN, USER, PASSWORD))
     if token and (user or password):
-        raise InvalidInput(f"{TOKEN} must not be set together with {USER} and {PASSWORD}")
+        raise InvalidInput(f"{TOKEN} must not be set together with {USER} and {PASSWORD}", setting=TOKEN)
+    if not (token or user or password):
+        return Credentials()
+    if token and not re.fullmatch(r"[!-~]+", token):
+        raise InvalidInput(f"{TOKEN} must be one word of plain characters", setting=TOKEN)
+    if not token and (not (user and password) or ":" in user):
+        raise InvalidInput(f"{USER} and {PASSWORD} must be set together, the user without a colon", setting=USER)
+    if not _is_meant(url, host):
+        return Credentials(withheld=True)
+    if not secure and not is_loopback(host):
+        raise InvalidInput(
+            f"refusing to send credentials over plain http to {url}; use https or localhost, unset {TOKEN}, {USER} and "
+            f"{PASSWORD}, or name the hosts they are for in {HOSTS}",
+            setting="url",
+            rule="be https or localhost where credentials are sent",
+            value=url,
+        )
     if token:
-        if not re.fullmatch(r"[!-~]+", token):
-            raise InvalidInput(f"{TOKEN} must be one word of plain characters")
-        return f"Bearer {token}", forms(token)
-    if not user and not password:
-        return None, ()
-    if not (user and password) or ":" in user:
-        raise InvalidInput(f"{USER} and {PASSWORD} must be set together, the user without a colon")
-    pair, secrets = basic(user, password)
-    return f"Basic {pair}", secrets
+        return Credentials(f"Bearer {token}", (token,))
+    pair = basic_pair(user, password)
+    return Credentials(f"Basic {pair}", (pair, password))
 
 
-def basic(user: str, password: str) -> tuple[str, tuple[str, ...]]:
-    """Return what a header of Basic authentication says, and what of it must never be shown."""
-    pair = base64.b64encode(f"{user}:{password}".encode()).decode()
-    return pair, tuple(form for secret in (pair, password, user) if secret for form in forms(secret))
-
-
-def forms(secret: str) -> tuple[str, str]:
-    """Return what a secret looks like where a server repeats it: plain, and inside of JSON."""
-    return secret, json.dumps(secret)[1:-1]
+def _is_meant(url: str, host: str) -> bool:
+    """Return whether credentials are for a host: any that is named by hand, unless ``SEEWHY_HTTP_HOSTS`` lists them."""
+    listed = [one for one in re.split(r"[,\s]+", os.environ.get(HOSTS, "").lower()) if one]
+    port = urlsplit(url).port or {"http": 80, "https": 443}[urlsplit(url).scheme]
+    shown_as = f"[{host}]" if ":" in host else host
+    return not listed or bool({host, shown_as, f"{shown_as}:{port}"} & set(listed))
 
 
 def timeout() -> float:
@@ -89,5 +113,5 @@ def timeout() -> float:
     except ValueError:
         seconds = math.nan
     if not 0 < seconds < math.inf:
-        raise InvalidInput(f"{TIMEOUT} must be a number of seconds above 0, got {text!r}")
+        raise InvalidInput.of(TIMEOUT, "be a number of seconds above 0", text)
     return seconds

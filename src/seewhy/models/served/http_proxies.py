@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from seewhy.core.errors import InvalidInput
+from seewhy.core.masking import basic_pair
 from seewhy.core.words import shown
-from seewhy.models.served.http_environment import basic, is_loopback
+from seewhy.models.served.http_environment import is_loopback
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,8 @@ def _checked(text: str, source: str, httpx: Any) -> Proxy:
         ) from None
     if parts.scheme.startswith("socks"):
         _need_socks(source, text)
-    _, secrets = ("", ()) if found.auth is None else basic(*found.auth)
-    return Proxy(url, parts.netloc.rpartition("@")[2], secrets)
+    secrets = () if found.auth is None else (basic_pair(*found.auth), *reversed(found.auth))
+    return Proxy(url, parts.netloc.rpartition("@")[2], tuple(one for one in secrets if one))
 
 
 def _need_socks(source: str, text: str) -> None:

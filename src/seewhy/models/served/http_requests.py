@@ -5,33 +5,34 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, wait
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from random import SystemRandom
 from typing import Any, Self, TypeVar
 
 from seewhy._version import __version__
 from seewhy.core.errors import InvalidInput, ModelError
+from seewhy.core.masking import hide, masked_answer
+from seewhy.core.memory import LIMIT, size
+from seewhy.core.words import shortened
 from seewhy.models.extras import need
-from seewhy.models.served.http_environment import (
-    PASSWORD,
-    TIMEOUT,
-    TOKEN,
-    USER,
-    WHERE,
-    checked_address,
-    credentials,
-    is_loopback,
-    timeout,
+from seewhy.models.served.http_bodies import (
+    ERROR_BODY,
+    BodyError,
+    asked_to_wait,
+    excerpt,
+    largest_json,
+    mask_logs,
+    place_of,
+    start_of,
+    whole_of,
 )
+from seewhy.models.served.http_environment import HOSTS, TIMEOUT, WHERE, checked_address, credentials, timeout
 from seewhy.models.served.http_proxies import proxy_for
 
 IN_FLIGHT = 4
@@ -40,8 +41,6 @@ TRIES = 3
 """Times a request is made at most: what a model answers depends on nothing but the pictures, so it may be repeated."""
 TRIES_OF_KNOWN = 11
 """The same where the address has answered before and the server may be starting again: about half a minute."""
-LARGEST = 256 * 2**20
-"""Bytes of the largest answer that is taken."""
 
 _CONNECT = 5.0
 _FIRST_PAUSE, _DOUBLED, _LONGEST_PAUSE = 0.25, 4, 30.0
@@ -49,10 +48,10 @@ _PATIENCE = 30.0
 """Seconds after the first failure from which on there are ``TRIES`` alone, however often that server answered."""
 _GLANCE = 0.5
 """Seconds between looks at whether an answer is there: not every system can interrupt a wait without an end."""
+_LONGEST = 300
+"""Characters of an address, or of what an answer is and should be, in a message."""
 _WHOLE = 10
 """Timeouts that a whole exchange may last: a server that sends a byte now and then never breaks a timeout."""
-_EXCERPT = 200
-_ERROR_BODY = 4096
 _PASSING = {429, 502, 503, 504}
 _LASTING = {429, 502, 503}
 
@@ -101,16 +100,11 @@ class Server:
     def __init__(self, url: str) -> None:
         host, secure = checked_address(url)
         self._httpx = need("httpx", "http")
-        self._authorization, self._secrets = credentials()
-        if self._authorization and not secure and not is_loopback(host):
-            raise InvalidInput(
-                f"credentials must be sent over https, or to this machine, but {url} is neither; use https, or unset "
-                f"{TOKEN}, {USER} and {PASSWORD}"
-            )
+        self._credentials = credentials(url, host, secure=secure)
         self.timeout = timeout()
         self._proxy = proxy_for(url, self._httpx)
-        if self._proxy is not None:
-            self._secrets += self._proxy.secrets
+        hide(self, *self._credentials.secrets, *(() if self._proxy is None else self._proxy.secrets))
+        mask_logs()
         self._answered: set[str] = set()
 
     def ask(self, request: Request) -> Answer:
@@ -150,31 +144,32 @@ class Server:
             It is not JSON.
         """
         text = answer.body if body is None else body
+        if len(text) > (limit := largest_json()):
+            rule = f"JSON of at most {size(limit)} ({LIMIT} raises it), got {size(len(text))}"
+            raise self.malformed(answer.request, rule)
         try:
             return json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise self.malformed(answer.request, f"JSON, got: {self.excerpt(text)}") from error
+        except (ValueError, RecursionError):
+            raise self.malformed(answer.request, f"JSON, got: {self.excerpt(text)}") from None  # it repeats all of it
 
     def malformed(self, request: Request, rule_and_value: str) -> ModelError:
         """Return the error of an answer that breaks a rule of its protocol."""
-        return ModelError(f"{self._way(request)} must be answered with {rule_and_value}")
+        rule = shortened(masked_answer(rule_and_value), _LONGEST)
+        return ModelError(f"{self._way(request)} must be answered with {rule}", setting=request.url, rule=rule)
 
     def _way(self, request: Request) -> str:
-        return str(request) if self._proxy is None else f"{request} through the proxy {self._proxy.place}"
+        way = shortened(str(request), _LONGEST)
+        return way if self._proxy is None else f"{way} through the proxy {self._proxy.place}"
 
     def excerpt(self, body: bytes) -> str:
         """Return the first characters of a body as one line, without credentials that a server may have repeated."""
-        text = body[:_ERROR_BODY].decode("utf-8", "replace")
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-        return text if len(text) <= _EXCERPT else text[:_EXCERPT] + "..."
+        return excerpt(masked_answer(body[: 2 * ERROR_BODY].decode("utf-8", "replace"))[:ERROR_BODY])
 
     def client(self) -> Any:
         """Return a new client, to be closed by its user."""
         headers = {"User-Agent": f"seewhy/{__version__}", "Accept-Encoding": "identity"}
-        if self._authorization:
-            headers["Authorization"] = self._authorization
+        if self._credentials.header:
+            headers["Authorization"] = self._credentials.header
         limits = self._httpx.Timeout(self.timeout, connect=min(_CONNECT, self.timeout), pool=None)
         return self._httpx.AsyncClient(
             headers=headers,
@@ -220,30 +215,33 @@ class Server:
                 client.stream(request.method, request.url, content=request.body, headers=request.headers) as response,
             ):
                 if response.status_code != 200:
-                    body = await _start_of(response)
-                    raise self._refused(response, body)
-                return Answer(request, await _whole(response), dict(response.headers))
+                    raise self._refused(response, await start_of(response))
+                return Answer(request, await whole_of(response), dict(response.headers))
+        except BodyError as error:
+            raise _Failure(str(error)) from None
         except TimeoutError as error:
             raise _Failure(f"was not answered in full within {whole:g} s ({TIMEOUT})") from error
         except (self._httpx.HTTPError, self._httpx.InvalidURL) as error:
-            raise self._broken(error) from error
+            cause = error if masked_answer(str(error)) == str(error) else None  # a traceback would show what it repeats
+            raise self._broken(error) from cause
 
-    def _refused(self, response: Any, body: bytes) -> _Failure:
+    def _refused(self, response: Any, body: str) -> _Failure:
         status = response.status_code
-        said = f"was answered with status {status}: {self.excerpt(body) or response.reason_phrase}"
+        said = f"was answered with status {status}: {excerpt(body) or excerpt(response.reason_phrase)}"
         if 300 <= status < 400:
-            to = _without_secrets(str(response.headers.get("location", "nowhere")))
+            to = place_of(str(response.headers.get("location", "nowhere")))
             return _Failure(f"was answered with status {status}, go to {to}; that is not followed, give that URL")
         if status in {401, 403}:
-            return _Failure(f"{said}; {WHERE}")
-        wait = _asked_to_wait(response.headers.get("retry-after")) if status in {429, 503} else None
+            withheld = f", and {HOSTS} does not list this host" if self._credentials.withheld else ""
+            return _Failure(f"{said}; {WHERE}{withheld}")
+        wait = asked_to_wait(response.headers.get("retry-after")) if status in {429, 503} else None
         if wait is not None and wait > _LONGEST_PAUSE:
             return _Failure(f"{said}; it asks to wait {wait:.0f} s, and {_LONGEST_PAUSE:.0f} s is the limit")
         return _Failure(said, passing=status in _PASSING, lasting=status in _LASTING, wait=wait)
 
     def _broken(self, error: Exception) -> _Failure:
         """Say what an exception of httpx means, and whether it may pass."""
-        why = " ".join(str(error).split())[:_EXCERPT] or type(error).__name__
+        why = excerpt(str(error)) or type(error).__name__
         if isinstance(error, self._httpx.ConnectTimeout):
             return _Failure(f"could not connect within {min(_CONNECT, self.timeout):g} s", passing=True, lasting=True)
         if isinstance(error, self._httpx.TimeoutException):
@@ -303,46 +301,3 @@ class _Connections:
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
-
-
-def _asked_to_wait(header: str | None) -> float | None:
-    """Return the seconds of a ``Retry-After``; None if there is none that can be read."""
-    if header is None:
-        return None
-    if header.strip().isdecimal():
-        return float(header)
-    try:
-        when = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
-
-
-def _without_secrets(location: str) -> str:
-    """Return where a redirect leads, without what may be secret in it."""
-    plain = re.sub(r"[?#].*", "", location)
-    plain = re.sub(r"//[^/]*@", "//", plain)
-    return plain[:_EXCERPT] if plain.isprintable() else "nowhere"
-
-
-async def _start_of(response: Any) -> bytes:
-    """Return the first bytes of an error's body, or what came of them before the connection broke."""
-    body = bytearray()
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) >= _ERROR_BODY:
-            break
-    return bytes(body)
-
-
-async def _whole(response: Any) -> bytes:
-    """Return a body that is not too large."""
-    said = response.headers.get("content-length", "0")
-    if said.isdecimal() and int(said) > LARGEST:
-        raise _Failure(f"was answered with {said} bytes, and {LARGEST} is the limit")
-    body = bytearray()
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) > LARGEST:
-            raise _Failure(f"was answered with more than {LARGEST} bytes")
-    return bytes(body)

@@ -16,8 +16,10 @@ from seewhy.core.words import shown
 from seewhy.models.extras import need
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
+from seewhy.models.served.http_bodies import count, name_of
 from seewhy.models.served.http_requests import Answer, Request, Server
-from seewhy.models.served.networks import Place, Served, Tensor, as_numbers, chosen_output, only_input
+from seewhy.models.served.networks import Place, Served, chosen_output, only_input
+from seewhy.models.served.tensors import UNLIKE, Tensor, as_numbers, is_shape, listed
 
 NUMBERS = {
     "FP32": "float32",
@@ -76,7 +78,7 @@ def load_kserve(rest: str, options: ModelOptions) -> NetworkModel:
         dialect=_Binary(server, place.url, tensor, output) if binary else _Json(server, place.url, tensor, output),
         input=tensor,
         number=number,
-        version=" ".join(str(version) for version in metadata.get("versions") or ["unknown"]),
+        version=_version(metadata),
         metadata=metadata,
         notes=notes,
         most=_most(server, place) if "model_configuration" in extensions else None,
@@ -89,13 +91,19 @@ def _metadata(server: Server, place: Place) -> tuple[dict[str, Any], list[Tensor
     found = server.read_json(answer)
     try:
         inputs, outputs = ([_tensor(one) for one in found.get(side) or []] for side in ("inputs", "outputs"))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except UNLIKE as error:
         raise server.malformed(request, f"the metadata of a model, got: {server.excerpt(answer.body)}") from error
     return found, inputs, outputs
 
 
 def _tensor(one: dict[str, Any]) -> Tensor:
-    return Tensor(str(one["name"]), str(one["datatype"]), tuple(int(n) for n in one["shape"]))
+    return Tensor.of(one["name"], one["datatype"], one["shape"])
+
+
+def _version(metadata: dict[str, Any]) -> str:
+    """Return the versions that the server lists; it may list anything."""
+    versions = metadata.get("versions") or ["unknown"]
+    return name_of(" ".join(str(one) for one in versions) if isinstance(versions, list) else versions)
 
 
 def _about(server: Server, place: Place) -> tuple[str, list[str], str]:
@@ -117,7 +125,7 @@ def _most(server: Server, place: Place) -> int | None:
     answer = server.ask(request)
     found = server.read_json(answer)
     most = found.get("max_batch_size", 0) if isinstance(found, dict) else None
-    if not isinstance(most, int) or most < 0:
+    if not isinstance(most, int) or isinstance(most, bool) or most < 0:
         raise server.malformed(request, f"a configuration with max_batch_size, got: {server.excerpt(answer.body)}")
     return most or None
 
@@ -145,13 +153,13 @@ class _Json:
         self._check_model(answer, head)
         output, data = self._chosen(answer, head, rest)
         datatype, shape = output.get("datatype"), output.get("shape")
-        if datatype not in NUMBERS:
+        if not isinstance(datatype, str) or datatype not in NUMBERS:
             raise self._malformed(answer, f"numbers, got datatype {shown(datatype)}")
         if data is not None:
             found: NDArray[Any] | None = self._from_bytes(answer, data, datatype)
         else:
             found = as_numbers(output.get("data"))
-        lengths = shape if isinstance(shape, list) and all(isinstance(n, int) and n >= 0 for n in shape) else None
+        lengths = shape if is_shape(shape) else None
         if found is None or lengths is None or found.size != math.prod(lengths):
             count = "no numbers" if found is None else f"{found.size} numbers"
             raise self._malformed(answer, f"as many numbers as its shape says, got {count} for {shown(shape)}")
@@ -169,8 +177,8 @@ class _Json:
         length = answer.headers.get(_HEADER.lower())
         if length is None:
             size = len(answer.body)
-        elif length.isdecimal() and int(length) <= len(answer.body):
-            size = int(length)
+        elif (stated := count(length)) is not None and stated <= len(answer.body):
+            size = stated
         else:
             raise self._malformed(answer, f"a {_HEADER} of at most {len(answer.body)} bytes, got {shown(length)}")
         head = self._server.read_json(answer, answer.body[:size])
@@ -200,18 +208,19 @@ class _Json:
         names = []
         for output in head["outputs"]:
             parameters = output.get("parameters") if isinstance(output, dict) else None
-            size = (parameters or {}).get("binary_data_size")
-            if not isinstance(output, dict) or not isinstance(size, int | None) or not 0 <= (size or 0) <= len(rest):
+            size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
+            whole = isinstance(size, int | None) and not isinstance(size, bool) and 0 <= (size or 0) <= len(rest)
+            if not isinstance(output, dict) or not isinstance(output.get("name"), str | None) or not whole:
                 raise self._malformed(
                     answer, f"tensors as long as they say, got {shown(output)} with {len(rest)} bytes"
                 )
-            names.append(str(output.get("name")))
+            names.append(output.get("name"))
             if self._output in {None, names[-1]}:
                 found.append((output, None if size is None else rest[:size]))
             rest = rest[size or 0 :]
         if len(found) != 1:
-            which = "one output" if self._output is None else f"one output {self._output}"
-            raise self._malformed(answer, f"{which}, got {len(found)} of {', '.join(names) or 'none'}")
+            which = "one output" if self._output is None else f"one output {name_of(self._output)}"
+            raise self._malformed(answer, f"{which}, got {len(found)} of {listed(names)}")
         return found[0]
 
     def _from_bytes(self, answer: Answer, data: bytes, datatype: str) -> NDArray[Any]:

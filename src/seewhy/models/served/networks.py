@@ -14,17 +14,23 @@ from urllib.parse import parse_qsl
 import numpy as np
 from numpy.typing import NDArray
 
+from seewhy.core import memory
 from seewhy.core.errors import InvalidInput, ModelError
+from seewhy.core.masking import masked
 from seewhy.core.types import Batch, Scores
 from seewhy.core.words import shown
 from seewhy.models.compiled.assembly import Found, assemble
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import Preprocessing
+from seewhy.models.served.http_bodies import name_of
 from seewhy.models.served.http_environment import checked_address
 from seewhy.models.served.http_requests import Answer, Request, Server
+from seewhy.models.served.tensors import Tensor, listed
 
 _USUAL_BATCH = 16
+_COPIES = 4
+"""Copies of a batch that are held at once: masked images, prepared ones, and requests on their way."""
 
 Layout = Literal["NCHW", "NHWC"]
 
@@ -61,23 +67,11 @@ class Place:
         for key, value in wanted.items():
             if key not in choices or not value:
                 known = " and ".join(f"{choice}=NAME" for choice in choices)
-                raise InvalidInput(f"what stands behind # in the model's text must be {known}, got {shown(fragment)}")
+                given = f"{name_of(key)}=..."  # what somebody puts there may be secret
+                raise InvalidInput(f"what stands behind # in the model's text must be {known}, got {given}")
         if fragment and not wanted:
-            raise InvalidInput(f"what stands behind # in the model's text must be NAME=VALUE, got {shown(fragment)}")
+            raise InvalidInput("what stands behind # in the model's text must be NAME=VALUE, and is something else")
         return cls(prefix, url, url[: match.start()], match["name"], wanted)
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """An input or output, as metadata states it."""
-
-    name: str
-    datatype: str
-    shape: tuple[int, ...]
-    """-1 where any length is taken."""
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.datatype} {list(self.shape)}"
 
 
 class Dialect(Protocol):
@@ -229,23 +223,37 @@ class Served:
         if self.number.kind in "iu":
             notes.append(f"{place.name} takes {self.input.datatype}, so pictures were rounded to whole numbers")
             _check_steps(preprocessing, self.input, place.name)
-        digest = hashlib.sha256(json.dumps(self.metadata, sort_keys=True).encode()).hexdigest()
+        notes += [*options.sized_by_name(place.name, None if -1 in size else size), *self.notes]
+        digest = hashlib.sha256(json.dumps(self.metadata, sort_keys=True).encode("utf-8", "replace")).hexdigest()
         found = Found(
             name=place.name,
             fingerprint=f"{place.prefix}:{place.url} {place.wanted} version:{self.version} metadata:sha256:{digest}",
-            native=self._runtime(options.batch_size),
+            native=self._runtime(options.batch_size, preprocessing),
             preprocessing=preprocessing,
-            notes=(*notes, *options.sized_by_name(place.name, None if -1 in size else size), *self.notes),
+            notes=tuple(map(masked, notes)),
         )
         model = assemble(found, options)
         model.run_by = f"its server, {place.url}"
         return model
 
-    def _runtime(self, wanted: int | None) -> ServedRuntime:
+    def _runtime(self, wanted: int | None, preprocessing: Preprocessing) -> ServedRuntime:
+        """Return what asks the server, in batches that memory holds whatever its metadata states.
+
+        Raises
+        ------
+        ModelError
+            A single batch would take too much.
+        """
         fixed = self.input.shape[0] > 0
         limits = [n for n in (self.input.shape[0] if fixed else self.most, None if fixed else wanted) if n]
         most = min(limits, default=None)
-        size = min(wanted or _USUAL_BATCH, most or wanted or _USUAL_BATCH)
+        height, width = preprocessing.size or (1, 1)
+        picture = _COPIES * preprocessing.channels * height * width * max(4, self.number.itemsize)
+        usual = wanted or max(1, min(_USUAL_BATCH, memory.most() // max(1, picture)))
+        size = min(usual, most or usual)
+        sent = self.input.shape[0] if fixed else size
+        what = f"a batch of {sent} model inputs of {height} x {width}, as {self.place.name} takes them,"
+        memory.check(picture * sent, what, ModelError)
         return ServedRuntime(self.server, self.dialect, self.number, batch_size=size, most=most, fixed=fixed)
 
 
@@ -315,7 +323,7 @@ def only_input(tensors: Sequence[Tensor], numbers: dict[str, str], name: str) ->
         There is not exactly one, or it does not take pictures as numbers.
     """
     if len(tensors) != 1:
-        has = f"it has {len(tensors)}: {_listed(tensors)}" if tensors else "its metadata names none; declare it there"
+        has = f"it has {len(tensors)}: {listed(tensors)}" if tensors else "its metadata names none; declare it there"
         raise InvalidInput(f"{name} must have one input, a batch of pictures; {has}")
     tensor = tensors[0]
     if tensor.datatype not in numbers:
@@ -338,26 +346,11 @@ def chosen_output(tensors: Sequence[Tensor], place: Place, options: ModelOptions
         raise InvalidInput(f"output_name={options.output_name} and #output={wanted} of {place.name} must be the same")
     if wanted is not None:
         if names and wanted not in names:
-            raise InvalidInput(f"output must be one of {_listed(tensors)} of {place.name}, got {wanted}")
+            raise InvalidInput(f"output must be one of {listed(tensors)} of {place.name}, got {name_of(wanted)}")
         return wanted
     if len(names) > 1:
         raise InvalidInput(
-            f"{place.name} has {len(names)} outputs, {_listed(tensors)}; choose one by output_name, or "
-            f"{place.prefix}:{place.url}#output={names[0]}"
+            f"{place.name} has {len(names)} outputs, {listed(tensors)}; choose one by output_name, or "
+            f"{place.prefix}:{place.url}#output={name_of(names[0])}"
         )
     return names[0] if names else None
-
-
-def _listed(tensors: Sequence[Tensor]) -> str:
-    return ", ".join(str(tensor) for tensor in tensors)
-
-
-def as_numbers(data: Any) -> NDArray[Any] | None:
-    """Return nested lists of JSON numbers as an array, null as NaN; None if they are anything else."""
-    try:
-        found = np.asarray(data)
-    except ValueError:  # rows of different lengths
-        return None
-    if found.dtype == object and all(v is None or isinstance(v, int | float) for v in found.flat):
-        found = found.astype(np.float64)
-    return found if found.dtype.kind in "fiub" else None

@@ -14,8 +14,10 @@ from seewhy.core.errors import InvalidInput
 from seewhy.models.extras import need
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
+from seewhy.models.served.http_bodies import name_of
 from seewhy.models.served.http_requests import Answer, Request, Server
-from seewhy.models.served.networks import Place, Served, Tensor, as_numbers, chosen_output, only_input
+from seewhy.models.served.networks import Place, Served, chosen_output, only_input
+from seewhy.models.served.tensors import UNLIKE, Tensor, as_numbers, listed
 
 NUMBERS = {
     "DT_FLOAT": "float32",
@@ -63,11 +65,11 @@ def load_tfserving(rest: str, options: ModelOptions) -> NetworkModel:
     answer = server.ask(request)
     metadata = server.read_json(answer)
     try:
-        version = str(metadata["model_spec"]["version"])
+        version = name_of(metadata["model_spec"]["version"])
         signatures = metadata["metadata"]["signature_def"]["signature_def"]
         of_predict = {key: one for key, one in signatures.items() if one.get("method_name") == _PREDICT}
         sides = {key: (_tensors(one["inputs"]), _tensors(one["outputs"])) for key, one in of_predict.items()}
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except UNLIKE as error:
         raise server.malformed(request, f"the signatures of a model, got: {server.excerpt(answer.body)}") from error
     signature = _signature(place, list(sides))
     inputs, outputs = sides[signature]
@@ -84,21 +86,22 @@ def load_tfserving(rest: str, options: ModelOptions) -> NetworkModel:
 
 
 def _tensors(side: dict[str, Any]) -> list[Tensor]:
-    return [Tensor(name, str(one["dtype"]), _shape(one.get("tensor_shape") or {})) for name, one in side.items()]
+    return [Tensor.of(name, one["dtype"], _shape(one.get("tensor_shape") or {})) for name, one in side.items()]
 
 
-def _shape(shape: dict[str, Any]) -> tuple[int, ...]:
+def _shape(shape: dict[str, Any]) -> tuple[object, ...]:
     """Return the lengths; a batch of pictures where nothing is known of them."""
     if shape.get("unknown_rank"):
         return (-1, -1, -1, -1)
-    return tuple(int(one["size"]) for one in shape.get("dim") or [])
+    return tuple(one["size"] for one in shape.get("dim") or [])
 
 
 def _signature(place: Place, names: list[str]) -> str:
     wanted = place.wanted.get("signature", _USUAL if _USUAL in names or len(names) != 1 else names[0])
     if wanted not in names:
-        known = ", ".join(names) or "none that predicts"
-        raise InvalidInput(f"signature must be one of {known} of {place.name}, got {wanted}; choose by #signature=NAME")
+        known = listed(names) if names else "none that predicts"
+        got = name_of(wanted)
+        raise InvalidInput(f"signature must be one of {known} of {place.name}, got {got}; choose by #signature=NAME")
     return wanted
 
 
@@ -123,7 +126,7 @@ class _Columns:
         found = self._named(found.get("outputs", found.get("predictions")) if isinstance(found, dict) else None)
         numbers = None if found is None else as_numbers(found)
         if numbers is None:
-            which = f" named {self._output}" if self._output else ""
+            which = f" named {name_of(self._output)}" if self._output else ""
             got = self._server.excerpt(answer.body)
             raise self._server.malformed(answer.request, f"outputs{which} of numbers, got: {got}")
         return numbers
