@@ -23,7 +23,7 @@ from seewhy.engine.stopping import Stop
 from seewhy.estimation.targets import Target, Targets, classes_of, resolve_targets
 from seewhy.explanation.explanation import Explanation
 from seewhy.explanation.model_facts import ModelFacts
-from seewhy.images import Background, Image, load_image
+from seewhy.images import MAX_PIXELS, Background, Image, Order, Reading, Scale
 from seewhy.images.geometry import View
 from seewhy.images.segmentation import Segmentation, Slic, segment_view
 from seewhy.methods import AnyMethod, Auto, Lime, MethodSetting, as_method
@@ -51,6 +51,10 @@ def explain(  # noqa: PLR0913  # the front door
     keep_scores: Literal["top10", "all"] = "top10",
     checkpoint: str | os.PathLike[str] | None = None,
     preflight: bool = True,
+    max_pixels: int = MAX_PIXELS,
+    scale: Scale | None = None,
+    order: Order | None = None,
+    page: int | None = None,
 ) -> Explanation:
     """Explain why a model gives a photo its classes.
 
@@ -87,6 +91,9 @@ def explain(  # noqa: PLR0913  # the front door
     preflight
         Whether a model is checked before it is believed, once for each model, with at most eight pictures, and a
         compiled one against its original for each photo; see :func:`check`.
+    max_pixels, scale, order, page
+        How the photo is read, see :func:`load_image`: the most pixels it may have, the value of white (``scale=4095``
+        for 12 bits), ``"CHW"`` for an array with its channels first, and which page or frame of a file.
 
     Returns
     -------
@@ -116,7 +123,7 @@ def explain(  # noqa: PLR0913  # the front door
         raise FileError(f"checkpoint must be a file in a folder that is there, got {checkpoint}")
     asked = _Asked.of(
         image,
-        background,
+        Reading(background, max_pixels, scale, order, page),
         model=model,
         method=method,
         seed=seed,
@@ -136,12 +143,16 @@ def segment(
     model: object = None,
     seed: int = 0,
     background: Background = "white",
+    max_pixels: int = MAX_PIXELS,
+    scale: Scale | None = None,
+    order: Order | None = None,
+    page: int | None = None,
 ) -> Segments:
     """Return the segments (H, W) of a photo as :class:`Lime` would use them; -1 where the model does not see it.
 
     Parameters are those of :func:`explain`; ``segmentation`` is a name, settings, or None for the default.
     """
-    photo, _, view = opened(image, model, background)
+    photo, _, view = opened(image, model, Reading(background, max_pixels, scale, order, page))
     chosen = Lime(segmentation=segmentation if segmentation is not None else Slic()).segmentation
     return view.segments_to_photo(segment_view(chosen, photo, view, view.apply(photo), whole_number("seed", seed, 0)))
 
@@ -176,7 +187,7 @@ def check(model: object = None, image: object = None, *, seed: int = 0, batch_si
     """
     chosen = whole_number("seed", seed, 0)
     size = None if batch_size is None else whole_number("batch_size", batch_size, 1)
-    photo, black_box, view, size = opened_for(_shipped_photo() if image is None else image, model, "white", size)
+    photo, black_box, view, size = opened_for(_shipped_photo() if image is None else image, model, Reading(), size)
     return inspect(black_box, Subject.of(photo, view, Lime(), chosen), size)
 
 
@@ -186,17 +197,17 @@ def _shipped_photo() -> object:
     return data.chelsea()
 
 
-def opened(image: object, model: object, background: Background) -> tuple[Image, Model, View]:
+def opened(image: object, model: object, reading: Reading) -> tuple[Image, Model, View]:
     """Return the photo with the channels that the model takes, the model, and how the one becomes the other's input."""
-    photo, black_box, view, _ = opened_for(image, model, background, None)
+    photo, black_box, view, _ = opened_for(image, model, reading, None)
     return photo, black_box, view
 
 
 def opened_for(
-    image: object, model: object, background: Background, batch_size: int | None
+    image: object, model: object, reading: Reading, batch_size: int | None
 ) -> tuple[Image, Model, View, int | None]:
     """Return the same, and how many pictures the model is sent at once."""
-    photo = load_image(image, background=background)
+    photo = reading(image)
     black_box, batch_size = loaded(model, batch_size)
     if black_box.channels is not None:
         photo = photo.with_channels(black_box.channels)
@@ -241,7 +252,7 @@ class _Asked:
     def of(
         cls,
         image: object,
-        background: Background,
+        reading: Reading,
         *,
         model: object,
         method: object,
@@ -255,7 +266,7 @@ class _Asked:
         size = None if batch_size is None else whole_number("batch_size", batch_size, 1)
         if keep_scores not in ("top10", "all"):  # what cannot be hashed may be handed in too
             raise InvalidInput(f"keep_scores must be 'top10' or 'all', got {shown(keep_scores)}")
-        photo, black_box, view, size = opened_for(image, model, background, size)
+        photo, black_box, view, size = opened_for(image, model, reading, size)
         return cls(photo, black_box, chosen, view, checked, size, keep_scores == "all", preflight)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+import seewhy
 from seewhy.core.errors import ImageError, InvalidInput
 from seewhy.images import MAX_PIXELS, Image, from_bytes, load_image, to_bytes
 from support.pictures import PHOTO, encoded, npy_bytes, png, raw_png
@@ -365,3 +366,19 @@ def test_a_picture_that_was_closed_is_one_error(tmp_path: Path) -> None:
         load_image(picture)
     lazy = Pillow.open(io.BytesIO(png()))
     assert load_image(lazy).height == 6
+
+
+# --- from the front door -----------------------------------------------------------------------------------
+
+
+def test_explain_and_segment_read_as_they_are_told() -> None:
+    first = TWELVE[None].repeat(3, axis=0).astype(np.int32)
+    told = {"scale": 4095, "order": "CHW", "max_pixels": TWELVE.size}
+    lime = seewhy.Lime(segmentation=seewhy.Grid(rows=2, columns=2), n_samples=16)
+    found = seewhy.explain(first, model=lambda batch: batch.mean((1, 2)), method=lime, progress=False, **told)
+    np.testing.assert_allclose(found.image.floats()[..., 0], TWELVE / 4095, atol=1e-6)
+    assert seewhy.segment(first, "grid", model=lambda batch: batch.mean((1, 2)), **told).shape == TWELVE.shape
+    for call in (seewhy.explain, seewhy.segment):
+        with pytest.raises(ImageError) as caught:
+            call(first, model=lambda batch: batch.mean((1, 2)), **told | {"max_pixels": TWELVE.size - 1})
+        assert caught.value.setting == "max_pixels"

@@ -47,6 +47,10 @@ class Lone(torch.nn.Module):
         return pictures.mean((2, 3))[:1]
 
 
+def gray(first, wide=4 * 6 * 6):
+    return torch.nn.Sequential(first, torch.nn.Flatten(), torch.nn.Linear(wide, 2))
+
+
 def linear():
     return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 16 * 16, 2))
 
@@ -59,11 +63,13 @@ def linear():
         (Exact, "Wrong image height! Expected 16 but got 8!", "; give input_size or preprocessing"),
         (linear, "mat1 and mat2 shapes cannot be multiplied", "; give input_size or preprocessing"),
         (lambda: torch.nn.Conv2d(4, 2, 3), "to have 4 channels, but got 3", "; give input_size or preprocessing"),
+        (lambda: gray(torch.nn.Conv2d(1, 4, 3)), "to have 1 channels, but got 3", "order='gray'"),
+        (lambda: gray(torch.nn.Identity(), 8 * 8), "mat1 and mat2 shapes cannot be multiplied", "order='gray'"),
         (lambda: torch.nn.Conv2d(3, 2, 9), "Kernel size can't be greater", "; give input_size or preprocessing"),
         (Single, "one at a time, please", "; give batch_size=1"),
         (Lone, "it must give one row of numbers a picture, gave (1, 3) for 2 pictures", "; give batch_size=1"),
     ],
-    ids=["argument", "silent", "height", "linear", "channels", "kernel", "single", "lone"],
+    ids=["argument", "silent", "height", "linear", "channels", "gray", "gray line", "kernel", "single", "lone"],
 )
 def test_size_is_advised_only_where_the_error_is_about_shapes(module, said, advice):
     with pytest.raises(ModelError) as failure:

@@ -182,3 +182,76 @@ def test_a_wrong_target_is_told_before_the_samples_are_scored():
         seewhy.explain(np.zeros((8, 8, 3), np.uint8), model=model, method="rise", targets=7)
 
     assert sum(calls) == 1
+
+
+class OfJax:
+    """An array without axes that only says what it holds."""
+
+    shape = ()
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def item(self) -> object:
+        return self.value
+
+
+class OnlyIndex:
+    def __index__(self) -> int:
+        return 2
+
+
+@pytest.mark.parametrize(
+    ("targets", "expected"),
+    [
+        (np.array(1), (1,)),
+        ([np.array(1), np.uint16(3)], (1, 3)),
+        (np.argmax(SCORES), (1,)),
+        (np.array([[0.1, 0.9]]).argmax(1), (1,)),
+        (np.argsort(-SCORES)[:2], (1, 3)),
+        (OfJax(2), (2,)),
+        ([OfJax(2), OnlyIndex(), 0], (2, 0)),
+        (np.array("espresso"), (1,)),
+        (np.array(["espresso", "top1"]), (1,)),
+        (np.str_("3"), (3,)),
+        ({4}, (4,)),
+    ],
+)
+def test_an_index_may_come_from_any_library(targets, expected):
+    assert resolve(targets) == expected
+    assert all(type(index) is int for index in resolve(targets))
+
+
+@pytest.mark.parametrize("wrap", [lambda value: value, lambda value: [value], lambda value: value[None]])
+def test_an_index_may_be_a_tensor(wrap):
+    torch = pytest.importorskip("torch")
+    assert resolve(wrap(torch.tensor(SCORES).argmax())) == (1,)
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        np.array(1.0),
+        np.zeros((), bool),
+        np.bool_(1),
+        OfJax(1.0),
+        OfJax(value=True),
+        OfJax("x"),
+        np.array([[1]]),
+        object(),
+        None,
+        1.0,
+    ],
+)
+def test_what_is_no_index_is_one_error(targets):
+    with pytest.raises(InvalidInput) as caught:
+        resolve(targets)
+    assert caught.value.setting == "targets"
+
+
+@pytest.mark.parametrize("value", [1.0, True])
+def test_a_tensor_of_another_type_is_no_index(value):
+    torch = pytest.importorskip("torch")
+    for targets in (torch.tensor(value), [torch.tensor(value)]):
+        with pytest.raises(InvalidInput):
+            resolve(targets)

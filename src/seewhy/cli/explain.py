@@ -100,7 +100,7 @@ def shown_options(command: Any) -> Any:
     default="top10",
     help="Classes kept for seewhy refit (default top10).",
 )
-@run_options.background
+@run_options.reading
 @run_options.preflight
 @model_options
 @options(_METHOD_FLAGS)
@@ -116,10 +116,7 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
       seewhy explain photos/ --model keras:Xception
       seewhy explain photos/*.jpg --segmentation slic --slic-n-segments 20 --n-samples 500
     """  # noqa: D301  # \b keeps click from joining the lines
-    import numpy as np
-
     from seewhy.engine.run import KEPT
-    from seewhy.images import load_image
     from seewhy.methods import as_method
 
     asked = settings_from(given)
@@ -127,7 +124,7 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
     method = as_method(asked["method"])
     photos, left = photos_of(photos)
     writer = Writer(given["out"], stems_of(photos), protected=photos)
-    load_image(np.zeros((2, 2), np.uint8), background=given["background"])  # said once, not for each photo
+    run_options.reading_of(given)  # said once, not for each photo
     model = named_model(asked["model"], given["batch_size"])
     if isinstance(asked["model"], dict):
         asked["model"] = asked["model"] | {"name": asked["model"].get("name") or model.name}
@@ -202,7 +199,8 @@ def _explanations(
 
     paths = {Path(photo): photo for photo in photos}
     kind = _kind(method)
-    settings: dict[str, Any] = {key: given[key] for key in ("batch_size", "background", "keep_scores", "preflight")}
+    settings: dict[str, Any] = {key: given[key] for key in ("batch_size", "keep_scores", "preflight")}
+    settings |= run_options.reading_of(given)
     settings |= {"model": model, "method": method, "targets": asked["targets"], "seed": asked["seed"]}
     progress = False if given["quiet"] else None
     if len(photos) == 1:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from seewhy.cli.flags import Option
+from seewhy.images import MAX_PIXELS, Reading
 
 DETAILS = "Details of the run"
 
@@ -30,6 +31,49 @@ background = click.option(
     default="white",
     help="What shows through transparent photos (default white).",
 )
+_READING = [
+    background,
+    click.option(
+        "--scale",
+        cls=Option,
+        section=DETAILS,
+        metavar="WHITE",
+        help="Value of white, such as 4095 or 12-bit (default: 255 or 65535, as the photo has 8 or 16 bits).",
+    ),
+    click.option(
+        "--page",
+        cls=Option,
+        section=DETAILS,
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Page of a TIFF, or frame of a GIF, PNG or WebP (default 1).",
+    ),
+    click.option(
+        "--max-pixels",
+        cls=Option,
+        section=DETAILS,
+        type=click.IntRange(min=4),
+        metavar="N",
+        default=MAX_PIXELS,
+        help=f"Most pixels of a photo; checked before it is decoded (default {MAX_PIXELS}).",
+    ),
+]
+
+
+def reading(command: Any) -> Any:
+    """Give a command the flags that say how photos are read."""
+    for flag in reversed(_READING):
+        command = flag(command)
+    return command
+
+
+def reading_of(given: dict[str, Any]) -> dict[str, Any]:
+    """Return what those flags say, by the names of :class:`seewhy.images.Reading`; checked."""
+    told = {name: given[name] for name in ("background", "scale", "page", "max_pixels")}
+    Reading(**told).check()
+    return told
+
+
 preflight = click.option(
     "--preflight/--no-preflight",
     cls=Option,

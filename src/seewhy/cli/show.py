@@ -30,17 +30,18 @@ _SEGMENTATION_FLAGS: list[Flag] = [flag for flag in method_flags() if flag.place
 @model_options
 @run_options.seed()
 @run_options.out()
+@run_options.reading
 @options(_SEGMENTATION_FLAGS)
 def segments(photo: str, model: str | None, seed: int, out: Path, **given: Any) -> int:
     """Draw and count the segments of PHOTO."""
     import numpy as np
 
     from seewhy import api
-    from seewhy.images import load_image
+    from seewhy.images import Reading
     from seewhy.render import outlines_over
 
     settings = Lime(**settings_of(Lime().to_dict(), given, _SEGMENTATION_FLAGS).to_dict()).segmentation
-    image = load_image(Path(photo))
+    image = Reading(**run_options.reading_of(given))(Path(photo))
     found = api.segment(image, settings, model=named_model(asked_model(model, given)), seed=seed)
     areas = np.bincount(found[found >= 0])
     path = out / f"{Path(photo).stem}.segments.png"
@@ -55,6 +56,8 @@ def segments(photo: str, model: str | None, seed: int, out: Path, **given: Any) 
         f"median {np.median(shares):.2f} %"
     )
     click.echo(f"wrote {path}")
+    for note in image.warnings:
+        click.echo(f"note: {note}")
     return DONE
 
 

@@ -8,11 +8,11 @@ that the tests generate. A setting is a field of a frozen pydantic model::
 
 from __future__ import annotations
 
+import operator
 import tomllib
 from pathlib import Path
 from typing import Any, ClassVar, Self, get_args
 
-import numpy as np
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -111,18 +111,31 @@ def limits(field: FieldInfo) -> str:
     return ", ".join(found)
 
 
+def as_whole(value: object) -> int | None:
+    """Return a whole number of Python, or of an array or tensor without axes; None for anything else, also for True."""
+    if isinstance(value, bool | str | bytes | float) or "bool" in str(getattr(value, "dtype", "")):
+        return None
+    if tuple(getattr(value, "shape", ())) != ():
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except Exception:  # noqa: BLE001 - tensors of any library raise anything
+        item = getattr(value, "item", None)
+    number = item() if callable(item) else None
+    return number if isinstance(number, int) and not isinstance(number, bool) else None
+
+
 def whole_number(name: str, value: object, least: int, most: int | None = None, advice: str = "") -> int:
-    """Return ``value`` if it is a whole number, of Python or of numpy, within its limits.
+    """Return ``value`` if it is a whole number (see :func:`as_whole`) within its limits.
 
     Raises
     ------
     InvalidInput
         It is not; ``advice`` ends the sentence.
     """
-    if isinstance(value, int | np.integer) and not isinstance(value, bool):
-        number = int(value)
-        if number >= least and (most is None or number <= most):
-            return number
+    number = as_whole(value)
+    if number is not None and number >= least and (most is None or number <= most):
+        return number
     rule = f"of at least {least}" if most is None else f"from {least} to {most}"
     raise InvalidInput(f"{name} must be a whole number {rule}{advice}, got {shown(value)}")
 

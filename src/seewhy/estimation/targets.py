@@ -6,17 +6,21 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import SupportsIndex, TypeAlias
 
 import numpy as np
 
 from seewhy.core.errors import InvalidInput
+from seewhy.core.settings import as_whole
 from seewhy.core.types import Floats, Unit
 from seewhy.estimation.fidelity import corrected
 from seewhy.sampling.samples import Answers, Samples, resolve_unit
 
-Targets: TypeAlias = str | int | Sequence[str | int]
-"""``"top1"``, ``"topN"``, an index, a class name, a contrast ``"A vs B"``, or several of them."""
+Targets: TypeAlias = str | SupportsIndex | Sequence[str | SupportsIndex]
+"""``"top1"``, ``"topN"``, an index, a class name, a contrast ``"A vs B"``, or several of them.
+
+An index may be what ``argmax`` of any library returns.
+"""
 
 Class: TypeAlias = int | tuple[int, int]
 """A class, or the contrast of the first class against the second."""
@@ -89,8 +93,9 @@ def resolve_targets(targets: Targets, scores: Floats, labels: Sequence[str] | No
         An index out of range, an unknown or ambiguous name (the message lists the nearest), no target at all.
     """
     wanted: list[object] = [targets]
-    if isinstance(targets, Iterable) and not isinstance(targets, str | bytes):
-        wanted = list(targets)
+    several = isinstance(targets, Iterable) and not isinstance(targets, str | bytes)
+    if several and as_whole(targets) is None and getattr(targets, "shape", None) != ():
+        wanted = list(targets)  # type: ignore[arg-type]
     if not wanted:
         raise InvalidInput("targets must name at least one class, got none")
     found: list[Class] = []
@@ -109,10 +114,13 @@ def classes_of(wanted: Iterable[Class]) -> tuple[int, ...]:
 
 def _resolve(target: object, scores: Floats, labels: Sequence[str] | None) -> list[Class]:
     k = len(scores)
-    if isinstance(target, bool) or not isinstance(target, str | int | np.integer):
-        raise InvalidInput(f"targets must be 'topN', class indices, class names or 'A vs B', got {target!r}")
+    index = as_whole(target)
+    if index is not None:
+        return [_by_index(index, k)]
+    if getattr(target, "shape", None) == () and isinstance(target, np.ndarray):
+        target = target.item()  # a name, or what the message shows
     if not isinstance(target, str):
-        return [_by_index(int(target), k)]
+        raise InvalidInput.of("targets", "be 'topN', class indices, class names or 'A vs B'", target)
     text = target.strip()
     top = _TOP.fullmatch(text)
     if top is not None:

@@ -6,7 +6,7 @@ Nothing is guessed in silence: what is decided on the way stands in :attr:`Image
 from seewhy.images.arrays import check_shape
 from seewhy.images.decoding import Background
 from seewhy.images.image import Image
-from seewhy.images.reading import KEPT_PIXELS, from_bytes, load_image, to_bytes
+from seewhy.images.reading import KEPT_PIXELS, Reading, from_bytes, load_image, to_bytes
 from seewhy.images.rules import MAX_PIXELS, Order, Scale
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Background",
     "Image",
     "Order",
+    "Reading",
     "Scale",
     "check_shape",
     "from_bytes",

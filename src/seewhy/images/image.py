@@ -78,7 +78,8 @@ class Image:
             pixels = frozen((np.rint(gray) if whole else gray).astype(self.pixels.dtype))
             return replace(self, pixels=pixels, warnings=said, encoded=None)
         if (self.channels, n) != (1, 3):
-            raise ImageError(f"{self.name} must have {n} channels for this model, got {self.channels}")
+            advice = f"; pass the {n} to be used, such as array[..., :{n}]" if self.channels > n else ""
+            raise ImageError(f"{self.name} must have {n} channels for this model, got {self.channels}{advice}")
         said = (*self.warnings, "gray repeated to 3 channels")
         return replace(self, pixels=frozen(np.repeat(self.pixels, 3, axis=2)), warnings=said, encoded=None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,6 +24,32 @@ from seewhy.images.rules import MAX_PIXELS, Order, Scale, Told, one_error, white
 KEPT_PIXELS = 100_000_000
 _KEPT_PIXELS_A_BYTE = 100
 """What a result keeps may have more pixels only if it has the bytes for them."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How photos are read: what is said of them beside the photos themselves, as in :func:`load_image`."""
+
+    background: Background = "white"
+    max_pixels: int = MAX_PIXELS
+    scale: Scale | None = None
+    order: Order | None = None
+    page: int | None = None
+
+    def check(self) -> None:
+        """Refuse what cannot be said of any photo.
+
+        Raises
+        ------
+        ImageError
+            Names the setting, the rule and the value that broke it.
+        """
+        color_of(self.background)
+        _told(self.max_pixels, self.scale, self.order, self.page)
+
+    def __call__(self, source: object) -> Image:
+        """Return the image of a photo."""
+        return load_image(source, **vars(self))
 
 
 def load_image(

@@ -18,7 +18,7 @@ from seewhy.engine.protocols import Model
 from seewhy.estimation.attribution import SegmentAttribution, on_view
 from seewhy.estimation.targets import resolve_targets
 from seewhy.explanation.explanation import Explanation
-from seewhy.images import Background, Image
+from seewhy.images import Background, Image, Reading
 from seewhy.images.fills import fill_picture
 from seewhy.images.geometry import View
 from seewhy.images.protocols import Fill
@@ -86,7 +86,7 @@ class Question:
         InvalidInput
             The truth is of another size than the photo, or the target is not one class.
         """
-        image, black_box, view = opened(photo, load_model(model), background)
+        image, black_box, view = opened(photo, load_model(model), Reading(background))
         black_box = getattr(black_box, "exact", None) or black_box  # grades are of the model, not of a quick stand-in
         if truth is not None and not isinstance(truth, Truth):
             truth = Truth(np.asarray(truth, dtype=bool))

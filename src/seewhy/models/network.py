@@ -22,6 +22,8 @@ _ABOUT_SHAPES = re.compile(
     re.IGNORECASE,
 )
 """Words of an error about the shape of what a network was given, in any framework."""
+_ONE_CHANNEL = re.compile(r"to have 1 channels?\b|expected axis -1 .* to have value 1\b", re.IGNORECASE)
+"""What frameworks say of a network that takes gray pictures; other words are found out by trying."""
 
 
 class Runtime(Protocol):
@@ -181,11 +183,7 @@ def probe(runtime: Runtime, preprocessing: Preprocessing, name: str) -> Scores:
         if isinstance(error, ModelError) and getattr(runtime, "remote", False):
             raise
         why = " ".join(str(error).split())[:300] or type(error).__name__
-        advice = ""
-        if size > 1 and _takes_one(runtime, pictures[:1]):
-            advice = "; give batch_size=1"
-        elif _ABOUT_SHAPES.search(str(error)):
-            advice = "; give input_size or preprocessing"
+        advice = _advice(runtime, pictures, preprocessing, str(error))
         raise ModelError(
             f"{name} must take pictures {pictures.shape[1:]} ({preprocessing.layout[1:]}); "
             f"it failed on two of them: {why}{advice}"
@@ -195,6 +193,18 @@ def probe(runtime: Runtime, preprocessing: Preprocessing, name: str) -> Scores:
     if not whole or len({shape[1:] for shape in shapes}) != 1:
         raise ModelError(f"{name} must give one row of numbers a picture, gave {shapes} for two pictures")
     return np.concatenate(found)
+
+
+def _advice(runtime: Runtime, pictures: Batch, preprocessing: Preprocessing, why: str) -> str:
+    """Return what to do about a network that failed on two pictures; tried with fewer pictures and with gray ones."""
+    if len(pictures) > 1 and (runtime.batch_size or 2) > 1 and _takes_one(runtime, pictures[:1]):
+        return "; give batch_size=1"
+    if not _ABOUT_SHAPES.search(why):
+        return ""
+    gray = pictures[:1].take([0], axis=preprocessing.layout.index("C"))
+    if preprocessing.order != "gray" and (_ONE_CHANNEL.search(why) or _takes_one(runtime, gray)):
+        return "; it takes one channel: give preprocessing with order='gray'"
+    return "; give input_size or preprocessing"
 
 
 def _takes_one(runtime: Runtime, picture: Batch) -> bool:
