@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -23,6 +24,7 @@ from seewhy.engine.stopping import Stop
 from seewhy.estimation.targets import Target, Targets, classes_of, resolve_targets
 from seewhy.explanation.explanation import Explanation
 from seewhy.explanation.model_facts import ModelFacts
+from seewhy.explanation.same_model import answered_alone
 from seewhy.images import MAX_PIXELS, Background, Image, Order, Reading, Scale
 from seewhy.images.geometry import View
 from seewhy.images.segmentation import Segmentation, Slic, segment_view
@@ -89,7 +91,7 @@ def explain(  # noqa: PLR0913  # the front door
     checkpoint
         File to which a long run saves what it has, every 20 seconds; :meth:`Explanation.continue_` goes on from it.
     preflight
-        Whether a model is checked before it is believed, once for each model, with at most eight pictures, and a
+        Whether a model is checked before it is believed, once for each model, with about ten pictures, and a
         compiled one against its original for each photo; see :func:`check`.
     max_pixels, scale, order, page
         How the photo is read, see :func:`load_image`: the most pixels it may have, the value of white (``scale=4095``
@@ -317,6 +319,9 @@ def _explained(
         return Explanation.of(subject, facts, samples, chosen, Stop("interrupted", 0), piloted).save(checkpoint)
 
     found = run.collect(asker, scores.shape[1], report, cancel, save)
+    if asked.preflight and found.stop.complete:
+        with suppress(Exception, KeyboardInterrupt):  # the run is done, whatever the model does now
+            facts = facts.noted(*answered_alone(asker, found.samples))
     again = getattr(model, "halved", 0) - halved
     if again:
         facts = facts.noted(f"{model.name}: {again} batches were halved, because memory was full")

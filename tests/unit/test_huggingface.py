@@ -182,7 +182,11 @@ def test_of_a_module_the_configuration_is_believed_as_of_a_folder(tmp_path, conf
 
     assert model.head.name == load_model(saved(tmp_path, network), **OWN).head.name == head
     assert not model.notes
-    assert load_model(network, head="logits", **OWN).head.name == "logits"
+    if config.get("num_labels") == 1:
+        with pytest.raises(InvalidInput, match="use head='sigmoid-logit'"):
+            load_model(network, head="logits", **OWN)
+    else:
+        assert load_model(network, head="logits", **OWN).head.name == "logits"
 
 
 def test_of_a_module_the_labels_of_its_configuration_are_taken():

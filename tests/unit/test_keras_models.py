@@ -90,7 +90,8 @@ def test_a_torch_module_inside_is_not_trained_and_goes_on_training(runtime):
     means = inner[0].running_mean.clone()
     model.train()
 
-    one, two = (ask(adapt(model, preprocessing="0..1", input_size=16, runtime=runtime)) for _ in range(2))
+    options = {"preprocessing": "0..1", "input_size": 16, "runtime": runtime, "head": "logits"}
+    one, two = (ask(adapt(model, **options)) for _ in range(2))
 
     np.testing.assert_array_equal(one, two)
     assert torch.equal(inner[0].running_mean, means)

@@ -151,7 +151,7 @@ def test_a_model_is_checked_once_and_with_few_pictures():
     model = seewhy.FunctionModel(counted)
     first = seewhy.explain(PHOTO, model=model, method=LIME)
     after_first = sum(sent)
-    assert first.n_evaluations < after_first <= first.n_evaluations + 8
+    assert first.n_evaluations < after_first <= first.n_evaluations + 8 + 2
     seewhy.explain(PHOTO, model=model, method=LIME)
     assert sum(sent) - after_first == first.n_evaluations
 
@@ -245,7 +245,7 @@ def test_randomness_is_not_laid_on_the_neighbors(batch_size):
 
 @pytest.mark.parametrize("kind", [seewhy.FunctionModel, Told])
 @pytest.mark.parametrize("model", [honest, of_bytes(3), moody(), of_its_batch])
-def test_a_check_sends_eight_pictures_at_most(model, kind):
+def test_a_check_sends_a_handful_of_pictures(model, kind):
     sent = []
 
     def counted(batch):
@@ -258,7 +258,8 @@ def test_a_check_sends_eight_pictures_at_most(model, kind):
     sent.clear()
     found = seewhy.explain(photo, model=kind(counted), method=LIME)
     assert found.n_evaluations == unchecked
-    assert 7 <= sum(sent) - unchecked <= 8
+    in_doubt = 0 if model is honest or not found.model.notes else 6 + 2
+    assert 7 + 2 <= sum(sent) - unchecked <= 8 + 2 + in_doubt
 
 
 @pytest.mark.parametrize("classes", [2, 5])

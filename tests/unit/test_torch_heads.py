@@ -81,7 +81,7 @@ def test_a_last_layer_that_is_not_used_is_not_believed():
     assert any("head=" in note for note in model.notes)
 
 
-def test_of_a_chosen_output_the_last_layer_says_nothing():
+def test_of_a_chosen_output_its_own_last_operation_counts():
     class Two(torch.nn.Module):
         def __init__(self):
             super().__init__()
@@ -89,12 +89,56 @@ def test_of_a_chosen_output_the_last_layer_says_nothing():
 
         def forward(self, pictures):
             found = self.inner(pictures)
-            return {"answers": self.last(found), "shares": found.square() / (1 + found.square())}
+            shares = found.square() / (1 + found.square())
+            return {"answers": self.last(found), "shares": shares, "plain": found}
 
     assert seewhy.load_model(Two(), preprocessing=RAW).head.name == "multi-label"
-    model = seewhy.load_model(Two(), preprocessing=RAW, output_name="shares")
-    assert model.head.name == "logits"
-    assert any("head=" in note for note in model.notes)
+    assert seewhy.load_model(Two(), preprocessing=RAW, output_name="plain").head.name == "logits"
+    with pytest.raises(seewhy.InvalidInput, match=r"lie in 0\.\.1") as refused:
+        seewhy.load_model(Two(), preprocessing=RAW, output_name="shares")
+    assert refused.value.setting == "head"
+    assert seewhy.load_model(Two(), preprocessing=RAW, output_name="shares", head="logits").kind == "logit"
+
+
+class Ends(torch.nn.Module):
+    """Ends in a function, which no list of parts shows."""
+
+    def __init__(self, end, outputs=4):
+        super().__init__()
+        self.inner, self.end = small(outputs=outputs), end
+
+    def forward(self, pictures):
+        return self.end(self.inner(pictures))
+
+
+@pytest.mark.parametrize(
+    ("end", "outputs", "head"),
+    [
+        (torch.sigmoid, 4, "multi-label"),
+        (torch.sigmoid, 1, "sigmoid"),
+        (lambda x: torch.softmax(x, 1), 4, "softmax"),
+        (lambda x: torch.log_softmax(x, 1), 4, "logits"),
+        (lambda x: torch.sigmoid(x)[:, :, None, None], 4, "multi-label"),
+        (lambda x: x * 0.01 + 0.5, 4, None),
+        (lambda x: 100 * torch.softmax(x, 1), 4, None),
+        (lambda x: torch.softmax(x, 0), 4, None),
+        (lambda x: torch.softmax(x, 1), 1, None),
+    ],
+)
+def test_what_a_module_calls_at_last_is_seen(end, outputs, head):
+    if head is None:
+        with pytest.raises(seewhy.InvalidInput) as refused:
+            seewhy.load_model(Ends(end, outputs), preprocessing=RAW)
+        assert refused.value.setting == "head"
+        return
+    model = seewhy.load_model(Ends(end, outputs), preprocessing=RAW)
+    assert model.head.name == head
+    assert not any("head=" in note for note in model.notes)
+
+
+def test_a_softmax_over_the_pictures_of_a_batch_is_none():
+    with pytest.raises(seewhy.InvalidInput, match="head"):
+        seewhy.load_model(small(torch.nn.Softmax(dim=0), outputs=4), preprocessing=RAW)
 
 
 def test_answers_that_hold_the_numbers_are_opened():

@@ -75,6 +75,11 @@ class Asker:
         self.exact = None if original is None else Asker(original, self.subject, self.batch_size, self.clock)
         """Asks the original of a model of lower precision."""
 
+    @property
+    def batch(self) -> int:
+        """Pictures the next batch has."""
+        return best_batch_size(self.model, self._composer.picture_bytes, self.batch_size)
+
     def untouched(self) -> Scores:
         """Return the scores (1, K) of the picture as it is."""
         if self.exact is not None:
@@ -91,8 +96,7 @@ class Asker:
         """Return the scores (B, K) of the picture seen through any masks (B, H, W)."""
         if self.exact is not None:
             return self.exact.score(masks)
-        size = best_batch_size(self.model, self._composer.picture_bytes, self.batch_size)
-        return score_masks(self.model, self._composer, masks, size, self.clock)
+        return score_masks(self.model, self._composer, masks, self.batch, self.clock)
 
     def __call__(
         self, blocks: Iterator[Block], classes: int, first: int, cancel: Cancel

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seewhy.core.errors import InvalidInput
 from seewhy.core.types import Floats
 from seewhy.engine.protocols import Model
-from seewhy.engine.run import Asker, Subject
+from seewhy.engine.run import Asker, Subject, first_equal
 from seewhy.explanation.model_facts import ModelFacts
 from seewhy.models import load_model
-from seewhy.models.preflight import settled
+from seewhy.models.preflight import settled, what_answers
 from seewhy.sampling.samples import Answers, Samples
 
 if TYPE_CHECKING:
@@ -30,6 +32,10 @@ _COMPANY = 16
 """Rows in a batch with it, for models whose answers depend on their batch."""
 _COMPILED = " openvino-f32"
 """What the fingerprint of a compiled model has beside that of its original, which it is near enough to."""
+
+
+_alone: WeakKeyDictionary[object, dict[object, tuple[str, ...]]] = WeakKeyDictionary()
+"""Warnings by model, and by fingerprint and size of a batch."""
 
 
 def same_model(before: Explanation, model: object) -> Model:
@@ -63,6 +69,42 @@ def same_model(before: Explanation, model: object) -> Model:
         )
     _check_answers(before, found)
     return found
+
+
+def answered_alone(asker: Asker, samples: Samples) -> tuple[str, ...]:
+    """Return a warning where rows of the first batch of a run get another answer alone; two pictures are asked.
+
+    A batch of a run may be larger than any that was tried before, and go wrong by its size or behind its first rows.
+    Once for each model and size of a batch.
+    """
+    model, size = asker.model, asker.batch
+    asked = np.flatnonzero((first_equal(samples) == np.arange(len(samples))) & ~samples.whole)[:size]
+    if asker.exact is not None or size == 1 or not len(asked) or getattr(model, "tested", False):
+        return ()
+    try:
+        known = _alone.setdefault(what_answers(model), {})
+    except TypeError:  # what cannot be referred to weakly is checked each time
+        known = {}
+    key = (model.fingerprint, len(asked))
+    if key not in known:
+        known[key] = _compared_alone(asker, samples, asked)
+    return known[key]
+
+
+def _compared_alone(asker: Asker, samples: Samples, asked: NDArray[np.intp]) -> tuple[str, ...]:
+    judge = _Judge(samples, asker.subject)
+    worst, moods = 0.0, 0.0
+    for row in {int(asked[min(len(asked) // 2 | 1, len(asked) - 1)]), int(asked[-1])}:
+        was, now = judge(samples.answers.take(slice(row, row + 1)))[0], judge(judge.row(asker, row))[0]
+        if (apart := _apart(was, now)) > _SAME:
+            worst, moods = max(worst, apart), max(moods, _apart(now, judge(judge.row(asker, row))[0]))
+    if worst <= _SAME + _MOODS * moods:
+        return ()
+    warning = (
+        f"{asker.model.name}: alone, an image of the run gets scores that differ by up to {worst:.2g} from those in "
+        f"its batch of {len(asked)}; use batch_size=1 to query images one by one"
+    )
+    return (warning,)
 
 
 def as_run_now(before: Explanation, model: Model, samples: Samples) -> ModelFacts:

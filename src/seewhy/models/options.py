@@ -11,7 +11,8 @@ from seewhy.core.errors import InvalidInput
 from seewhy.core.files import read_regular
 from seewhy.core.settings import Settings, setting
 from seewhy.models import imagenet
-from seewhy.models.heads import HEADS, Head, LastLayer, as_head, recognize_head
+from seewhy.models.heads import HEADS, Head, as_head, check_head, recognize_head
+from seewhy.models.last_layer import LastLayer
 from seewhy.models.preprocessing import PREPROCESSINGS, SIZED, Preprocessing, as_preprocessing, as_size
 
 Precision = Literal["f32", "bf16", "int8"]
@@ -140,11 +141,10 @@ class ModelOptions(Settings):
     def head_of(self, raw: Any, last: LastLayer, name: str) -> tuple[Head, tuple[str, ...]]:
         """Return the head that was asked for, else what the network's answers ``raw`` (B, N) speak for, with notes."""
         if self.head == "auto":
-            head, note = recognize_head(raw, last)
+            head, note = recognize_head(raw, last, name)
             return head, () if note is None else (f"{name}: {note}",)
         head = as_head(self.head)
-        if head.outputs not in {None, raw.shape[1]}:
-            raise InvalidInput(f"head={head.name} needs {head.outputs} output a picture, but {name} has {raw.shape[1]}")
+        check_head(head, raw, name)
         return head, ()
 
     def labels_of(self, own: tuple[str, ...] | None, classes: int | None = None) -> tuple[str, ...] | None:

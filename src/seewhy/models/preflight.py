@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, Literal, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from seewhy.core.errors import ModelError
-from seewhy.core.types import Batch, Floats, Pixels, ScoreKind, Scores
+from seewhy.core.types import Batch, Pixels, ScoreKind, Scores
 from seewhy.engine.protocols import Model
 from seewhy.engine.run import Asker, Subject
 from seewhy.engine.together import SharedModel
 from seewhy.models import FunctionModel
-from seewhy.models.heads import Head
+from seewhy.models.heads import Head, is_softmax, is_within
 from seewhy.models.preprocessing import Preprocessing
 from seewhy.sampling.samples import comparable, recognize_kind
 
@@ -27,12 +28,12 @@ PICTURES = 4
 """Pictures the checks start from: the photo, two masked copies, and its negative, which is far from all of them."""
 
 _TOGETHER = 3
-"""Pictures that are sent in one batch, twice: with the photo alone, and once brighter, they are eight."""
+"""Pictures that are sent in one batch, in two orders: with the photo alone, and once brighter, they are eight."""
 
 _SAME = 1e-3
 """How far the answer to one picture may lie apart between two calls, on a scale of 0..1."""
-_ROUGHLY = 0.2
-"""How far probabilities of eight bits may be from adding up to 1."""
+_MOODS = 3
+"""How many times what moods were seen to do is laid on them: they do more at other times."""
 _FAINT = 0.02
 """What a picture in a range far too small moves at most: a probability, and log-odds as a share of their own size."""
 _SAID = 0.2
@@ -100,8 +101,12 @@ class _Asked:
     """(1, K): the photo by itself."""
     together: Scores
     """(_TOGETHER, K): the photo first, with others."""
-    again: Scores
-    """The same once more, in the same batches."""
+    moved: Scores
+    """The same pictures in other places of a batch, put back in order."""
+    moods: float
+    """How far the answers to the same batches are from each other, where a doubt made them be asked again; else 0."""
+    crowd: Scores | None
+    """(n, K): these pictures in turn, in one batch as large as in a run; None: not asked."""
     ranged: tuple[str, str, Scores] | None
     """The range of the photo, another one, and the answer (1, K) to the photo there; asked only where that may fit."""
 
@@ -132,9 +137,10 @@ def inspect(model: Model, subject: Subject, batch_size: int | None = None) -> Re
     """Check a model on one photo and say all that is known of it."""
     model = settled(model, subject)
     pictures = trial(model, subject)
-    scores = Asker(model, subject, batch_size).untouched()
+    asker = Asker(model, subject, batch_size)
+    scores = asker.untouched()
     kind = model.kind or recognize_kind(scores)
-    findings = preflight(model, pictures, subject.scene.pixels, batch_size)
+    findings = preflight(model, pictures, subject.scene.pixels, batch_size, asker.batch)
     shown = comparable(scores, kind)[0] if kind == "logit" else scores[0]
     strongest = np.argsort(-scores[0], kind="stable")[:3]
     return Report(
@@ -172,37 +178,41 @@ def _may_be_corrected(subject: Subject) -> bool:
     return subject.method.draws(subject.masks).alike()
 
 
-def preflight(model: Model, pictures: Batch, pixels: Pixels, batch_size: int | None = None) -> tuple[Finding, ...]:
+def preflight(
+    model: Model, pictures: Batch, pixels: Pixels, batch_size: int | None = None, crowd: int = 0
+) -> tuple[Finding, ...]:
     """Check a model once; its findings are remembered as long as it lives.
 
     Parameters
     ----------
     model
-        Asked with at most eight pictures.
+        Asked with at most eight pictures; where their answers leave a doubt, with six more.
     pictures
         Prepared ones, (PICTURES, ...): the photo first, then others.
     pixels
         The photo as the model sees it, (H, W, C) in 0..1.
     batch_size
         Most pictures it may be sent at once.
+    crowd
+        Pictures of one more batch, as large as those of a run; 0: none.
 
     Raises
     ------
     ModelError
         It answers with other than one row of finite numbers a picture, or fails on several pictures at once.
     """
-    asked = _what_answers(model)
-    said = (model.fingerprint, model.kind, _adds_up(model), pictures.shape[1:], batch_size == 1)
+    asked = what_answers(model)
+    said = (model.fingerprint, model.kind, _adds_up(model), pictures.shape[1:], batch_size == 1, crowd)
     try:
         known = _known.setdefault(asked, {})
     except TypeError:  # what cannot be referred to weakly is checked each time
         known = {}
     if said not in known:
-        known[said] = tuple(_findings(_ask(model, pictures, pixels, batch_size)))
+        known[said] = tuple(_findings(_ask(model, pictures, pixels, batch_size, crowd)))
     return known[said]
 
 
-def _what_answers(model: Any) -> object:
+def what_answers(model: Any) -> object:
     """Return what lives as long as the model: wrappers and copies are made anew for each photo."""
     inner = model.model if isinstance(model, SharedModel) else model
     if isinstance(inner, FunctionModel):
@@ -210,21 +220,37 @@ def _what_answers(model: Any) -> object:
     return getattr(inner, "runtime", inner)
 
 
-def _ask(model: Model, pictures: Batch, pixels: Pixels, batch_size: int | None) -> _Asked:
+def _ask(model: Model, pictures: Batch, pixels: Pixels, batch_size: int | None, crowd: int) -> _Asked:
     if len(pictures) > _TOGETHER:
         pictures = np.concatenate([pictures[: _TOGETHER - 1], pictures[-1:]])  # the last is far from all others
     size = min(batch_size or model.batch_size or len(pictures), len(pictures))
     alone = _answers(model, pictures[:1], size)
     try:
         together = _answers(model, pictures, size)
+        places = np.arange(crowd) % len(pictures)
+        crowded = _answers(model, pictures[places], crowd) if crowd > len(pictures) else None
     except Exception as error:
         if size > 1:
             error.add_note(f"{model.name} answers to one picture alone, but not to {size} at once; try batch_size=1")
         raise
-    again = _answers(model, pictures, size)
+    # No picture keeps its place, so that answers that are swapped, shifted or repeated show on one of them.
+    moved = np.roll(_answers(model, np.roll(pictures, 1, axis=0), size), -1, axis=0)
     kind = model.kind or recognize_kind(together)
+    crowd_apart = 0.0 if crowded is None else _apart(together[places], crowded, kind)
+    moods = 0.0
+    if max(_apart(together[:1], alone, kind), _apart(together, moved, kind), crowd_apart) > _SAME:
+        again = [_answers(model, pictures, size) for _ in range(2)]
+        moods = max(_apart(one, other, kind) for one, other in combinations([together, *again], 2))
+        if crowded is not None:
+            moods = max(moods, _apart(crowded, _answers(model, pictures[places], crowd), kind))
     ranged = _in_another_range(model, together, kind, pixels, size)
-    return _Asked(kind, _adds_up(model), alone, together, again, ranged)
+    return _Asked(kind, _adds_up(model), alone, together, moved, moods, crowded, ranged)
+
+
+def _apart(one: Scores, other: Scores, kind: ScoreKind) -> float:
+    """Return how far answers (B, K) lie apart at most, as differences are judged."""
+    scale = max(float(np.abs(one).max()), float(np.abs(other).max())) or 1.0
+    return float(np.abs(comparable(one, kind, scale) - comparable(other, kind, scale)).max())
 
 
 def _adds_up(model: Model) -> bool:
@@ -278,47 +304,46 @@ def _answers(model: Model, pictures: Batch, size: int) -> Scores:
     shapes = [one.shape for one in found]
     if [shape[:1] for shape in shapes] != [(len(piece),) for piece in pieces] or any(len(s) != 2 for s in shapes):
         raise ModelError(f"{model.name} must give one row of scores a picture, gave {shapes} for {len(pictures)}")
-    scores = np.concatenate(found)
-    if not np.isfinite(scores).all():
-        raise ModelError(f"{model.name} must give finite scores, gave {scores[~np.isfinite(scores)][0]}")
+    if not (finite := np.isfinite(scores := np.concatenate(found))).all():
+        raise ModelError(f"{model.name} must give finite scores, gave {scores[~finite][0]}")
     return scores
 
 
 def _findings(asked: _Asked) -> Iterator[Finding]:
-    known = (asked.alone, asked.together, asked.again)
-    scale = max(float(np.abs(scores).max()) for scores in known) or 1.0
-    one, all_, again = (comparable(scores, asked.kind, scale) for scores in known)
-    moods = float(np.abs(again - all_).max())
-    yield from _of_neighbors(one[0], all_[0], moods)
+    yield from _of_neighbors(asked)
     yield _judged(
         "deterministic",
-        moods <= _SAME,
-        f"two answers to the same picture in the same batch differ by up to {moods:.2g}",
+        asked.moods <= _SAME,
+        f"two answers to the same picture in the same batch differ by up to {asked.moods:.2g}",
         "intervals hold over its moods, and no run can be repeated exactly",
     )
     yield _of_kind(asked)
     yield _in_range(asked)
 
 
-def _of_neighbors(alone: Floats, together: Floats, moods: float) -> Iterator[Finding]:
-    """Judge what the other pictures of a batch do to the answer to one, (K,); what moods do is not laid on them."""
+def _of_neighbors(asked: _Asked) -> Iterator[Finding]:
+    """Judge what place and company in a batch do to an answer; what moods do is not laid on them."""
     checks = "independent of the batch", "same top class alone and in a batch"
-    apart = float(np.abs(alone - together).max())
-    top = int(np.argmax(alone)), int(np.argmax(together))
-    if _SAME < apart <= moods:
+    pairs = [(asked.alone, asked.together[:1]), (asked.together, asked.moved)]
+    if asked.crowd is not None:
+        pairs.append((asked.together[np.arange(len(asked.crowd)) % len(asked.together)], asked.crowd))
+    apart = max(_apart(one, other, asked.kind) for one, other in pairs)
+    if _SAME < apart <= _MOODS * asked.moods:
         for check in checks:
             yield Finding(check, "ok", "not seen beside what changes by itself")
         return
     yield _judged(
         checks[0],
         apart <= _SAME,
-        f"an answer moves by up to {apart:.2g} with the other pictures of its batch",
-        "is it in training mode? with batch_size=1 it is asked one by one",
+        f"an answer moves by up to {apart:.2g} with the place and the other pictures of its batch",
+        "are answers in the order of the pictures, is it in training mode? with batch_size=1 it is asked one by one",
     )
+    ranks = [(int(a), int(b)) for one, other in pairs for a, b in zip(one.argmax(1), other.argmax(1), strict=True)]
+    swapped = next(((a, b) for (a, b) in ranks if a != b), None) if apart > _SAME else None
     yield _judged(
         checks[1],
-        top[0] == top[1],
-        f"class {top[0]} is on top alone, class {top[1]} in a batch",
+        swapped is None,
+        "" if swapped is None else f"class {swapped[0]} is on top alone, class {swapped[1]} in a batch",
         "results are of the batch",
     )
 
@@ -330,23 +355,28 @@ def _judged(check: str, fine: bool, bad: str, advice: str) -> Finding:
 def _of_kind(asked: _Asked) -> Finding:
     check = "kind of scores"
     rows = asked.together.astype(np.float64)
-    if asked.kind == "logit" and rows.shape[1] > 1 and recognize_kind(asked.together) == "probability":
-        return Finding(check, "warning", "its logits add up to 1 like probabilities; say head='softmax' if they are")
+    sums = rows.sum(axis=1)
+    several = rows.shape[1] > 1
+    doubt = f"; {_both_readings(asked)}" if several and is_within(asked.together) else ""
+    if asked.kind == "logit" and several and recognize_kind(asked.together) == "probability":
+        text = "its logits add up to 1 like probabilities"
+        return Finding(check, "warning", f"{text}; say head='softmax' if they are{doubt}")
     if asked.kind == "probability" and (rows.min() < -_SAME or rows.max() > 1 + _SAME):
         return Finding(check, "warning", f"its probabilities go from {rows.min():.3g} to {rows.max():.3g}")
-    sums = rows.sum(axis=1)
-    if asked.adds_up and rows.shape[1] > 1 and np.abs(sums - 1).max() > _rounding(asked.together):
+    if asked.adds_up and several and not is_softmax(asked.together, _SAME):
         text = f"its rows add up to {sums.min():.4g}..{sums.max():.4g}, those of a softmax to 1"
-        return Finding(check, "warning", f"{text}; say head='multi-label' if each class is judged by itself")
+        return Finding(check, "warning", f"{text}; say head='multi-label' if each class is judged by itself{doubt}")
+    if asked.kind == "logit" and several and is_within(asked.together):
+        return Finding(check, "warning", f"its logits lie in 0..1; say head='softmax' if they are probabilities{doubt}")
     return Finding(check, "ok", asked.kind)
 
 
-def _rounding(rows: Scores) -> float:
-    """Return how far rows of probabilities may be from adding up to 1 because their numbers have few bits."""
-    if np.array_equal(rows * 256, np.rint(rows * 256)):  # eight bits, as of networks in integers
-        return max(_SAME, min(int(rows.shape[1]) / 512, _ROUGHLY))
-    in_bf16 = not (np.ascontiguousarray(rows, np.float32).view(np.uint32) & 0xFFFF).any()
-    return 1 / 256 if in_bf16 else _SAME
+def _both_readings(asked: _Asked) -> str:
+    """Return what the strongest class has on the photo, its number taken as a probability and as a logit."""
+    row = asked.alone
+    top = int(np.argmax(row[0]))
+    as_logit = float(comparable(row, "logit")[0, top])
+    return f"class {top} has {row[0, top]:.3g} if they are probabilities, {as_logit:.3g} if they are logits"
 
 
 def _in_range(asked: _Asked) -> Finding:

@@ -16,7 +16,7 @@ from seewhy.core.types import Batch
 from seewhy.models.compiled.conversions import converted
 from seewhy.models.compiled.openvino_runtime import Network, with_fixed_size
 from seewhy.models.compiled.quantized import quantized
-from seewhy.models.heads import LastLayer
+from seewhy.models.last_layer import LastLayer
 from seewhy.models.network import NetworkModel, Runtime, checked_labels, in_batches, probe
 from seewhy.models.options import ModelOptions, Precision
 from seewhy.models.preprocessing import Preprocessing

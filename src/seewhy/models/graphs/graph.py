@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.core.types import Batch, Scores
 from seewhy.models.answers import LOGITS, Reader
-from seewhy.models.heads import LastLayer
+from seewhy.models.last_layer import LastLayer
 from seewhy.models.options import GIVE_SIZE, ModelOptions
 from seewhy.models.preprocessing import PREPROCESSINGS, Preprocessing
 

@@ -29,7 +29,7 @@ from seewhy.models.graphs.graph import (
     what_it_takes,
 )
 from seewhy.models.graphs.openvino_files import graph_model, last_operation, with_one_output
-from seewhy.models.heads import LastLayer
+from seewhy.models.last_layer import LastLayer
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
 

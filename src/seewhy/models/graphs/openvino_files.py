@@ -25,14 +25,10 @@ from seewhy.models.graphs.graph import (
     preprocessing_for,
     what_it_takes,
 )
-from seewhy.models.heads import LastLayer
+from seewhy.models.last_layer import LastLayer, last_of
 from seewhy.models.network import NetworkModel, probe
 from seewhy.models.options import GIVE_SIZE, ModelOptions
 from seewhy.models.preprocessing import Preprocessing
-
-_PASSED = {"Convert", "Gather", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}
-"""Operations that leave numbers as they are."""
-_ENDS: dict[str, LastLayer] = {"Softmax": "softmax", "SoftMax": "softmax", "Sigmoid": "sigmoid"}
 
 
 def load_openvino(rest: str, options: ModelOptions) -> NetworkModel:
@@ -197,17 +193,35 @@ def with_one_output(model: Any, chosen: int) -> Any:
 def last_operation(output: Any) -> LastLayer:
     """Say what an output of an ``openvino.Model`` ends with, behind whatever leaves numbers as they are."""
     node = output.node
-    while node.get_type_name() == "Result" or _kind(node) in _PASSED:
-        if node.get_input_size() == 0:
-            return "unknown"
-        node = node.input_value(0).get_node()
-    return _ENDS.get(_kind(node), "unknown")
+    return last_of(_before(node) if node.get_type_name() == "Result" else node, _operation, _before)
 
 
-def _kind(node: Any) -> str:
-    """Return the operation; in a compiled model what it was made of, in which a sigmoid may be hidden."""
+def _before(node: Any) -> Any:
+    return node.input_value(0).get_node() if node.get_input_size() else None
+
+
+def _operation(node: Any) -> str:
+    """Return what a node does; in a compiled model what it was made of, in which a sigmoid may be hidden."""
     kind = str(node.get_type_name())
-    return str(node.get_rt_info()["layerType"].value) if kind == "ExecutionNode" else kind
+    if kind == "ExecutionNode":
+        return str(node.get_rt_info()["layerType"].value)
+    if kind in {"Multiply", "Subtract"} and _of_integers(node):
+        return "Dequantize"
+    if kind == "Add" and _before(node).get_type_name() == "MatMul":
+        return "Linear"
+    return kind
+
+
+def _of_integers(node: Any) -> bool:
+    """Whether a node makes numbers of the integers that stand for them: a conversion, less a zero, by a scale."""
+    node = _before(node)
+    if node is not None and node.get_type_name() == "Subtract":
+        node = _before(node)
+    return (
+        node is not None
+        and node.get_type_name() == "Convert"
+        and bool(node.input(0).get_element_type().is_integral_number())
+    )
 
 
 def _stated_layout(port: Any) -> Layout | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -29,16 +30,14 @@ from seewhy.models.graphs.graph import (
     preprocessing_for,
     what_it_takes,
 )
-from seewhy.models.heads import LastLayer
+from seewhy.models.graphs.openvino_files import last_operation
+from seewhy.models.last_layer import LastLayer, last_of
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import GIVE_SIZE, ModelOptions
 from seewhy.models.preprocessing import Preprocessing
 
 _MOST_LABELS = 1_000_000
 """Bytes of a file of labels; a larger one is something else."""
-_PASSED = {"Convert", "FakeQuantize", "Multiply", "Reshape", "Squeeze", "Subtract"}
-"""Operations of an ``openvino.Model`` that may follow the last layer of a quantized network."""
-_ENDS: dict[str, LastLayer] = {"Softmax": "softmax", "Sigmoid": "sigmoid", "MatMul": "linear"}
 
 
 @dataclass(frozen=True)
@@ -207,14 +206,19 @@ def _asker(interpreter: Any, taken: dict[str, Any], given: dict[str, Any]) -> An
 
 
 def _last_layer(path: Path, position: int) -> LastLayer:
-    """Say what an output ends with, as OpenVINO reads the file."""
+    """Say what an output ends with, by the file's own operators; as OpenVINO reads them, where LiteRT does not say."""
+    with suppress(Exception):  # not a documented call
+        fresh = need("ai_edge_litert.interpreter", "tflite").Interpreter(model_path=str(path))  # nothing merged yet
+        makers = {int(made): one for one in fresh._get_ops_details() for made in one["outputs"]}  # noqa: SLF001
+        return last_of(
+            makers.get(int(fresh.get_output_details()[position]["index"])),
+            lambda one: str(one["op_name"]),
+            lambda one: makers.get(int(one["inputs"][0])),
+        )
     try:
-        node = import_openvino().Core().read_model(str(path)).output(position).node
+        return last_operation(import_openvino().Core().read_model(str(path)).output(position))
     except Exception:  # noqa: BLE001  # what OpenVINO cannot read is still run by LiteRT
         return "unknown"
-    while node.get_type_name() in _PASSED or node.get_type_name() == "Result":
-        node = node.input_value(0).get_node()
-    return _ENDS.get(node.get_type_name(), "unknown")
 
 
 def _labels(

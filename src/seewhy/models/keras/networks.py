@@ -21,9 +21,9 @@ from seewhy.models.answers import Reader
 from seewhy.models.compiled.assembly import Found, assemble, one_line
 from seewhy.models.extras import need
 from seewhy.models.graphs.graph import GraphRuntime, Layout, Takes, cast_to, existing, preprocessing_for, what_it_takes
-from seewhy.models.heads import LastLayer
 from seewhy.models.keras.applications import APPLICATIONS, preprocessing_of_application, recognized, takes_bytes
 from seewhy.models.keras.conversion import converter
+from seewhy.models.last_layer import LastLayer, ending, is_passed
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import GIVE_SIZE, ModelOptions
 from seewhy.models.preprocessing import PREPROCESSINGS, Preprocessing
@@ -32,7 +32,6 @@ _FILES = (".keras", ".h5", ".hdf5")
 _UNTRAINED = "none"
 _BYTES = 100
 """Numbers over a wider range than this are those of bytes."""
-_ACTIVATIONS: dict[str, LastLayer] = {"softmax": "softmax", "sigmoid": "sigmoid", "linear": "linear"}
 
 
 def load_keras(rest: str, options: ModelOptions) -> NetworkModel:
@@ -327,18 +326,35 @@ def _in_jax(model: Any) -> Callable[[Any], Any]:
 
 def last_layer(model: Any) -> LastLayer:
     """Say what a model ends with, by the layer that makes its output."""
-    layers = getattr(model, "layers", [])
+    layers = list(getattr(model, "layers", []))
     if not layers:
         return "unknown"
     last = layers[-1]
-    with contextlib.suppress(Exception):  # a subclass need not say its own settings; the last layer is the likely one
-        (ends,) = model.get_config()["output_layers"]
-        last = model.get_layer(ends[0] if isinstance(ends, list | tuple) else ends)
-    if hasattr(last, "layers"):
-        return last_layer(last)
-    if type(last).__name__ == "Softmax":
-        return "softmax"
-    return _ACTIVATIONS.get(getattr(getattr(last, "activation", None), "__name__", ""), "unknown")
+    with contextlib.suppress(Exception):  # a subclass need not state its output; the last layer is the likely one
+        (made,) = model.outputs
+        last = made._keras_history.operation  # noqa: SLF001  # no other name for what made a tensor
+    while last is not None and is_passed(_operation(last)):
+        last = _before(last, layers)
+    if last is None:
+        return "unknown"
+    return last_layer(last) if hasattr(last, "layers") else ending(_operation(last))
+
+
+def _operation(layer: Any) -> str:
+    """Return what a layer does to its input at last: its activation, else what it is."""
+    kind = type(layer).__name__
+    activation = str(getattr(getattr(layer, "activation", None), "__name__", ""))
+    if activation == "linear":
+        return "Identity" if kind == "Activation" else "linear"
+    return activation or kind
+
+
+def _before(layer: Any, layers: list[Any]) -> Any:
+    """Return the layer whose numbers one takes; None where that is not known."""
+    with contextlib.suppress(Exception):
+        return layer.input._keras_history.operation  # noqa: SLF001
+    place = next((i for i, one in enumerate(layers) if one is layer), 0)
+    return layers[place - 1] if place else None
 
 
 def digest(model: Any) -> str:

@@ -20,13 +20,12 @@ from seewhy.models.compiled.openvino_runtime import import_openvino
 from seewhy.models.extras import need
 from seewhy.models.graphs.graph import Shape, Takes, content_hash, existing, preprocessing_for, what_it_takes
 from seewhy.models.graphs.openvino_files import with_one_output
-from seewhy.models.heads import LastLayer
+from seewhy.models.last_layer import LastLayer, ending, last_of
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import Preprocessing
 from seewhy.models.torch.modules import module_model
 
-_ENDS: dict[str, LastLayer] = {"Softmax": "softmax", "Sigmoid": "sigmoid", "Linear": "linear"}
 _FORMULA = re.compile(r"([A-Z][A-Za-z]*|'[a-z]+\d+'|[a-z]+=(True|False)|-?\d+(\.\d+)?|[(), ])*")
 """Lengths of axes as sympy writes them: functions, symbols and numbers, and nothing else that could be called."""
 _RATHER = "save the network with torch.export.save or torch.jit.save, or hand the module itself over from Python"
@@ -50,7 +49,7 @@ def load_torchscript(rest: str, options: ModelOptions) -> NetworkModel:
     if not any("/code/" in member for member in members):
         raise InvalidInput(_refused(name, members, "torch.jit.save"))
     module = _quietly(lambda: torch.jit.load(str(path), map_location="cpu"), name)
-    last = _ENDS.get([part.original_name for part in module.modules()][-1], "unknown")
+    last = ending([part.original_name for part in module.modules()][-1])
     fingerprint = f"torchscript:sha256:{content_hash(path)}"
     return module_model(module, options, name=name, own=None, fingerprint=fingerprint, last=last)
 
@@ -228,6 +227,10 @@ def _last_call(module: Any) -> LastLayer:
     """Say what an exported program ends with."""
     (output,) = [node for node in module.graph.nodes if node.op == "output"]
     node = output.args[0][0] if isinstance(output.args[0], tuple | list) else output.args[0]
-    called = str(getattr(node, "target", "")).split(".")
-    ends: dict[str, LastLayer] = {"softmax": "softmax", "_softmax": "softmax", "sigmoid": "sigmoid", "linear": "linear"}
-    return next((ends[part] for part in called if part in ends), "unknown")
+    return last_of(node, _operation, lambda one: next(iter(one.all_input_nodes), None))
+
+
+def _operation(node: Any) -> str:
+    """Return what a node calls, without namespace and overload: ``softmax`` of ``aten.softmax.int``."""
+    parts = str(getattr(node, "target", "")).split(".")
+    return parts[1] if parts[0] == "aten" and len(parts) > 1 else parts[0]

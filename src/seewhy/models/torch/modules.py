@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
+
 from seewhy.core.errors import InvalidInput
 from seewhy.models.code_digest import class_code, described
 from seewhy.models.compiled.assembly import Found, assemble
 from seewhy.models.extras import need
-from seewhy.models.heads import LastLayer
+from seewhy.models.last_layer import LastLayer, ending
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import PREPROCESSINGS, Preprocessing
@@ -111,7 +113,7 @@ def module_model(  # what differs between the places that torch modules come fro
             fingerprint=fingerprint or f"torch:{name}:sha256:{digest(module)}",
             native=runtime,
             preprocessing=preprocessing,
-            last="unknown" if read is not None else last or last_layer(module),
+            last=_ends_with(runtime, preprocessing) or ("unknown" if read else last or last_layer(module)),
             labels=labels,
             convert=None if on_gpu else convert or converter(module, preprocessing, read),
             in_bf16=in_bf16,
@@ -119,6 +121,15 @@ def module_model(  # what differs between the places that torch modules come fro
         ),
         options,
     )
+
+
+def _ends_with(runtime: TorchRuntime, preprocessing: Preprocessing) -> LastLayer | None:
+    """Return what a module was seen to end with; None where its operations cannot be seen."""
+    height, width = preprocessing.size or (224, 224)
+    try:
+        return runtime.last_layer(np.zeros((1, preprocessing.channels, height, width), np.float32))
+    except Exception:  # noqa: BLE001  # whatever it is, it comes again where the module is tried, and is told there
+        return None
 
 
 def chosen_device(wanted: str) -> Any:
@@ -222,13 +233,10 @@ def _scale(values: Any) -> list[object]:
 
 def last_layer(module: Any) -> LastLayer:
     """Say what a module ends with, by the last of its parts; functions that it calls are not seen."""
-    torch = need("torch", "torch")
-    parts = list(module.modules())
-    if isinstance(parts[-1], torch.nn.Softmax):
-        return "softmax"
-    if isinstance(parts[-1], torch.nn.Sigmoid):
-        return "sigmoid"
-    return "linear" if isinstance(parts[-1], torch.nn.Linear) else "unknown"
+    last = list(module.modules())[-1]
+    if getattr(last, "dim", None) not in {None, 1, -1}:  # a softmax over the pictures of a batch, say
+        return "unknown"
+    return ending(type(last).__name__)
 
 
 def _known(module: Any, options: ModelOptions) -> tuple[Preprocessing | None, tuple[str, ...] | None, tuple[str, ...]]:

@@ -18,6 +18,7 @@ from seewhy.core.types import Batch, Scores
 from seewhy.engine.canvas import Masked
 from seewhy.models.answers import Reader
 from seewhy.models.extras import need
+from seewhy.models.last_layer import LastLayer, last_of
 from seewhy.models.torch.batch_sizes import BatchSizes
 from seewhy.models.torch.canvas import TorchComposer
 from seewhy.models.torch.watch import Watch
@@ -99,6 +100,16 @@ class TorchRuntime:
     def in_flight(self) -> int:
         """Batches in work at once: a GPU is told what comes next before it is asked what came out."""
         return 2 if self.composes else 1
+
+    def last_layer(self, pictures: Batch) -> LastLayer | None:
+        """Return what makes the answer, as torch remembers it for gradients; None where it does not, as of scripts."""
+        with self.watch.asking(), self._alone, self._torch.enable_grad(), in_eval_mode(self._module):
+            sent = self._compose.sent(pictures).to(self._type)
+            answer = self._read(self._module(sent.requires_grad_()))
+            made = answer.grad_fn
+            if made is None or "DifferentiableGraph" in made.name() or made.name().startswith("Compiled"):
+                return None
+            return last_of(made, lambda one: str(one.name()), _before)
 
     def stream(self, batches: Iterable[Batch | Masked]) -> Iterator[Scores]:
         """Yield the numbers (B, N), float32, for each batch (B, C, H, W), in order.
@@ -199,6 +210,10 @@ class TorchRuntime:
                 self._sizes.took(part.rows, seconds)
             scores.append(part.scores.numpy().copy())
         return np.concatenate(scores) if len(scores) > 1 else scores[0]
+
+
+def _before(made: Any) -> Any:
+    return next((one for one, _ in made.next_functions if one is not None), None)
 
 
 @dataclass(frozen=True)
