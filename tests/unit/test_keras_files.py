@@ -9,7 +9,7 @@ import pytest
 import seewhy
 from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.models import imagenet, load_model
-from seewhy.models.keras.networks import digest
+from seewhy.models.keras.structure import digest
 from support.keras_nets import MARKS, PICTURES, adapt, answers, ask, keras, layers, small
 
 pytestmark = MARKS

@@ -6,7 +6,7 @@ import pytest
 import seewhy
 from seewhy.core.errors import InvalidInput
 from seewhy.models import FunctionModel
-from seewhy.models.keras.networks import last_layer
+from seewhy.models.keras.structure import last_layer
 from seewhy.testing import check_model
 from support.keras_nets import MARKS, PICTURES, adapt, answers, ask, keras, layers, small
 
