@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seewhy.core.errors import InvalidInput
+from seewhy.core.layout import canonical
 from seewhy.core.types import Coalitions, Floats
 from seewhy.core.words import shown
 from seewhy.estimation.surrogate import Ridge, Selection, WeightedSums, select
@@ -81,12 +82,12 @@ def fit_label(
     x: Coalitions, y: Floats, weights: Floats, *, how: Selection, num_features: int, regressor: Any = None
 ) -> LocalFit:
     """Fit coalitions (n, d) to the scores (n,) of one label, by a ridge with alpha 1 or the regressor handed in."""
-    rows = x.astype(np.float64)
+    rows = canonical(x, np.float64)
     sums = WeightedSums(x.shape[1], float(y[0]))
     sums.update(rows, y, weights)
     used = select(how, sums, num_features)
     if regressor is not None and used.size:
-        return _by_regressor(regressor, rows[:, used], y, weights, used)
+        return _by_regressor(regressor, canonical(rows[:, used], np.float64), y, weights, used)
     part = sums.only(used)
     coef = Ridge(alpha=1.0).solve(part)
     intercept = part.intercept(coef)

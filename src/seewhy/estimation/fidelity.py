@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from seewhy.core.layout import canonical
 from seewhy.core.types import Floats
 from seewhy.estimation.surrogate.cross_validation import cross_validated_ridge
 from seewhy.estimation.surrogate.sums import WeightedSums
@@ -33,6 +34,7 @@ def corrected(samples: Samples, quick: Floats, exact: Floats | None) -> Floats:
     """
     if exact is None or np.isnan(exact).all():
         return quick
+    quick, exact = canonical(quick, np.float64), canonical(exact, np.float64)
     whole = samples.whole  # of these the exact score is known, and stands for no other row
     share = np.flatnonzero(~np.isnan(exact))
     asked = share[~whole[share]]
@@ -85,7 +87,8 @@ def _linear_part(samples: Samples, asked: NDArray[np.intp], difference: Floats) 
     if samples.parts is not None or len(asked) < 4 * samples.d:
         return np.full(len(samples), difference.mean()), 1.0
     sums = WeightedSums(samples.d, float(difference[0]))
-    sums.update(samples.block(asked).coalitions.astype(np.float64), difference, np.ones(len(asked)))
+    sums.update(samples.block(asked).coalitions, difference, np.ones(len(asked)))
     coefficients, freedom = cross_validated_ridge(sums)
     level = sums.intercept(coefficients)
-    return np.concatenate([block.coalitions @ coefficients + level for _, block in samples.blocks()]), freedom
+    rows = (canonical(block.coalitions, np.float64) for _, block in samples.blocks())
+    return np.concatenate([piece @ coefficients + level for piece in rows]), freedom

@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from seewhy.core.layout import canonical
 from seewhy.core.randomness import generator
 from seewhy.core.types import Floats
 
@@ -39,6 +40,10 @@ class Spread:
     """(m, m)"""
     df: float
     """Degrees of freedom of the covariance."""
+
+    def __post_init__(self) -> None:
+        for name in ("values", "covariance"):
+            object.__setattr__(self, name, canonical(getattr(self, name), np.float64))
 
     @cached_property
     def se(self) -> Floats:
@@ -173,10 +178,10 @@ def meat(pieces: Iterable[Floats], *, draw: int) -> tuple[Floats, int]:
     total: Floats | None = None
     draws = 0
     for rows in pieces:
-        sums = rows
+        sums = canonical(rows, np.float64)
         if draw > 1:
             missing = np.zeros((-len(rows) % draw, rows.shape[1]))
-            sums = np.concatenate([rows, missing]).reshape(-1, draw, rows.shape[1]).sum(axis=1)
+            sums = np.concatenate([sums, missing]).reshape(-1, draw, rows.shape[1]).sum(axis=1)
         total = sums.T @ sums if total is None else total + sums.T @ sums
         draws += len(sums)
     return np.zeros((0, 0)) if total is None else total, draws
@@ -215,7 +220,8 @@ def jackknife(values: Floats, without: Sequence[Floats]) -> Spread | None:
     count = len(without)
     if count < 2:
         return None
-    away = np.stack(without) - np.mean(without, axis=0)
+    left = canonical(np.stack(without), np.float64)
+    away = left - np.mean(left, axis=0)
     return Spread(values, away.T @ away * ((count - 1) / count), count - 1)
 
 

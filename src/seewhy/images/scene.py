@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from seewhy.core.layout import canonical
 from seewhy.core.types import Pixels, Segments
 
 
@@ -19,3 +20,9 @@ class Scene:
     """Seed of the run, for what is drawn later on."""
     drawn: list[Segments] = field(default_factory=list, repr=False)
     """(h, w) each: segmentations of the first blocks, as far as somebody needed them; drawn once, read by all."""
+
+    def __post_init__(self) -> None:
+        for name in ("pixels", "fill", "segments"):
+            array = getattr(self, name)
+            if array is not None:
+                object.__setattr__(self, name, canonical(array, array.dtype.type))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, model_validator
 
 from seewhy.core.errors import InvalidInput
+from seewhy.core.layout import canonical
 from seewhy.core.settings import setting
 from seewhy.core.types import Floats, JsonObject, Segments
 from seewhy.estimation.attribution import MapAttribution
@@ -174,7 +175,7 @@ class EnsembleLime(MethodSettings):
 
         Columns of a block are balanced and orthogonal, so least squares is twice the mean of score times sign.
         """
-        masks, parts = self.masks(scene), _parts(samples)
+        masks, parts, scores = self.masks(scene), _parts(samples), canonical(scores, np.float64)
         for number, index in enumerate(np.unique(parts).tolist()):  # a part of a run need not begin with the first
             rows = np.flatnonzero(parts == index)
             d = masks.size(index)
@@ -185,7 +186,7 @@ class EnsembleLime(MethodSettings):
                 raise InvalidInput(f"EnsembleLime needs {least} rows, the first block of a picture, got {len(parts)}")
             kept = samples.block(rows).coalitions[:, :d]
             away = scores[rows] - scores[rows[0]]
-            values = 2 * np.where(kept, 1.0, -1.0).T @ away / len(rows)
+            values = 2 * canonical(np.where(kept, 1.0, -1.0), np.float64).T @ away / len(rows)
             segments = masks.part(index)
             share = np.bincount(segments.ravel(), minlength=d) / segments.size
             yield (values * (_SHARE / share) ** _POWERS[self.weighting])[segments]

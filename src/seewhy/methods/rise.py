@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import model_validator
 
 from seewhy.core.errors import InvalidInput
+from seewhy.core.layout import canonical
 from seewhy.core.settings import setting
 from seewhy.core.types import Floats, JsonObject, Segments
 from seewhy.engine.stopping import WholeBlocks
@@ -113,7 +114,7 @@ class Rise(MethodSettings):
         controlled
             The limit of centered, from fewer masks: see :class:`_Control`.
         """
-        masks = self.masks(scene)
+        masks, scores = self.masks(scene), canonical(scores, np.float64)
         design = self._design(masks)
         control = self._control(samples, masks, scores)
         total = _Sums.of(samples, masks, control.rest)
@@ -134,7 +135,7 @@ class Rise(MethodSettings):
 
     def spread(self, samples: Samples, scene: Scene, scores: Floats) -> Spread | None:
         """Return how sure the map is as a whole: averaged over rectangles and less its mean."""
-        masks = self.masks(scene)
+        masks, scores = self.masks(scene), canonical(scores, np.float64)
         control = self._control(samples, masks, scores)
         total = _Sums.of(samples, masks, control.rest)
         return self._spread(self._map(total) + control.known(masks, self), total, samples, masks, control)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from seewhy.core.layout import canonical
 from seewhy.core.randomness import generator
 from seewhy.core.types import Floats, Scores
 from seewhy.engine.run import Asker, Subject
@@ -39,7 +40,7 @@ def _held_out(question: Question, candidate: Candidate) -> Measure:
     if np.ptp(wanted) == 0:
         raise NotMeasured("the score never changes")
     weights = method.weights(samples, subject.scene)
-    predicted = found.intercept + block.coalitions @ found.values
+    predicted = found.intercept + canonical(block.coalitions, np.float64) @ found.values
     pairs = np.arange(len(wanted) // 2 * 2).reshape(-1, 2)
     rng = generator(question.seed, "bootstrap", 1)
     again = [
@@ -52,6 +53,7 @@ def _held_out(question: Question, candidate: Candidate) -> Measure:
 
 def r2(wanted: Floats, predicted: Floats, weights: Floats) -> float:
     """Return the weighted R² of predictions (n,) that were made without looking."""
+    wanted, predicted, weights = (canonical(part, np.float64) for part in (wanted, predicted, weights))
     around = wanted - np.average(wanted, weights=weights)
     return float(1 - (weights @ (wanted - predicted) ** 2) / float(weights @ around**2))
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from seewhy.core.layout import canonical
 from seewhy.core.types import Coalitions, Floats, Masks, Segments, Shifts
 from seewhy.sampling.blocks import Block
 from seewhy.sampling.samples import Samples
@@ -137,7 +138,7 @@ class GridMasks:
     def __call__(self, block: Block) -> Masks:
         """Return masks (B, H, W) between 0 and 1."""
         shifts = self.shifts_of(block)
-        cells = block.coalitions.reshape(-1, self.grid, self.grid).astype(np.float32)
+        cells = canonical(block.coalitions, np.float32).reshape(-1, self.grid, self.grid)
         across = np.matmul(cells, self.right[shifts[:, 1]])
         down = self.down[shifts[:, 0]].transpose(0, 2, 1)
         masks = np.empty((len(cells), self.height, self.width), dtype=np.float32)
@@ -161,8 +162,9 @@ class GridMasks:
         cells, used = np.zeros((down, right, self.grid, self.grid)), np.zeros((down, right), dtype=bool)
         for block, weights in pieces:
             shifts = self.shifts_of(block)
-            kept = block.coalitions.reshape(-1, self.grid, self.grid)
-            np.add.at(cells, (shifts[:, 0], shifts[:, 1]), weights[:, None, None] * kept)
+            kept = canonical(block.coalitions, np.bool_).reshape(-1, self.grid, self.grid)
+            weighted = canonical(weights, np.float64)[:, None, None] * kept
+            np.add.at(cells, (shifts[:, 0], shifts[:, 1]), weighted)
             used[shifts[:, 0], shifts[:, 1]] = True
         if np.count_nonzero(used) <= min(down, right):
             return self._spread_out(cells[used], *np.nonzero(used))
@@ -182,7 +184,7 @@ class GridMasks:
         shifts = self.shifts_of(block)
         down = np.matmul(self.down, _pooling(self.height, parts).T)
         right = np.matmul(self.right, _pooling(self.width, parts).T)
-        cells = block.coalitions.reshape(-1, self.grid, self.grid)
+        cells = canonical(block.coalitions, np.float64).reshape(-1, self.grid, self.grid)
         across = np.matmul(cells, right[shifts[:, 1]])
         pooled = np.matmul(down[shifts[:, 0]].transpose(0, 2, 1), across)
         return np.asarray(pooled.reshape(len(cells), -1))
@@ -214,7 +216,7 @@ def small(segments: Segments) -> Segments:
 def pool(heatmap: Floats, parts: int) -> Floats:
     """Return a map (H, W) averaged over ``parts`` x ``parts`` rectangles, (parts * parts,)."""
     height, width = heatmap.shape
-    return np.asarray(_pooling(height, parts) @ heatmap @ _pooling(width, parts).T).ravel()
+    return np.asarray(_pooling(height, parts) @ canonical(heatmap, np.float64) @ _pooling(width, parts).T).ravel()
 
 
 def _windows(grid: int, cell: int, length: int) -> Masks:

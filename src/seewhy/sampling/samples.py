@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seewhy.core.errors import InvalidInput
+from seewhy.core.layout import canonical
 from seewhy.core.types import Floats, ScoreKind, Scores, Unit
 from seewhy.sampling.blocks import Block
 
@@ -45,10 +46,14 @@ class Answers:
     exact: Answers | None = None
     """(n, ...): what the original of a model of lower precision answered, NaN where it was not asked."""
 
+    def __post_init__(self) -> None:
+        _in_one_layout(self, scores=np.float32, excess=np.float32)
+
     @classmethod
     def of(cls, scores: Scores, kind: ScoreKind, classes: tuple[int, ...]) -> Answers:
         """Keep some classes of a model's scores (n, K)."""
-        kept = scores[:, classes].astype(np.float32)
+        scores = canonical(scores, np.float32)
+        kept = scores[:, classes]
         excess = None
         if kind == "logit":
             excess = (log_total(scores) - kept[:, :_LARGEST].max(axis=1)).astype(np.float32)
@@ -137,6 +142,9 @@ class Samples:
     answers: Answers
     """The answers to the rows."""
 
+    def __post_init__(self) -> None:
+        _in_one_layout(self, bits=np.uint8, shifts=np.uint16, parts=np.uint16)
+
     def __len__(self) -> int:
         return len(self.bits)
 
@@ -200,6 +208,14 @@ class Samples:
     def asked(self) -> NDArray[np.uint8]:
         """Return (n, bytes): what each row asks, as bytes; equal rows ask for the same picture."""
         return packed(self.bits, self.shifts, self.parts)
+
+
+def _in_one_layout(kept: Answers | Samples, **types: type[np.generic]) -> None:
+    """Bring the arrays of what is kept into the one layout, so that they are the same new, cut, joined or loaded."""
+    for name, dtype in types.items():
+        array = getattr(kept, name)
+        if array is not None:
+            object.__setattr__(kept, name, canonical(array, dtype))
 
 
 class Recorder:

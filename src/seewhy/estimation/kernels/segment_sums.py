@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from seewhy.core.layout import canonical
 from seewhy.core.types import Coalitions, Floats, Pixels
 from seewhy.images.scene import Scene
 
@@ -47,10 +48,12 @@ class SegmentSums:
 
     def squared_l2(self, kept: Coalitions) -> Floats:
         """Return ||x - z||**2 for each masked picture z."""
-        return np.asarray(~kept @ self.apart)
+        return np.asarray(canonical(~kept, np.float64) @ self.apart)
 
     def cosine(self, kept: Coalitions) -> Floats:
         """Return 1 - cos(x, z) for each masked picture z; 1 where either is all black."""
-        dot = kept @ self.picture + ~kept @ self.cross
-        norms = np.sqrt(self.picture.sum() * (kept @ self.picture + ~kept @ self.fill))
+        stays, goes = canonical(kept, np.float64), canonical(~kept, np.float64)
+        own = stays @ self.picture
+        dot = own + goes @ self.cross
+        norms = np.sqrt(self.picture.sum() * (own + goes @ self.fill))
         return np.asarray(1 - np.divide(dot, norms, out=np.zeros_like(dot), where=norms > 0))

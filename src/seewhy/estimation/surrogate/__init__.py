@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeAlias
 import numpy as np
 from pydantic import BeforeValidator
 
+from seewhy.core.layout import canonical
 from seewhy.core.settings import Settings, by_name, members
 from seewhy.core.types import Coalitions, Floats
 from seewhy.estimation.intervals import Spread, meat
@@ -72,7 +73,7 @@ def fit(surrogate: _Surrogate, rows: Rows, *, how: Selection, num_features: int 
     needs_rows = isinstance(surrogate, BayesianRidge | Regressor)
     for x, y, weights in (piece for piece in rows if len(piece[1])):
         sums = sums or WeightedSums(x.shape[1], float(y[0]))
-        sums.update(x.astype(np.float64), y, weights)
+        sums.update(x, y, weights)
         if needs_rows:
             kept.append((x, y, weights))
     if sums is None:
@@ -84,7 +85,7 @@ def fit(surrogate: _Surrogate, rows: Rows, *, how: Selection, num_features: int 
         intercept = sums.intercept(coef)
     elif isinstance(surrogate, BayesianRidge | Regressor):
         x, y, weights = (np.concatenate(part) for part in zip(*kept, strict=True))
-        coef[used], intercept = surrogate.fit_rows(x[:, used].astype(np.float64), y, weights)
+        coef[used], intercept = surrogate.fit_rows(canonical(x[:, used], np.float64), y, weights)
     else:
         coef[used] = surrogate.solve(sums.only(used))
         intercept = sums.intercept(coef)
@@ -105,7 +106,8 @@ def sandwich(linear: LinearFit, rows: Rows, *, penalty: float, pairs: bool) -> S
     center = sums.x_mean
 
     def scores() -> Iterator[Floats]:
-        for x, y, weights in rows:
+        for piece in rows:
+            x, y, weights = (canonical(part, np.float64) for part in piece)
             residual = y - linear.intercept - x @ linear.coef
             yield (weights * residual)[:, None] * (x - center)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seewhy.core.errors import InvalidInput
+from seewhy.core.layout import canonical
 from seewhy.core.types import Floats
 from seewhy.estimation.intervals import Spread, meat
 from seewhy.sampling.samples import Samples
@@ -49,7 +50,7 @@ def shapley_values(samples: Samples, scores: Floats, *, pairs: bool, exact: bool
 
     Source: Lundberg and Lee (2017), arXiv:1705.07874, theorem 2; Covert and Lee (2021), arXiv:2012.01536, eq. 7.
     """
-    d = samples.d
+    d, scores = samples.d, canonical(scores, np.float64)
     sizes = np.concatenate([block.coalitions.sum(axis=1) for _, block in samples.blocks()])
     counts = np.bincount(sizes, minlength=d + 1)
     mass = _kernel(d)
@@ -66,7 +67,7 @@ def shapley_values(samples: Samples, scores: Floats, *, pairs: bool, exact: bool
 
     a, b = np.zeros((d, d)), np.zeros(d)
     for place, block in samples.blocks():
-        z = block.coalitions.astype(np.float64)
+        z = canonical(block.coalitions, np.float64)
         a += z.T @ (weights[place, None] * z)
         b += z.T @ (weights[place] * (scores[place] - empty))
     inverse = np.linalg.pinv(a, rcond=1e-12, hermitian=True)
@@ -76,7 +77,7 @@ def shapley_values(samples: Samples, scores: Floats, *, pairs: bool, exact: bool
 
     def residuals() -> Iterator[Floats]:
         for place, block in samples.blocks():
-            z = block.coalitions.astype(np.float64)
+            z = canonical(block.coalitions, np.float64)
             yield (weights[place] * (scores[place] - empty - z @ values))[:, None] * z
 
     if exact:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy.core.types import Floats
+from seewhy.core.layout import canonical
+from seewhy.core.types import Coalitions, Floats
 
 
 class WeightedSums:
@@ -21,8 +22,9 @@ class WeightedSums:
         self._squares = 0.0
         self._moments = np.zeros((d + 2, d + 2))
 
-    def update(self, x: Floats, y: Floats, weights: Floats) -> None:
+    def update(self, x: Coalitions | Floats, y: Floats, weights: Floats) -> None:
         """Add rows."""
+        x, y, weights = (canonical(part, np.float64) for part in (x, y, weights))
         rows = np.column_stack([np.ones(len(x)), x, y - self.origin])
         self._moments += rows.T @ (weights[:, None] * rows)
         self._squares += float(weights @ weights)
