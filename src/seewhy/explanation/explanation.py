@@ -24,7 +24,7 @@ from seewhy.estimation.attribution import Attribution, MapAttribution
 from seewhy.estimation.targets import Prediction, Target, Targets
 from seewhy.explanation import record, result_file
 from seewhy.explanation.again import continued, refitted
-from seewhy.explanation.figures import example_figure, figure
+from seewhy.explanation.figures import example_figure, plotted
 from seewhy.explanation.model_facts import ModelFacts
 from seewhy.explanation.remarks import predictions, remarks
 from seewhy.explanation.same_model import same_model
@@ -34,10 +34,10 @@ from seewhy.images import Image, regions
 from seewhy.images.geometry import View
 from seewhy.images.regions import Region
 from seewhy.images.scene import Scene
-from seewhy.render.display import Display
 from seewhy.sampling.samples import Samples
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -247,12 +247,13 @@ class Explanation:
 
     # --- shown -------------------------------------------------------------------------------------------
 
-    def plot(self, **display: Any) -> Figure:
+    def plot(self, *, ax: Axes | None = None, target: int = 0, **shown: Any) -> Figure:
         """Return the figure: photo, segments, regions and heat map of every target, side by side.
 
-        ``display`` takes the settings of :class:`seewhy.Display`: ``regions``, ``share``, ``sign``, ``hide_rest``.
+        ``shown``: settings of :class:`seewhy.Display`, ``cmap``, ``limit`` (effect of the strongest color, one scale
+        for several photos), ``min_weight`` (least effect shown). ``ax``: draws the heat map of one target there instead.
         """
-        return figure(self, Display(**display))
+        return plotted(self, ax, self.targets.index(self._target(target)), shown)
 
     def plot_examples(self, n: int = 6, *, target: int = 0) -> Figure:
         """Return a figure of ``n`` example masks and masked pictures with their scores."""

@@ -2,37 +2,82 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seewhy.core.errors import InvalidInput
 from seewhy.estimation.attribution import MapAttribution, SegmentAttribution
 from seewhy.estimation.targets import Target
 from seewhy.images import regions
 from seewhy.render.display import Display
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from seewhy.explanation.explanation import Explanation
     from seewhy.render import TargetPanel
 
 
-def figure(explanation: Explanation, display: Display) -> Figure:
+@dataclass(frozen=True, eq=False)
+class Style:
+    """How effects are colored, and which are shown at all."""
+
+    cmap: object = None
+    """A colormap of matplotlib or its name, from the most contradicting effect to the most supporting; None: ours."""
+    limit: float | None = None
+    """The effect that has the strongest color; None: the strongest effect, rounded up."""
+    min_weight: float = 0
+    """The least effect that is shown."""
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and not _is_number(self.limit, above=True):
+            raise InvalidInput.of("limit", "be a number above 0, in the unit of the score", self.limit)
+        if not _is_number(self.min_weight):
+            raise InvalidInput.of("min_weight", "be a number of at least 0, in the unit of the score", self.min_weight)
+
+
+def plotted(explanation: Explanation, ax: Axes | None, target: int, shown: dict[str, Any]) -> Figure:
+    """Return the figure of an explanation, or the one that ``ax`` is in, with the heat map of a target drawn there."""
+    style = Style(**{name: shown[name] for name in ("cmap", "limit", "min_weight") if name in shown})
+    display = Display(**{name: value for name, value in shown.items() if name not in vars(style)})
+    if ax is None:
+        return figure(explanation, display, style)
+    from seewhy.render import heat_on
+
+    if not hasattr(ax, "imshow"):
+        raise InvalidInput.of("ax", "be one Axes of matplotlib", ax)
+    heat_on(ax, explanation.image.rgb8(), explanation.seen, _panel(explanation, target, display, style))
+    found: Figure = ax.get_figure(root=True)  # type: ignore[assignment]
+    return found
+
+
+def figure(explanation: Explanation, display: Display, style: Style | None = None) -> Figure:
     """Return the figure: photo, segments, regions and heat map of every target, side by side."""
     from seewhy.render import explanation_figure
 
+    used = Style() if style is None else style
+    panels = [_panel(explanation, i, display, used) for i in range(len(explanation.targets))]
+    beyond = max(panel.strongest_effect for panel in panels)
+    cut = (
+        [f"effects beyond {used.limit:g}, up to {beyond:.3g}, have its color"]
+        if beyond > (used.limit or beyond)
+        else []
+    )
     return explanation_figure(
         explanation.image.rgb8(),
         explanation.seen,
-        [_panel(explanation, i, display) for i in range(len(explanation.targets))],
+        panels,
         title=(
             f"{explanation.method.name.upper()} · {explanation.model.name} · {explanation.n_evaluations} evaluations"
         ),
         subtitle=explanation.image.name,
         hide_rest=display.hide_rest,
-        notes=explanation.warnings,
+        notes=[*explanation.warnings, *cut],
     )
 
 
@@ -55,12 +100,28 @@ def example_figure(explanation: Explanation, n: int, shown: Target) -> Figure:
     )
 
 
-def _panel(explanation: Explanation, i: int, display: Display) -> TargetPanel:
-    from seewhy.render import TargetPanel
+def _is_number(value: object, *, above: bool = False) -> bool:
+    is_real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return is_real and bool(np.isfinite(value)) and (value > 0 if above else value >= 0)  # type: ignore[operator,call-overload]
+
+
+def _panel(explanation: Explanation, i: int, display: Display, style: Style) -> TargetPanel:
+    from seewhy.render import TargetPanel, inks_of
 
     target, found = explanation.targets[i], explanation.attributions[i]
     linear = found if isinstance(found, SegmentAttribution) else None
-    chosen = () if linear is None else regions.strongest(linear.values, display.regions, display.sign)
+    chosen: Sequence[int] = (
+        () if linear is None else regions.strongest(linear.values, display.regions, display.sign).tolist()
+    )
+    region = explanation.region(
+        display.regions, sign=display.sign, target=i, share=display.share if linear is None else None
+    )
+    heatmap = explanation.changes(i)
+    if style.min_weight > 0:
+        weak = np.abs(heatmap) < style.min_weight
+        heatmap, region = np.where(weak, np.float32(0), heatmap), region & ~weak
+        strong = () if linear is None else np.flatnonzero(np.abs(linear.values) >= style.min_weight)
+        chosen = tuple(k for k in chosen if k in strong)
     low, high = (None, None) if linear is None or linear.se is None else explanation.interval(i)
     se = explanation.standard_error(i) if isinstance(found, MapAttribution) else None
     return TargetPanel(
@@ -68,13 +129,11 @@ def _panel(explanation: Explanation, i: int, display: Display) -> TargetPanel:
         index=target.index,
         score=target.score,
         unit=target.unit,
-        heatmap=explanation.changes(i),
+        heatmap=heatmap,
         segments=explanation.segments,
         values=None if linear is None else linear.values,
-        chosen=tuple(int(k) for k in chosen),
-        region=explanation.region(
-            display.regions, sign=display.sign, target=i, share=display.share if linear is None else None
-        ),
+        chosen=tuple(chosen),
+        region=region,
         intercept=None if linear is None else linear.intercept,
         r2=None if linear is None else linear.r2,
         prediction=None if linear is None else linear.prediction,
@@ -82,6 +141,8 @@ def _panel(explanation: Explanation, i: int, display: Display) -> TargetPanel:
         high=high,
         error=found.error,
         spread=None if se is None else (se * np.float32(found.reach)),
+        scale=style.limit,
+        inks=None if style.cmap is None else inks_of(style.cmap),
     )
 
 

@@ -3,6 +3,7 @@
 The only place where numbers are rescaled, and only to be seen. Plotting is loaded when a figure is asked for.
 """
 
+from seewhy.render.colors import inks_of
 from seewhy.render.examples import examples_figure
 from seewhy.render.figure import explanation_figure
 from seewhy.render.overlay import (
@@ -14,7 +15,7 @@ from seewhy.render.overlay import (
     reduced,
     regions_over,
 )
-from seewhy.render.panels import TargetPanel
+from seewhy.render.panels import TargetPanel, heat_on
 from seewhy.render.png import figure_png, picture_png
 
 __all__ = [
@@ -24,7 +25,9 @@ __all__ = [
     "examples_figure",
     "explanation_figure",
     "figure_png",
+    "heat_on",
     "heat_over",
+    "inks_of",
     "mask_over",
     "outlines_over",
     "picture_png",

@@ -11,6 +11,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from seewhy.core.errors import InvalidInput
+
 Rgb8: TypeAlias = NDArray[np.uint8]
 """(H, W, 3), 0..255, RGB."""
 
@@ -52,7 +54,12 @@ def strength(values: NDArray[np.floating], limit: float) -> NDArray[np.float32]:
     return np.clip(scaled, -1, 1, out=scaled)
 
 
-def painted(gray: NDArray[np.uint8], shares: NDArray[np.float32], tones: NDArray[np.float32] | None = None) -> Rgb8:
+def painted(
+    gray: NDArray[np.uint8],
+    shares: NDArray[np.float32],
+    tones: NDArray[np.float32] | None = None,
+    inks: Rgb8 | None = None,
+) -> Rgb8:
     """Paint effects over gray: opacity grows with the effect, so 0 leaves the gray as it is.
 
     Parameters
@@ -63,6 +70,8 @@ def painted(gray: NDArray[np.uint8], shares: NDArray[np.float32], tones: NDArray
         (H, W), -1..1: the effect as a share of the limit.
     tones
         (256,), 0..255: the tone that stands for each gray; itself, if not given.
+    inks
+        (1, 255, 3): the colors of effects from -1 to 1; blue and vermilion, if not given.
     """
     base = np.arange(256, dtype=np.float32) if tones is None else tones
     # A table of every tone under every effect: a photo has far more pixels than there are pairs of them.
@@ -74,13 +83,33 @@ def painted(gray: NDArray[np.uint8], shares: NDArray[np.float32], tones: NDArray
     opacity = np.float32(FULL) * np.abs(effects)
     found = np.empty((*gray.shape, 3), np.uint8)
     for channel in range(3):
-        ink = np.where(effects > 0, SUPPORTS[channel], CONTRADICTS[channel])
+        own = None if inks is None else inks[0, :, channel]
+        ink = np.where(effects > 0, SUPPORTS[channel], CONTRADICTS[channel]) if own is None else own
         table = base[:, None] * (1 - opacity) + ink * opacity
         found[..., channel] = (table + 0.5).astype(np.uint8).ravel()[place]
     return found
 
 
-def scale_colors(steps: int = 255) -> Rgb8:
+def scale_colors(steps: int = 255, inks: Rgb8 | None = None) -> Rgb8:
     """Return (1, steps, 3): the colors from -limit to +limit, painted over the neutral gray."""
     shares = np.linspace(-1, 1, steps, dtype=np.float32)[None]
-    return painted(np.full(shares.shape, NEUTRAL[0], np.uint8), shares)
+    return painted(np.full(shares.shape, NEUTRAL[0], np.uint8), shares, inks=inks)
+
+
+def inks_of(cmap: object) -> Rgb8:
+    """Return (1, 255, 3): the colors of a colormap of matplotlib, or of its name, from one end to the other.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such colormap.
+    """
+    import matplotlib as mpl
+    from matplotlib.colors import Colormap
+
+    try:
+        chosen = cmap if isinstance(cmap, Colormap) else mpl.colormaps[cmap]  # type: ignore[index]
+    except (KeyError, TypeError):
+        raise InvalidInput.of("cmap", "be a colormap of matplotlib or the name of one", cmap) from None
+    colors: Rgb8 = np.rint(chosen(np.linspace(0, 1, 2 * _STEPS + 1))[None, :, :3] * 255).astype(np.uint8)
+    return colors

@@ -26,7 +26,13 @@ _WEAK = np.float32(0.4)
 
 
 def heat_over(
-    photo: Rgb8, heatmap: Heatmap, limit: float, seen: Region | None = None, *, spread: Heatmap | None = None
+    photo: Rgb8,
+    heatmap: Heatmap,
+    limit: float,
+    seen: Region | None = None,
+    *,
+    spread: Heatmap | None = None,
+    inks: Rgb8 | None = None,
 ) -> Rgb8:
     """Paint a heat map over the gray photo; the stronger the effect, the more opaque.
 
@@ -43,11 +49,13 @@ def heat_over(
     spread
         (H, W), half the width of each pixel's interval, in the unit of the score: a pixel whose interval includes 0
         stays gray, one with NaN has no interval and keeps its color.
+    inks
+        (1, 255, 3): the colors from -limit to +limit; blue and vermilion, if not given.
     """
     shares = strength(heatmap, limit)
     if spread is not None:
         shares[not_sure(heatmap, spread)] = 0
-    found = painted(_gray(photo), shares, _ramp(60, 244))
+    found = painted(_gray(photo), shares, _ramp(60, 244), inks)
     return found if seen is None else dim_unseen(found, seen)
 
 

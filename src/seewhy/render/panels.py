@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from seewhy.core.types import Floats, Heatmap, Segments, Unit
 from seewhy.render import overlay
 from seewhy.render.colors import FAINT, INK, Rgb8, scale_colors, sign_color, unit_rgb
 from seewhy.render.page import Page, badge, rounded_up, signed, wrapped
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 CAPTION = 0.25
 """Inches above a picture for the words that say what it is."""
@@ -66,11 +69,21 @@ class TargetPanel:
     spread: Heatmap | None = None
     """(H, W), in ``unit``: half the width of the 95 % interval of each pixel of a map; None with segments."""
 
+    scale: float | None = None
+    """The end of the color scale, where one is given, so that several figures have the same."""
+    inks: Rgb8 | None = None
+    """(1, 255, 3): the colors of the heat map from -limit to +limit; None: blue and vermilion."""
+
+    @property
+    def strongest_effect(self) -> float:
+        """The largest value, whatever its sign."""
+        effects = self.heatmap if self.values is None else self.values
+        return float(np.abs(effects).max(initial=0))
+
     @property
     def limit(self) -> float:
-        """The end of the color scale on both sides, at least the strongest effect; 0 if there is none."""
-        effects = self.heatmap if self.values is None else self.values
-        return rounded_up(float(np.abs(effects).max(initial=0)))
+        """The end of the color scale on both sides: as given, else at least the strongest effect, or 0 without any."""
+        return rounded_up(self.strongest_effect) if self.scale is None or not self.strongest_effect else self.scale
 
     @property
     def effect(self) -> str:
@@ -169,12 +182,24 @@ def heat_panel(page: Page, box: Box, photo: Rgb8, seen: overlay.Region, target: 
     what = "heat map" if spread is None else "heat map (uncolored: not sure)"
     full = what if peak is None else "heat map (+ peak)" if spread is None else f"{what} + peak"
     caption(page, box, full, what, "heat map (gray: unsure)")
-    axes = page.picture(*inner, overlay.heat_over(photo, target.heatmap, target.limit, seen, spread=spread))
+    axes = page.picture(*inner, _heat(photo, seen, target, spread))
     if peak is not None:
         axes.plot(*peak, "+", color="black", markersize=13, markeredgewidth=3.5)
         axes.plot(*peak, "+", color="white", markersize=12, markeredgewidth=1.6)
     if target.limit > 0:
         _scale(page, Box(inner.left, inner.top + inner.height, inner.width, SCALE), target)
+
+
+def heat_on(axes: Axes, photo: Rgb8, seen: overlay.Region, target: TargetPanel) -> None:
+    """Draw the heat map over the photo into axes of somebody else; nothing but the picture and the class."""
+    axes.imshow(_heat(photo, seen, target, target.spread if target.segments is None else None))
+    axes.set(xticks=[], yticks=[])
+    if not axes.get_title():
+        axes.set_title(target.label)
+
+
+def _heat(photo: Rgb8, seen: overlay.Region, target: TargetPanel, spread: Heatmap | None) -> Rgb8:
+    return overlay.heat_over(photo, target.heatmap, target.limit, seen, spread=spread, inks=target.inks)
 
 
 def _below(box: Box) -> Box:
@@ -218,13 +243,13 @@ def _middle(region: overlay.Region) -> Iterator[tuple[int, int]]:
 def _scale(page: Page, box: Box, target: TargetPanel) -> None:
     """Draw the color bar from -limit to +limit, with its unit and what its ends mean."""
     axes = page.axes(box.left, box.top + 0.1, box.width, 0.12)
-    axes.imshow(scale_colors(), aspect="auto", extent=(-1, 1, 0, 1))
+    axes.imshow(scale_colors(inks=target.inks), aspect="auto", extent=(-1, 1, 0, 1))
     axes.axvline(0, color=unit_rgb(FAINT), linewidth=0.8)
     middle, right, top = box.left + box.width / 2, box.left + box.width, box.top + 0.26
     page.text(box.left, top, signed(-target.limit, target.limit), WORDS)
     page.text(middle, top, "0", WORDS, ha="center")
     page.text(right, top, signed(target.limit, target.limit), WORDS, ha="right")
-    low, high = (unit_rgb(sign_color(sign)) for sign in (-1, 1))
+    low, high = (unit_rgb(sign_color(sign) if target.inks is None else FAINT) for sign in (-1, 1))
     page.text(box.left, top + 0.17, "contradicts", 9, color=low)
     page.text(right, top + 0.17, "supports", 9, color=high, ha="right")
     page.text(middle, top + 0.34, target.effect, 9, color=unit_rgb(FAINT), ha="center")
