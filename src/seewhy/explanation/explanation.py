@@ -251,7 +251,7 @@ class Explanation:
         """Return the figure: photo, segments, regions and heat map of every target, side by side.
 
         ``shown``: settings of :class:`seewhy.Display`, ``cmap``, ``limit`` (effect of the strongest color, one scale
-        for several photos), ``min_weight`` (least effect shown). ``ax``: draws the heat map of one target there instead.
+        for several photos), ``min_weight`` (least effect shown). ``ax``: draws the heat map of a target there instead.
         """
         return plotted(self, ax, self.targets.index(self._target(target)), shown)
 
