@@ -19,6 +19,7 @@ from seewhy.cli.run_options import DETAILS
 from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import read_toml
 from seewhy.core.types import JsonObject
+from seewhy.core.words import shown
 from seewhy.explanation.explanation import Explanation
 from seewhy.explanation.smallest import SmallestRegion
 from seewhy.methods import METHODS, Auto
@@ -291,7 +292,7 @@ def read_settings(path: str) -> JsonObject:
         kinds, rule = _FILE_HOLDS[key]
         fits = isinstance(value, kinds) and not isinstance(value, bool)
         if not fits or (key == "seed" and value < 0):
-            raise InvalidInput(f"{path}: {key} must be {rule}, got {value!r}")
+            raise InvalidInput(f"{path}: {key} must be {rule}, got {shown(value)}")
     try:
         if "method" in read:
             read["method"] = as_method(read["method"]).to_dict()

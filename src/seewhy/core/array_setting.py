@@ -138,12 +138,13 @@ def is_near(path: str, folder: Path) -> bool:
 
 def far_paths(settings: object, folder: Path) -> Iterator[tuple[str, str]]:
     """Yield the name and the path of each setting that reads a file which is not near; ``settings`` as plain values."""
-    if isinstance(settings, dict):
-        path = settings.get("path")
-        if isinstance(path, str | os.PathLike) and not is_near(str(path), folder):
-            yield str(settings.get("name", "path")), str(path)
-        for value in settings.values():
-            yield from far_paths(value, folder)
-    elif isinstance(settings, list | tuple):
-        for value in settings:
-            yield from far_paths(value, folder)
+    left = [settings]
+    while left:  # not by calling itself: files may nest as deeply as they like
+        one = left.pop()
+        if isinstance(one, dict):
+            path = one.get("path")
+            if isinstance(path, str | os.PathLike) and not is_near(str(path), folder):
+                yield str(one.get("name", "path")), str(path)
+            left += one.values()
+        elif isinstance(one, list | tuple):
+            left += one

@@ -9,6 +9,7 @@ that the tests generate. A setting is a field of a frozen pydantic model::
 from __future__ import annotations
 
 import operator
+import os
 import tomllib
 from pathlib import Path
 from typing import Any, ClassVar, Self, get_args
@@ -17,11 +18,15 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
+from seewhy.core import memory
 from seewhy.core.errors import FileError, InvalidInput
-from seewhy.core.files import read_regular
+from seewhy.core.files import open_regular
 from seewhy.core.masking import masked_values
 from seewhy.core.types import JsonObject
 from seewhy.core.words import shown
+
+_TOML = 1000
+"""Times that TOML may grow when it is read: a key of many dots is a table in a table in a table."""
 
 
 def setting(help_text: str, *, search: tuple[float, float] | None = None, log: bool = False, **limits: Any) -> Any:
@@ -149,10 +154,14 @@ def read_toml(path: str | Path) -> JsonObject:
         The file is missing or is not TOML.
     """
     try:
-        return tomllib.loads(read_regular(path, what="settings file").decode())
+        with open_regular(path, what="settings file") as file:
+            memory.check(_TOML * os.fstat(file.fileno()).st_size, f"the settings file {path}", FileError)
+            return tomllib.loads(file.read().decode())
     except RecursionError as error:
         raise FileError(f"{path} must be a readable TOML settings file: nested too deeply") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except FileError:
+        raise
+    except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
         raise FileError(f"{path} must be a readable TOML settings file: {error}") from error
 
 

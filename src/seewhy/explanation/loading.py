@@ -25,6 +25,7 @@ from seewhy.estimation.intervals import Spread
 from seewhy.estimation.targets import Prediction, Target
 from seewhy.explanation import result_file
 from seewhy.explanation.explanation import Explanation
+from seewhy.explanation.footprint import check_parts, check_rows, check_view
 from seewhy.explanation.model_facts import ModelFacts
 from seewhy.explanation.record import fingerprint
 from seewhy.explanation.result_header import Header
@@ -53,7 +54,7 @@ def load(path: str | os.PathLike[str]) -> Explanation:
         fault = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in fault["loc"])
         raise FileError(f"{path} is damaged: {place}: {fault['msg']}") from error
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}" if not isinstance(error, SeewhyError) else str(error)
         raise FileError(f"{path} is damaged: {' '.join(reason.split())}") from error
 
@@ -62,12 +63,15 @@ def _explanation(header: Header, arrays: result_file.Arrays, folder: Path) -> Ex
     image = from_bytes(_array(arrays, "photo").tobytes(), header.image, tuple(header.image_warnings))
     method = _method(header.settings, folder)
     view = _view(header, image)
+    check_view(header, view, image)
     pixels = view.apply(image)
     segments = _segments(arrays, header, view) if "segments" in arrays else None
     masks = method.masks(Scene(pixels, pixels, segments, header.seed))
     if masks.d != header.d:
         raise FileError(f"the settings give {masks.d} segments or cells, but {header.d} were switched")
+    check_rows(header, method, masks, kept="bits" in arrays)
     samples = _samples(header, arrays, method, masks)
+    check_parts(header, samples)
     masks(samples.block(slice(0, 1)))  # refuses samples of another kind of method
     if header.n_evaluations != (taken := evaluations(samples) + header.pilot):
         raise FileError(f"these samples take {taken} evaluations, not {header.n_evaluations}")

@@ -13,14 +13,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seewhy.core import memory
 from seewhy.core.atomic import replace_file
 from seewhy.core.errors import FileError
 from seewhy.core.files import open_regular
 from seewhy.core.masking import masked_values
 from seewhy.core.types import JsonObject
+from seewhy.core.words import shown
 
 FORMAT = 4
 """Raised when an older reader can no longer understand the file."""
+
+_JSON = 32
+"""Times that JSON may grow when it is read."""
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -51,6 +56,7 @@ def read(path: str | os.PathLike[str]) -> tuple[JsonObject, Arrays]:
     from safetensors import SafetensorError, safe_open
 
     _check_kind(path)
+    memory.check(Path(path).stat().st_size, f"{path}", FileError)
     try:
         with safe_open(os.fspath(path), framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -59,13 +65,15 @@ def read(path: str | os.PathLike[str]) -> tuple[JsonObject, Arrays]:
         raise FileError(f"{path} must be a readable seewhy result file: {error}") from error
     if "seewhy" not in metadata:
         raise FileError(f"{path} is a safetensors file, but not a seewhy result")
+    text = metadata["seewhy"]
+    memory.check(_JSON * len(text), f"the header of {path}", FileError)
     try:
-        header = json.loads(metadata["seewhy"])
+        header = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise FileError(f"{path} has a damaged header: {error}") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         found = header.get("format") if isinstance(header, dict) else header
-        raise FileError(f"{path} must have format {FORMAT}, got {found!r}; it needs another version of seewhy")
+        raise FileError(f"{path} must have format {FORMAT}, got {shown(found)}; it needs another version of seewhy")
     return header, arrays
 
 

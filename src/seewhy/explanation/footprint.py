@@ -1,0 +1,90 @@
+"""What a result file would take in memory once it is opened and read again, told from its header.
+
+A few bytes may claim anything: rows that are drawn again, segments of one color, a view as large as a hall.
+So the claim is weighed before anything of its size is allocated.
+"""
+
+from __future__ import annotations
+
+from seewhy.core import memory
+from seewhy.core.errors import FileError
+from seewhy.engine.protocols import Method
+from seewhy.explanation.result_header import Header
+from seewhy.images import Image
+from seewhy.images.geometry import View
+from seewhy.sampling.masks import GridMasks
+from seewhy.sampling.protocols import MaskMaker
+from seewhy.sampling.samples import Samples
+
+_FLOAT, _DOUBLE = 4, 8
+_COPIES = 3
+"""Copies of the model input: pixels, fill, and one that is mixed."""
+_CLASS = 100
+"""Bytes of a class where targets are looked up by name."""
+_PANEL = 1_000_000
+"""Bytes that a target takes in a figure, beside its map."""
+
+
+def check_view(header: Header, view: View, image: Image) -> None:
+    """Refuse a view, or more targets and classes, than memory holds.
+
+    Raises
+    ------
+    FileError
+        Names what would take too much.
+    """
+    height, width = view.height, view.width
+    resized = view.resized[0] * view.resized[1]
+    channels = image.pixels.shape[-1]
+    pixels = _FLOAT * channels * (resized + _COPIES * height * width)
+    memory.check(pixels, f"a model input of {height} x {width}, cut out of {view.resized},", FileError)
+    maps = len(header.targets) * (_DOUBLE * height * width + _PANEL)
+    memory.check(maps, f"heat maps of {len(header.targets)} targets", FileError)
+    memory.check(_CLASS * header.model_classes, f"a model of {header.model_classes:.6g} classes", FileError)
+    if header.segments is not None:
+        count = 1.0
+        for length in header.segments.shape:
+            count *= length
+        memory.check(2 * _FLOAT * count, f"segments {_shown(header.segments.shape)}", FileError)
+
+
+def check_rows(header: Header, method: Method, masks: MaskMaker, *, kept: bool) -> None:
+    """Refuse more rows and segments than memory holds; ``kept``: whether rows are in the file, or drawn again.
+
+    Raises
+    ------
+    FileError
+        Says how many rows and segments there would be.
+    """
+    n, d = header.n_samples, masks.d
+    what = f"{n} rows of {d} segments or cells"
+    needed = float(n) * d
+    if isinstance(masks, GridMasks):
+        needed += 2 * _FLOAT * (float(masks.height) ** 2 + float(masks.width) ** 2)
+    else:
+        needed = _DOUBLE * needed + 2 * _DOUBLE * float(d) ** 2
+    memory.check(needed, what, FileError)
+    if not kept:
+        draws = method.draws(masks)
+        block = float(draws.boundary(1))
+        memory.check(2.0 * draws.boundary(n) * d + n * d + 2 * block**2, f"{what}, drawn again,", FileError)
+
+
+def check_parts(header: Header, samples: Samples) -> None:
+    """Refuse rows of segmentations that the header does not state: each would be computed.
+
+    Raises
+    ------
+    FileError
+        Says how many there would be.
+    """
+    if samples.parts is None:
+        return
+    used = int(samples.parts.max()) + 1
+    stated = 0 if header.segments is None or len(header.segments.shape) != 3 else header.segments.shape[0]
+    if used != stated:
+        raise FileError(f"the rows use {used} segmentations, but the header states {stated}", value=used)
+
+
+def _shown(shape: list[int]) -> str:
+    return " x ".join(f"{length:.6g}" if length < 10**300 else "..." for length in shape[:4])
