@@ -1,6 +1,7 @@
 """Label maps drawn by somebody: ids without gaps at any size, and one clear error for what is no label map."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import Settings
 from seewhy.images.segmentation import Labels, SegmentationSetting, Slic, segment
+from support.pictures import raw_png
 
 HAND = np.array([[0, 7, 7], [3, 3, 300]])
 """A label map with gaps; 300 needs more than 8 bits."""
@@ -132,3 +134,21 @@ def test_labels_files_that_cannot_be_used(name, content, message, tmp_path):
 
     with pytest.raises(InvalidInput, match=message):
         Labels(path=path).on_photo(2, 3)
+
+
+@pytest.mark.parametrize("suffix", ["png", "npy"])
+def test_a_label_map_larger_than_any_photo_is_refused_before_it_is_decoded(tmp_path, suffix):
+    path = tmp_path / f"large.{suffix}"
+    if suffix == "png":
+        path.write_bytes(raw_png(20_000, 20_000, color=0, data=b"\0" * 1000))
+    else:
+        np.lib.format.open_memmap(path, "w+", np.uint8, (20_000, 20_000)).flush()  # a hole: it takes no room
+
+    tracemalloc.start()
+    with pytest.raises(InvalidInput) as caught:
+        Labels(path=path).on_photo(20, 20)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert caught.value.value == 400_000_000
+    assert peak < 5_000_000

@@ -55,7 +55,7 @@ def color_of(background: Background) -> tuple[int, ...]:
 
 def decode(file: IO[bytes], name: str, color: tuple[int, ...], told: Told, formats: tuple[str, ...]) -> Image:
     """Return the image of an encoded photo."""
-    picture = _open(file, name, formats)
+    picture = open_header(file, name, formats)
     notes = _Notes()
     image = _image(picture, name, color, told, notes)
     # MPO is what phones call a JPEG followed by previews.
@@ -71,8 +71,8 @@ def from_picture(picture: Pillow.Image, name: str, color: tuple[int, ...], told:
     return _image(picture, name, color, told, _Notes())
 
 
-def _open(file: IO[bytes], name: str, formats: tuple[str, ...]) -> ImageFile.ImageFile:
-    """Read the header only.
+def open_header(file: IO[bytes], name: str, formats: tuple[str, ...]) -> ImageFile.ImageFile:
+    """Return a picture of which only the header has been read.
 
     Not by ``PIL.Image.open``: that has a limit of its own, which can only be moved for the whole process.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -11,9 +10,11 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from seewhy.core.array_setting import FileOrArray
-from seewhy.core.errors import InvalidInput
+from seewhy.core.errors import ImageError, InvalidInput
 from seewhy.core.files import check_regular, open_regular
 from seewhy.core.types import Pixels, Segments
+from seewhy.images.decoding import open_header
+from seewhy.images.rules import MAX_PIXELS
 from seewhy.images.segmentation.ids import as_segments
 
 ASPECT_TOLERANCE = 0.01
@@ -103,11 +104,20 @@ def _check(labels: NDArray[Any], place: str) -> None:
         raise InvalidInput(f"{place} must hold numbers of at least 0, got {labels.min()}")
 
 
+def _check_size(path: Path, pixels: int) -> None:
+    """Refuse a map that is larger than any photo would be, before it is decoded."""
+    if pixels > MAX_PIXELS:
+        advice = "make it smaller, it is stretched to the photo, or pass it as array"
+        raise InvalidInput.of(f"Labels.path {path}", f"have at most {MAX_PIXELS} pixels", pixels, advice)
+
+
 def _read_npy(path: Path) -> NDArray[Any]:
     try:
         check_regular(path, what="Labels.path", error=InvalidInput)
         # A mapped file cannot claim to be longer than it is, and so not ask for more memory than there is.
-        found: NDArray[Any] = np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+        _check_size(path, mapped.size)
+        found: NDArray[Any] = np.array(mapped)
     except InvalidInput:
         raise
     except (OSError, ValueError, EOFError) as error:
@@ -116,20 +126,17 @@ def _read_npy(path: Path) -> NDArray[Any]:
 
 
 def _read_image(path: Path) -> NDArray[Any]:
-    from PIL import Image
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)  # far larger than any photo we read
-            with (
-                open_regular(path, what="Labels.path", error=InvalidInput) as file,
-                Image.open(file, formats=FORMATS) as image,
-            ):
-                mode, found = image.mode, np.asarray(image)
-    except InvalidInput:
-        raise
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as error:
-        raise InvalidInput(f"Labels.path {path} must be a readable image file: {error}") from error
+    with open_regular(path, what="Labels.path", error=InvalidInput) as file:
+        try:
+            image = open_header(file, str(path), FORMATS)
+            _check_size(path, image.width * image.height)
+            mode, found = image.mode, np.asarray(image)
+        except ImageError as error:
+            raise InvalidInput(f"Labels.path {path} must be a readable image file: {error}") from error
+        except InvalidInput:
+            raise
+        except Exception as error:  # damaged data raises nearly any type
+            raise InvalidInput(f"Labels.path {path} must be a readable image file: {error}") from error
     if found.ndim != 2:
         raise InvalidInput(f"Labels.path {path} must be a gray or palette image, got mode {mode}")
     return found
