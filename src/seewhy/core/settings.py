@@ -11,6 +11,7 @@ from __future__ import annotations
 import operator
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self, get_args
 
@@ -83,10 +84,13 @@ def members(family: Any) -> dict[str, type[Settings]]:
 
 
 def by_name(family: Any) -> Any:
-    """Return a validator that lets a member of ``family`` be given by its bare name: ``"slic"`` for ``Slic()``."""
+    """Return a validator that lets a member of ``family`` be given by its bare name: ``"slic"`` for ``Slic()``.
+
+    ``family`` is a union of settings classes, or a registry of them by name.
+    """
+    known: Mapping[str, type[Settings]] = family if isinstance(family, Mapping) else members(family)
 
     def expand(value: Any) -> Any:
-        known = members(family)
         if isinstance(value, tuple(known.values())):
             return value
         given = value if isinstance(value, dict) else {"name": value}
@@ -97,6 +101,12 @@ def by_name(family: Any) -> Any:
         return known[name](**{k: v for k, v in given.items() if k != "name"})
 
     return expand
+
+
+def fields_of(settings: Any) -> dict[str, FieldInfo]:
+    """Return the settings of an object by name, with their description; none where it is no :class:`Settings`."""
+    fields: dict[str, FieldInfo] = getattr(type(settings), "model_fields", {})
+    return fields
 
 
 def plain(value: Any) -> Any:

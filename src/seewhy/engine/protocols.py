@@ -87,6 +87,22 @@ class Method(Protocol):
         """Unit asked for; ``auto``: probability where the model allows it."""
 
     @property
+    def gives(self) -> Literal["segments", "map"]:
+        """What the values belong to."""
+
+    @property
+    def chance(self) -> bool:
+        """Whether rows are drawn at random."""
+
+    @property
+    def amounts(self) -> frozenset[str]:
+        """Settings by which more or less is sampled."""
+
+    @property
+    def fits(self) -> frozenset[str]:
+        """Settings of the method that only say how samples are read."""
+
+    @property
     def cut(self) -> Literal["share", "otsu"]:
         """How a region is cut from a map, unless a share is given."""
 
@@ -101,6 +117,9 @@ class Method(Protocol):
     @property
     def free(self) -> frozenset[str]:
         """Settings that need no new samples."""
+
+    def check(self, least: int) -> None:
+        """Refuse fewer samples than can be read."""
 
     def relatives(self) -> dict[str, JsonObject | str]:
         """Return other ways to read the same samples: changes of settings by name, or why there can be none."""

@@ -21,6 +21,8 @@ SLACK = 1.1
 """The error reached may exceed the tolerance by this factor."""
 RISK = 0.10
 """... and beyond it in at most this share of runs."""
+LARGEST_AMOUNT = 10_000_000
+"""Most samples, or pictures, that can be asked for."""
 _GROWTH = 4.0
 """Most that one look may add, as a multiple of the samples there are: early forecasts are rough."""
 _MARGIN = 1.1
@@ -72,7 +74,7 @@ class Amount(Settings):
         setting(
             "samples scored; not given: the run stops by itself",
             ge=2,
-            le=10_000_000,
+            le=LARGEST_AMOUNT,
             search=(100, 8000),
             log=True,
         ),
@@ -81,7 +83,7 @@ class Amount(Settings):
         float, setting("estimated relative error at which a run stops by itself", ge=0.001, le=1, search=(0.05, 0.3))
     ] = 0.10
     max_evaluations: Annotated[
-        int, setting("most pictures sent to the model by a run that stops by itself", ge=16, le=10_000_000)
+        int, setting("most pictures sent to the model by a run that stops by itself", ge=16, le=LARGEST_AMOUNT)
     ] = 4000
     max_seconds: Annotated[float | None, setting("most seconds a run may take", gt=0, le=1e7)] = None
     until: Annotated[

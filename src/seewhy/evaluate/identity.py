@@ -16,13 +16,15 @@ from seewhy.core.errors import FileError
 from seewhy.core.files import open_regular
 from seewhy.core.settings import Settings
 from seewhy.core.types import JsonObject
+from seewhy.engine.protocols import Method
+from seewhy.methods import Auto
 from seewhy.models.code_digest import code_digest, filled
 
 HELD = "held"
 """Where :func:`asked_of` puts what the plain values only name."""
 
 
-def asked_of(settings: Settings) -> JsonObject:
+def asked_of(settings: Settings | Method | Auto) -> JsonObject:
     """Return what decides what settings do, as plain values: equal ones do the same, as far as can be seen.
 
     A function counts with its own code and the values it holds, not with what it calls; a file with its bytes.

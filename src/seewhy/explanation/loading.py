@@ -34,7 +34,6 @@ from seewhy.images.geometry import View
 from seewhy.images.scene import Scene
 from seewhy.methods import AnyMethod, as_concrete
 from seewhy.sampling.blocks import Block, cut, join
-from seewhy.sampling.masks import EnsembleMasks, GridMasks, SegmentMasks
 from seewhy.sampling.protocols import MaskMaker
 from seewhy.sampling.samples import Answers, Samples, packed, to_be_exact
 
@@ -136,6 +135,30 @@ class RecordedMethod:
     def unit(self) -> str:
         """Unit asked for."""
         return self.stand_in.unit
+
+    @property
+    def gives(self) -> Literal["segments", "map"]:
+        """What the values belong to."""
+        return self.stand_in.gives
+
+    @property
+    def chance(self) -> bool:
+        """Whether rows were drawn at random."""
+        return self.stand_in.chance
+
+    @property
+    def amounts(self) -> frozenset[str]:
+        """Settings by which more or less is sampled."""
+        return self.stand_in.amounts
+
+    @property
+    def fits(self) -> frozenset[str]:
+        """Settings of the method that only say how samples are read."""
+        return self.stand_in.fits
+
+    def check(self, least: int) -> None:
+        """Refuse fewer samples than can be read."""
+        self.stand_in.check(least)
 
     @property
     def cut(self) -> Literal["share", "otsu"]:
@@ -256,14 +279,6 @@ _TYPES = {
 }
 
 
-_OF_KIND: dict[type, set[str]] = {
-    SegmentMasks: {"segments", "values"},
-    GridMasks: {"shifts"},
-    EnsembleMasks: {"segments", "parts"},
-}
-"""Arrays that samples of each kind may have."""
-
-
 def _array(arrays: result_file.Arrays, name: str, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
     """Return an array of the file if it is what it must be."""
     if name not in arrays:
@@ -287,7 +302,7 @@ def _samples(header: Header, arrays: result_file.Arrays, method: Method, masks: 
         raise FileError(f"classes must be different ones of {header.model_classes}, got {list(classes)}")
     if header.labels is not None and len(header.labels) != len(classes):
         raise FileError(f"labels must be as many as classes, {len(classes)}, got {len(header.labels)}")
-    odd = set(arrays) & {"shifts", "parts", "values", "segments"} - _OF_KIND[type(masks)]
+    odd = set(arrays) & {"shifts", "parts", "values", "segments"} - masks.columns
     if odd:
         raise FileError(f"{', '.join(sorted(odd))} belong to another kind of method")
     untouched = _answers(header, arrays, 1, "untouched", "untouched_excess")
@@ -326,7 +341,7 @@ def _asked(
     """Return what was asked: from the file, or, where it was too large for it, drawn again."""
     n, d = header.n_samples, header.d
     if "bits" in arrays:
-        own = _OF_KIND[type(masks)]
+        own = masks.columns
         shifts = _array(arrays, "shifts", (n, 2)) if "shifts" in own else None
         parts = _array(arrays, "parts", (n,)) if "parts" in own else None
         return _array(arrays, "bits", (n, -(-d // 8))), shifts, parts

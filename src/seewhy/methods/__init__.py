@@ -1,49 +1,84 @@
-"""Methods explain. One file each; ``METHODS`` lists them by name."""
+"""Methods explain. One file each; ``METHODS`` lists them by name, with those of other packages.
+
+To add one: a file here, and a line in ``_OWN``. From another package: an entry point in the group ``seewhy.methods``.
+"""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 from seewhy.core.errors import InvalidInput
+from seewhy.core.plugins import plugins
 from seewhy.core.settings import by_name
+from seewhy.core.words import shown
+from seewhy.engine.protocols import Method
 from seewhy.methods.auto import Auto
 from seewhy.methods.ensemble_lime import EnsembleLime
 from seewhy.methods.lime import Lime
+from seewhy.methods.method_settings import MethodSettings, SampledSettings
+from seewhy.methods.occlusion import Occlusion
 from seewhy.methods.rise import Rise
 
-__all__ = ["METHODS", "AnyMethod", "Auto", "EnsembleLime", "Lime", "MethodSetting", "Rise", "as_concrete", "as_method"]
+__all__ = [
+    "METHODS",
+    "AnyMethod",
+    "Auto",
+    "EnsembleLime",
+    "Lime",
+    "MethodSetting",
+    "MethodSettings",
+    "Occlusion",
+    "Rise",
+    "SampledSettings",
+    "as_concrete",
+    "as_method",
+]
 
-AnyMethod: TypeAlias = Lime | Rise | EnsembleLime
-MethodSetting: TypeAlias = AnyMethod | Auto
+AnyMethod: TypeAlias = Method
+"""What reads samples, as a result holds it."""
+MethodSetting: TypeAlias = Method | Auto
 """What can be asked for; ``Auto`` becomes another one for each photo."""
 
-METHODS: dict[str, type[Lime | Rise | EnsembleLime | Auto]] = {
+_OWN: dict[str, type[MethodSettings | Auto]] = {
     "lime": Lime,
     "rise": Rise,
     "ensemble-lime": EnsembleLime,
+    "occlusion": Occlusion,
     "auto": Auto,
 }
+
+
+def _is_method(member: Any) -> str | None:
+    """Return why a member that another package brings is no method; None: it is one."""
+    if not (isinstance(member, type) and issubclass(member, MethodSettings)):
+        return "it must be a subclass of seewhy.methods.MethodSettings or SampledSettings"
+    missing = [name for name in ("scene", "masks", "draws", "rows", "estimate", "spread") if not hasattr(member, name)]
+    return f"it has no {', '.join(missing)}" if missing else None
+
+
+METHODS: dict[str, type[MethodSettings | Auto]] = _OWN | plugins("seewhy.methods", _OWN, _is_method)
 """By name; ``auto`` chooses settings of another one for each photo."""
+
+_by_name = by_name(METHODS)
 
 
 def as_method(method: object) -> MethodSetting:
     """Return method settings for a name, a dict with a ``name``, or settings."""
-    if isinstance(method, Lime | Rise | EnsembleLime | Auto):
-        return method
+    if isinstance(method, MethodSettings | Auto):
+        return cast("MethodSetting", method)
     try:
-        found = by_name(MethodSetting)(method)
+        return cast("MethodSetting", _by_name(method))
     except ValueError as error:
         if isinstance(error, InvalidInput):
             raise
-        raise InvalidInput(f"method {error}, got {method!r}") from None
-    if not isinstance(found, Lime | Rise | EnsembleLime | Auto):
-        raise InvalidInput(f"method must be one of {', '.join(METHODS)}, or their settings, got {method!r}")
-    return found
+        raise InvalidInput(
+            f"method {error}, got {shown(method)}", setting="method", rule=str(error), value=method
+        ) from None
 
 
 def as_concrete(method: object) -> AnyMethod:
     """Return settings of a method that reads samples, as a result holds them: not ``auto``."""
     found = as_method(method)
     if isinstance(found, Auto):
-        raise InvalidInput("method must be the one that auto chose, got 'auto'")
+        raise InvalidInput.of("method", "be the one that auto chose", "auto")
     return found

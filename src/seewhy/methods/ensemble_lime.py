@@ -28,7 +28,7 @@ from seewhy.images.fills import Blur, FillSetting, fill_picture
 from seewhy.images.geometry import View
 from seewhy.images.scene import Scene
 from seewhy.images.segmentation.family import Family
-from seewhy.methods.method_settings import MethodSettings
+from seewhy.methods.method_settings import SampledSettings
 from seewhy.sampling.blocks import Block
 from seewhy.sampling.designs import FoldoverHadamard
 from seewhy.sampling.masks import EnsembleMasks, pool, small
@@ -57,7 +57,7 @@ def _names(value: Any) -> Any:
     return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
 
 
-class EnsembleLime(MethodSettings):
+class EnsembleLime(SampledSettings):
     """Balanced LIME blocks over many segmentations, averaged to one map of pixels."""
 
     source: ClassVar[str] = "Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938; many segmentations: this project"

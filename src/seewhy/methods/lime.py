@@ -16,7 +16,7 @@ from pydantic import model_validator
 from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import setting
 from seewhy.core.types import Coalitions, Floats, JsonObject, Segments
-from seewhy.engine.stopping import WholeBlocks
+from seewhy.engine.stopping import AMOUNT, WholeBlocks
 from seewhy.estimation.attribution import SegmentAttribution
 from seewhy.estimation.intervals import Spread, groups, jackknife
 from seewhy.estimation.kernels import Cosine, KernelSetting, Shapley, Uniform
@@ -39,7 +39,7 @@ from seewhy.images.fills import FillSetting, SegmentMean, fill_picture
 from seewhy.images.geometry import View
 from seewhy.images.scene import Scene
 from seewhy.images.segmentation import SegmentationSetting, Slic, segment_view
-from seewhy.methods.method_settings import MethodSettings
+from seewhy.methods.method_settings import SampledSettings
 from seewhy.sampling.blocks import Block
 from seewhy.sampling.designs import DESIGNS, DesignName, with_untouched
 from seewhy.sampling.masks import SegmentMasks
@@ -49,11 +49,13 @@ from seewhy.sampling.samples import Samples
 _Drawn: TypeAlias = Literal["auto", DesignName]
 
 
-class Lime(MethodSettings):
+class Lime(SampledSettings):
     """Weighted linear surrogate over segments that are kept or replaced by a fill."""
 
     source: ClassVar[str] = "Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938; lime 0.2.0.1"
     fits: ClassVar[frozenset[str]] = frozenset({"kernel", "surrogate", "feature_selection", "num_features"})
+    gives: ClassVar[Literal["segments", "map"]] = "segments"
+    amounts: ClassVar[frozenset[str]] = AMOUNT
 
     name: Literal["lime"] = "lime"
     segmentation: Annotated[SegmentationSetting, setting("how the picture is divided into segments")] = Slic()

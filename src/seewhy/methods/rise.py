@@ -25,7 +25,7 @@ from seewhy.images import Image
 from seewhy.images.fills import Color, FillSetting, fill_picture
 from seewhy.images.geometry import View
 from seewhy.images.scene import Scene
-from seewhy.methods.method_settings import MethodSettings
+from seewhy.methods.method_settings import SampledSettings
 from seewhy.sampling.blocks import Block
 from seewhy.sampling.designs import GRID_DESIGNS, GridDesignName
 from seewhy.sampling.masks import GridMasks, pool
@@ -41,7 +41,7 @@ _PARTS = 16
 """Rectangles along each side over which a map is averaged to judge its error as a whole."""
 
 
-class Rise(MethodSettings):
+class Rise(SampledSettings):
     """Average of random smooth masks, weighted by the score of the picture seen through them."""
 
     source: ClassVar[str] = "Petsiuk, Das and Saenko (2018), arXiv:1806.07421; code eclique/RISE"

@@ -18,7 +18,8 @@ def _agreement(question: Question, candidate: Candidate) -> Measure:
     from scipy.stats import spearmanr
 
     own = candidate.explanation
-    method = Lime(n_samples=_SAMPLES) if own is not None and isinstance(own.method, Rise) else Rise(n_samples=_SAMPLES)
+    of_rise = own is not None and own.method.name == "rise"
+    method = Lime(n_samples=_SAMPLES) if of_rise else Rise(n_samples=_SAMPLES)
 
     def ask() -> Candidate:
         try:

@@ -16,13 +16,23 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from seewhy.core.errors import InvalidInput
+from seewhy.core.plugins import entries, package_of
 from seewhy.core.words import shown
 from seewhy.engine.protocols import Model
 from seewhy.models import hints
 from seewhy.models.function import FunctionModel
 from seewhy.models.options import ModelOptions
 
-__all__ = ["DEFAULT", "MODELS", "PREFIXES", "Adapter", "FunctionModel", "load_model", "may_be_named_by_a_file"]
+__all__ = [
+    "DEFAULT",
+    "MODELS",
+    "PREFIXES",
+    "Adapter",
+    "FunctionModel",
+    "load_model",
+    "may_be_named_by_a_file",
+    "prefixes",
+]
 
 DEFAULT = "efficientnet-lite0"
 
@@ -82,6 +92,16 @@ A framework that is not loaded has no objects, so none is imported to find out.
 """
 
 
+_OTHERS = entries("seewhy.models", [*PREFIXES, "py"])
+"""Prefixes that other packages bring: entry points of ``load(rest, options)``, which returns a :class:`Model`."""
+
+
+def prefixes() -> dict[str, str]:
+    """Return what may stand before the colon of a model's text, and what follows the colon, in words."""
+    own = {name: adapter.form for name, adapter in PREFIXES.items()}
+    return own | {name: f"... of the package {package_of(entry)}" for name, entry in _OTHERS.items()}
+
+
 def load_model(model: object = None, **options: Any) -> Model:
     """Return what ``model`` stands for, ready to be asked.
 
@@ -135,9 +155,11 @@ def _named(text: str, options: ModelOptions) -> Model:
         if prefix != "hf" and hints.is_saved_model(rest):
             raise InvalidInput(f"{prefix}:... must name something else, got {rest!r}; {hints.for_saved_model(rest)}")
         return cast("Model", _adapter(PREFIXES[prefix].module, f"load_{prefix}")(rest, options))
+    if colon and prefix in _OTHERS:
+        return cast("Model", _OTHERS[prefix].load()(rest, options))
     if text in MODELS:
         return _embedded(text, options)
-    known = ", ".join([*MODELS, *(f"{name}:..." for name in PREFIXES)])
+    known = ", ".join([*MODELS, *(f"{name}:..." for name in prefixes())])
     raise InvalidInput(
         f"model must be one of {known}, or py:module:attribute, got {text!r}{hints.for_text(text, MODELS)}"
     )

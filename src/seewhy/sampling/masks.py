@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from seewhy.core.arrays import Arrays
 from seewhy.core.layout import canonical
 from seewhy.core.types import Coalitions, Floats, Masks, Segments, Shifts
 from seewhy.sampling.blocks import Block
+from seewhy.sampling.protocols import Column
 from seewhy.sampling.samples import Samples
 
 _ONE_THREAD = 2**18
@@ -19,8 +23,41 @@ _ONE_THREAD = 2**18
 those spin on while the model needs the cores: on two cores that cost up to 40 % of a run."""
 
 
+class ComposedMasks(ABC):
+    """Masks as one formula over arrays, which a device that runs the model computes itself."""
+
+    columns: ClassVar[frozenset[Column]] = frozenset()
+    d: int
+    """Cells that a row switches."""
+
+    @property
+    @abstractmethod
+    def constants(self) -> dict[str, Masks]:
+        """Arrays that are the same for every row, by name; float32."""
+
+    @abstractmethod
+    def compose(self, bits: Arrays, constants: dict[str, Arrays]) -> Arrays:
+        """Return masks (B, H, W) in 0..1 for bits (B, d), float32 of 0 and 1; NumPy's or torch's, as it was given."""
+
+    def __call__(self, block: Block) -> Masks:
+        """Return masks (B, H, W)."""
+        masks = self.compose(block.coalitions.astype(np.float32), self.constants)
+        return np.ascontiguousarray(masks, dtype=np.float32)
+
+    def record(self, samples: Samples) -> Segments | None:
+        """Return None: there are no segments."""
+        del samples
+        return None
+
+    def opposite(self, block: Block) -> NDArray[np.bool_]:
+        """Return (B,): nowhere, as far as is known."""
+        return np.zeros(len(block.coalitions), dtype=bool)
+
+
 class SegmentMasks:
     """Whole segments are kept or replaced."""
+
+    columns: ClassVar[frozenset[Column]] = frozenset({"segments", "values"})
 
     def __init__(self, segments: Segments) -> None:
         self._flat = segments.ravel()
@@ -49,6 +86,8 @@ class EnsembleMasks:
     Segmentations are drawn when they are first needed, and added to ``parts``, those (H, W) that there are. Rows are as
     wide as the largest segmentation may be; what a smaller one does not need is kept only where the whole picture is.
     """
+
+    columns: ClassVar[frozenset[Column]] = frozenset({"segments", "parts"})
 
     def __init__(self, shape: tuple[int, int], d: int, draw: Callable[[int], Segments], parts: list[Segments]) -> None:
         self.d = d
@@ -107,6 +146,8 @@ class GridMasks:
     Source: arXiv:1806.07421, section 3.2; the upsampling is that of the authors' code, ``skimage.transform.resize``
     with ``order=1, mode="reflect", anti_aliasing=False`` to (grid + 1) cells.
     """
+
+    columns: ClassVar[frozenset[Column]] = frozenset({"shifts"})
 
     def __init__(self, height: int, width: int, grid: int) -> None:
         self.height, self.width, self.grid = height, width, grid

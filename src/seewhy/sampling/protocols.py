@@ -6,7 +6,7 @@ Nothing here has behavior. A part that fits its protocol works everywhere.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 from seewhy.core.types import Masks, Segments
 from seewhy.sampling.blocks import Block
 from seewhy.sampling.samples import Samples
+
+Column: TypeAlias = Literal["segments", "shifts", "parts", "values"]
+"""``segments``: the segmentations that rows switch; ``shifts``: where the grid of a row lies; ``parts``: which of
+several segmentations a row switches; ``values``: one number a segment, where the method gives segments."""
 
 
 class Design(Protocol):
@@ -48,6 +52,9 @@ class Design(Protocol):
 
 class MaskMaker(Protocol):
     """Turns rows of a design into masks."""
+
+    columns: ClassVar[frozenset[Column]]
+    """What a result file holds of the rows beside their bits."""
 
     @property
     def d(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from seewhy.core.array_setting import far_paths
 from seewhy.core.errors import InvalidInput
-from seewhy.core.settings import plain, read_toml
+from seewhy.core.settings import fields_of, plain, read_toml
 from seewhy.core.types import JsonObject
 from seewhy.core.words import shown
 from seewhy.engine.stopping import AMOUNT
@@ -168,7 +168,9 @@ def _label(menu: object) -> str:
 def _asked(label: str, method: object, n_samples: int) -> tuple[AnyMethod, list[str]]:
     """Return the method asked for exactly so many samples, and what it says of the amount itself, which is not used."""
     found = as_concrete(method)
-    usual = {name: type(found).model_fields[name].default for name in sorted(AMOUNT)}
+    usual = {name: field.default for name, field in sorted(fields_of(found).items()) if name in AMOUNT}
+    if "n_samples" not in found.amounts:
+        return found, []  # nothing is left to chance: it always takes all its rows
     amount = usual | {"n_samples": n_samples}
     said = {name: getattr(found, name) for name in usual}
     lost = [f"{name} {value}" for name, value in said.items() if value not in (usual[name], amount[name])]
@@ -196,7 +198,7 @@ def _free(free: object, samplings: Mapping[str, AnyMethod], n_samples: int) -> d
 
 def _settings(label: str, method: AnyMethod, free: Mapping[str, Sequence[Any]]) -> tuple[list[Setting], list[str]]:
     """Return every possible combination of a sampling once, and why others are none."""
-    shown = _SHOWN if "segmentation" in type(method).model_fields else _SHOWN - {"regions"}  # a map has no regions
+    shown = _SHOWN if method.gives == "segments" else _SHOWN - {"regions"}  # a map has no regions
     names = [name for name in free if name in method.free | shown]
     found: dict[str, Setting] = {}
     refused = []

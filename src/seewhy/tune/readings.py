@@ -35,6 +35,11 @@ _USUAL: dict[str, dict[str, tuple[Any, ...]]] = {
     "ensemble-lime": {"weighting": ("root-area", "value", "density"), "share": (None, 0.05, 0.1, 0.2, 0.3, 0.4)},
 }
 """What is looked at where nothing is said."""
+_OF: dict[str, dict[str, tuple[Any, ...]]] = {
+    "segments": {"regions": (5, 1, 2, 3, 8, 12), "sign": ("auto", "positive")},
+    "map": {"share": (None, 0.05, 0.1, 0.2, 0.3, 0.4)},
+}
+"""The same for methods that are not listed, by what they give."""
 _FEW: dict[str, dict[str, tuple[Any, ...]]] = {
     "lime": {"kernel": ("cosine", "none")},
     "rise": {},
@@ -98,7 +103,9 @@ class Readings:
         InvalidInput
             A value is possible in no combination.
         """
-        usual = dict((_FEW if costly else _USUAL)[start.name]) | {"n_samples": (n, max(2, n // 4 * 2))}
+        usual = dict(_FEW.get(start.name, {}) if costly else _USUAL.get(start.name, _OF[start.gives])) | {
+            "n_samples": (n, max(2, n // 4 * 2))
+        }
         if not region:
             usual = {name: values for name, values in usual.items() if name not in SHOWN}
         own = {name: values for name, values in free.items() if name in (start.free | SHOWN) - {_idle(start)}}
@@ -144,7 +151,7 @@ def without_effect(method: Tuned, *, region: bool) -> frozenset[str]:
 
 def _idle(method: Tuned) -> str:
     """Return the setting of what is shown that a method does not heed: segments are counted, pixels are shared out."""
-    return "share" if method.name == "lime" else "regions"
+    return "share" if method.gives == "segments" else "regions"
 
 
 def _is_judged(name: str, region: bool) -> bool:

@@ -93,7 +93,7 @@ def brief(one: Setting) -> str:
         if value is not None:
             words.append(f"{name} {word(value)}")
     shown = one.display
-    by_segments = one.method.name == "lime"
+    by_segments = one.method.gives == "segments"
     what = (
         f"{shown.regions} regions" if by_segments else "share auto" if shown.share is None else f"share {shown.share:g}"
     )

@@ -18,10 +18,13 @@ from seewhy.core.settings import Settings, members
 from seewhy.core.types import JsonObject
 from seewhy.core.words import shown
 from seewhy.engine.stopping import AMOUNT
-from seewhy.methods import EnsembleLime, Lime, Rise
+from seewhy.methods import METHODS, SampledSettings
 
-Tuned: TypeAlias = Lime | Rise | EnsembleLime
-TUNED: dict[str, type[Tuned]] = {"lime": Lime, "rise": Rise, "ensemble-lime": EnsembleLime}
+Tuned: TypeAlias = Any
+"""Settings of a method that can be searched: of :class:`SampledSettings`, with all that a method offers."""
+TUNED: dict[str, type[Tuned]] = {
+    name: method for name, method in METHODS.items() if issubclass(method, SampledSettings) and method.searched
+}
 """Methods whose settings can be searched."""
 
 _COLORS = ("black", "gray", "white")

@@ -30,7 +30,7 @@ from seewhy.tune.photos import Subject, judged_by_others, question, subjects
 from seewhy.tune.readings import check_free, most_samples, without_effect
 from seewhy.tune.result import Tuning
 from seewhy.tune.search import OnlyStart, OptunaSearch, Search, Start
-from seewhy.tune.space import TUNED, Space, Tuned, params_of
+from seewhy.tune.space import TUNED, Space, params_of
 from seewhy.tune.trials import Tuner
 
 _SAMPLES = 512
@@ -209,7 +209,7 @@ def _start(start: object, display: Display | None, methods: Sequence[str] | None
             raise InvalidInput(f"methods must be some of {', '.join(TUNED)}, got {shown(name)}")
         return Start("default", TUNED[name](), shown_first)
     method = as_method(start)
-    if not isinstance(method, Tuned):
+    if method.name not in TUNED:
         raise InvalidInput(f"start must be settings of {', '.join(TUNED)}, got {method.name!r}")
     return Start("start", method, shown_first)
 

@@ -7,12 +7,13 @@ class in ``Segmentation``.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import numpy as np
 from pydantic import BeforeValidator
 
 from seewhy.core.errors import InvalidInput
+from seewhy.core.plugins import with_plugins
 from seewhy.core.settings import Settings, by_name, members
 from seewhy.core.types import Pixels, Segments
 from seewhy.images import Image
@@ -44,6 +45,9 @@ __all__ = [
 ]
 
 Segmentation: TypeAlias = Slic | Quickshift | Felzenszwalb | Watershed | Grid | Labels | Custom
+
+if not TYPE_CHECKING:
+    Segmentation = with_plugins(Segmentation, "seewhy.segmentations", Settings, members(Segmentation))
 
 SEGMENTATIONS: dict[str, type[Settings]] = members(Segmentation)
 """Every segmentation by its name."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seewhy.engine.canvas import Canvas, Masked
 from seewhy.models.extras import need
 from seewhy.sampling.blocks import Block
-from seewhy.sampling.masks import EnsembleMasks, GridMasks, SegmentMasks
+from seewhy.sampling.masks import ComposedMasks, EnsembleMasks, GridMasks, SegmentMasks
 from seewhy.sampling.protocols import MaskMaker
 
 _PARTS = 16
@@ -78,6 +78,12 @@ def to_device(array: NDArray[Any], device: Any) -> Any:
 def masks_on(masks: MaskMaker, device: Any) -> Callable[[Block], Any]:
     """Return what makes masks (B, H, W) of rows on a device; kinds it does not know are made by NumPy and sent."""
     return lambda block: to_device(masks(block), device)
+
+
+@masks_on.register
+def _composed(masks: ComposedMasks, device: Any) -> Callable[[Block], Any]:
+    constants = {name: to_device(array, device) for name, array in masks.constants.items()}
+    return lambda block: masks.compose(_bits(block.coalitions, device), constants).float()
 
 
 @masks_on.register
