@@ -17,6 +17,7 @@ from skimage import data
 import seewhy
 from seewhy.methods import METHODS
 from support.cli import KEYS, SMALL, TARGET, TINY, Call, environment, process, strict
+from support.patience import PATIENCE
 
 # --- what a run prints and writes ---------------------------------------------------------------------------
 
@@ -302,7 +303,7 @@ def test_a_model_in_the_folder_one_stands_in_is_found(place: Path, modules: Path
         env=environment(modules),
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
     assert (done.returncode, done.stderr) == (0, b"")

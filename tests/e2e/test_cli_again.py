@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 import tomllib
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 
 import seewhy
 from support.cli import TINY, Call, environment, process, strict
+from support.patience import PATIENCE, wait_for, written
 
 FILE = "seewhy-out/cat.lime.seewhy"
 LOGITS = ("--model", "py:seewhy_tiny:logits")
@@ -154,16 +154,13 @@ def start(modules: Path, *arguments: str) -> subprocess.Popen[str]:
     )
     command = [sys.executable, "-c", code, *arguments]
     return subprocess.Popen(
-        command, env=environment(modules), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, env=environment(modules, STUCK_AFTER="9"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
 def called(times: int) -> None:
-    """Wait until the model was called so often."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and (not Path("calls").exists() or Path("calls").stat().st_size < times):
-        time.sleep(0.02)
-    assert Path("calls").stat().st_size >= times
+    """Wait until the model was called so often; soon after it is stuck, so that it is never done before Ctrl-C."""
+    wait_for(written("calls", times))
 
 
 @pytest.mark.parametrize("method", ["lime", "rise"])
@@ -175,7 +172,7 @@ def test_ctrl_c_leaves_a_file_that_resume_finishes(method: str, run: Call, modul
     try:
         called(5)
         running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=60)
+        out, err = running.communicate(timeout=PATIENCE)
     finally:
         running.kill()
 
@@ -197,7 +194,7 @@ def test_ctrl_c_while_resuming_keeps_what_there_is(call: Call, place: Path, modu
     try:
         called(3)
         running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=60)
+        out, err = running.communicate(timeout=PATIENCE)
     finally:
         running.kill()
 

@@ -6,7 +6,6 @@ import csv
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ import seewhy
 from seewhy.cli import INTERRUPTED
 from support.cli import TINY, Answer, Call, environment, process, strict
 from support.graded import folder
+from support.patience import PATIENCE, wait_for, written
 
 SETTINGS = """
 model = "efficientnet-lite0"
@@ -197,15 +197,12 @@ def test_ctrl_c_leaves_a_run_that_goes_on(graded: Path, modules: Path) -> None:
         [sys.executable, "-m", "seewhy", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=environment(modules),
+        env=environment(modules, STUCK_AFTER="30"),
         text=True,
     )
-    while run.poll() is None and not (graded / "calls").exists():
-        time.sleep(0.01)
-    while run.poll() is None and (graded / "calls").stat().st_size < 20:
-        time.sleep(0.01)
+    wait_for(written(graded / "calls", 20))
     run.send_signal(signal.SIGINT)
-    out, err = run.communicate(timeout=60)
+    out, err = run.communicate(timeout=PATIENCE)
 
     assert run.returncode == INTERRUPTED
     assert err.splitlines() == ["interrupted; the same call goes on"]

@@ -20,6 +20,7 @@ from seewhy.core.errors import FileError
 from seewhy.explanation import result_file
 from seewhy.models import may_be_named_by_a_file
 from support.cli import TINY, Call, environment
+from support.patience import PATIENCE
 
 GRID = ("--segmentation", "grid", "--grid-rows", "3", "--grid-columns", "4", "--n-samples", "60")
 FILE = "seewhy-out/cat.lime.seewhy"
@@ -241,7 +242,7 @@ def test_python_files_in_the_current_folder_are_not_taken_for_libraries(place: P
         cwd=place,
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert not (place / "RAN").exists()

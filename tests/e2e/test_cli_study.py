@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from importlib import import_module
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 from PIL import Image as Pillow
 
 from support.cli import Call, environment, strict
+from support.patience import PATIENCE, wait_for, written
 
 pytest.importorskip("jinja2", reason="the extra study is not installed")
 
@@ -43,7 +43,8 @@ top = FunctionModel(lambda batch: _part(batch, (slice(0, 16),)), input_size=32, 
 def _slow(batch):
     with open("asked", "a") as file:
         file.write("x")
-    time.sleep(float(os.environ.get("SLOW", "0")))
+    if os.path.getsize("asked") >= float(os.environ.get("STUCK_AFTER", "inf")):
+        time.sleep(600)
     return _part(batch, (slice(0, 16), slice(0, 16)))
 
 corner = FunctionModel(_slow, input_size=32, kind="probability", name="corner")
@@ -188,18 +189,16 @@ def test_a_killed_study_goes_on_to_the_same_bytes(there: Path, modules: Path, ho
         return subprocess.Popen([*command, "--out", out], env=environment(modules, **more), cwd=there)
 
     asked = there / "asked"
-    assert run("whole").wait(60) == 0
+    assert run("whole").wait(PATIENCE) == 0
     whole = len(asked.read_bytes())
     asked.unlink()
-    first = run("cut", SLOW="0.05")
-    until = time.monotonic() + 60
-    while time.monotonic() < until and (not asked.exists() or len(asked.read_bytes()) < whole // 2):
-        time.sleep(0.01)
+    first = run("cut", STUCK_AFTER=str(whole // 2))
+    wait_for(written(asked, whole // 2))
     first.send_signal(how)
-    assert first.wait(60) == (-signal.SIGKILL if how == signal.SIGKILL else 130)
+    assert first.wait(PATIENCE) == (-signal.SIGKILL if how == signal.SIGKILL else 130)
     before = len(asked.read_bytes())
     assert before < whole
-    assert run("cut").wait(60) == 0
+    assert run("cut").wait(PATIENCE) == 0
 
     assert (there / "cut/study.json").read_bytes() == (there / "whole/study.json").read_bytes()
     assert len(asked.read_bytes()) - before < whole  # what was done was not asked again

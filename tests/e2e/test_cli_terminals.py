@@ -19,6 +19,7 @@ import pytest
 
 import seewhy
 from support.cli import SMALL, Answer, environment, process
+from support.patience import PATIENCE, wait_for, written
 
 # --- terminals and pipes ------------------------------------------------------------------------------------
 
@@ -36,7 +37,7 @@ def _on_a_terminal(modules: Path, *arguments: str) -> tuple[int, str]:
     )
     os.close(slave)
     shown = b""
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         ready, _, _ = select.select([master], [], [], 0.2)
         if not ready:
@@ -49,7 +50,7 @@ def _on_a_terminal(modules: Path, *arguments: str) -> tuple[int, str]:
             break
         shown += piece
     os.close(master)
-    return process.wait(timeout=10), shown.decode()
+    return process.wait(timeout=PATIENCE), shown.decode()
 
 
 def test_a_terminal_shows_a_bar_with_a_forecast(place: Path, modules: Path) -> None:
@@ -103,7 +104,7 @@ def test_a_reader_that_stops_early_sees_no_traceback(place: Path, modules: Path,
 
     said = process.stderr.read()
     process.stderr.close()
-    process.wait(timeout=60)
+    process.wait(timeout=PATIENCE)
     assert said == b""
 
 
@@ -121,11 +122,9 @@ def _interrupted(modules: Path, *arguments: str, calls: int) -> Answer:
         stderr=subprocess.PIPE,
         env=environment(modules),
     )
-    until = time.monotonic() + 60
-    while time.monotonic() < until and not (Path("calls").exists() and Path("calls").stat().st_size >= calls):
-        time.sleep(0.05)
+    wait_for(written("calls", calls))
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     return Answer(process.returncode, out.decode(), err.decode())
 
 

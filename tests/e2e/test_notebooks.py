@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from support.patience import PATIENCE
+
 SOURCE = Path(__file__).parents[2] / "src"
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "examples").glob("*.ipynb"))
 SAYS = {
@@ -28,7 +30,7 @@ def test_a_notebook_runs_from_top_to_bottom(path, tmp_path):
     paths = os.pathsep.join([str(SOURCE), os.environ.get("PYTHONPATH", "")])
     book = nbformat.read(path, as_version=4)
 
-    client = nbclient.NotebookClient(book, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
+    client = nbclient.NotebookClient(book, timeout=int(PATIENCE), resources={"metadata": {"path": str(tmp_path)}})
     client.execute(env=os.environ | {"PYTHONPATH": paths, "MPLBACKEND": "module://matplotlib_inline.backend_inline"})
 
     outputs = [output for cell in book.cells for output in cell.get("outputs", [])]

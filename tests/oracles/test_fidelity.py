@@ -9,6 +9,7 @@ import seewhy
 from seewhy.estimation.fidelity import corrected
 from seewhy.models import FunctionModel
 from seewhy.sampling.samples import Answers, Samples, to_be_exact
+from support.patience import Clock
 
 SIDE, D = 16, 16
 PHOTO = np.random.default_rng(2).integers(120, 255, (SIDE, SIDE, 3), dtype=np.uint8)
@@ -328,20 +329,10 @@ def test_without_a_preflight_designs_are_still_refused_a_correction():
 
 
 def test_the_time_allowed_is_for_the_exact_model_too():
-    now = [0.0]
-
-    def slow(batch):
-        now[0] += len(batch)
-        return exact(batch)
-
-    def fast(batch):
-        now[0] += 0.01 * len(batch)
-        return quick(batch)
-
     method = LIME.replace(n_samples=4000, max_seconds=100.0)
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("run", "api"):
-            patch.setattr(f"seewhy.{module}.perf_counter", lambda: now[0])
+        clock = Clock(patch)
+        fast, slow = clock.taking(0.01, quick, each=True), clock.taking(1.0, exact, each=True)
         found = seewhy.explain(PHOTO, model=two_models(fast, slow), method=method, batch_size=8, preflight=False)
         shorter = method.replace(max_seconds=30.0)
         late = seewhy.explain(PHOTO, model=two_models(fast, slow), method=shorter, batch_size=8, preflight=False)

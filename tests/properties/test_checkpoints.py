@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 import seewhy
 from seewhy.engine import run as runs
 from support.asked import EARLY, LIME, METHODS, THREE, Asked, file_of, run
+from support.patience import PATIENCE, wait_for
 
 
 @THREE
@@ -71,8 +71,12 @@ from seewhy.engine import run
 
 run._SAVE_SECONDS = float(sys.argv[3])
 
+asked = 0
+
 def model(batch):
-    time.sleep(0.05)
+    global asked
+    asked += 1
+    time.sleep(600 if sys.argv[4] == "start" and asked > 20 else 0.05)  # to be killed long before it is done
     return np.tanh(batch[:, 2:20:6, 3:30:9, 0].reshape(len(batch), -1))
 
 photo = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
@@ -100,14 +104,12 @@ def test_a_killed_process_leaves_a_file_that_goes_on_to_the_straight_run(name, t
 
     killed = start("point", "start")
     try:
-        deadline = time.monotonic() + 60
-        while not (tmp_path / "point").exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_for((tmp_path / "point").exists)
     finally:
         killed.send_signal(signal.SIGKILL)
-        killed.communicate(timeout=60)
+        killed.communicate(timeout=PATIENCE)
     others = [start("point", "go on"), start("straight", "straight")]
-    said = [other.communicate(timeout=120)[0] for other in others]
+    said = [other.communicate(timeout=PATIENCE)[0] for other in others]
 
     assert killed.returncode == -signal.SIGKILL
     assert [other.returncode for other in others] == [0, 0]

@@ -1,13 +1,12 @@
 """Going on with a run is the straight run, whatever stopped it before; nothing that is known is asked again."""
 
-import time
-
 import numpy as np
 import pytest
 
 import seewhy
 from seewhy.core.errors import InvalidInput
 from support.asked import EARLY, EVERY, LIME, METHODS, PHOTO, THREE, Asked, file_of, logits, run
+from support.patience import Clock
 
 CHECKED = 2
 """Pictures that a model from elsewhere is asked for once more, to see that it is the one that answered before."""
@@ -249,11 +248,9 @@ def test_fewer_samples_than_there_are_are_refused():
 
 
 def test_more_time_is_all_that_a_run_out_of_time_needs(tmp_path):
-    def slow(batch):
-        time.sleep(0.05)
-        return logits(batch)
-
-    before = run(LIME.replace(n_samples=100, max_seconds=0.12), Asked(scores=slow))
+    with pytest.MonkeyPatch.context() as patch:
+        slow = Clock(patch).taking(0.05, logits)
+        before = run(LIME.replace(n_samples=100, max_seconds=0.12), Asked(scores=slow), batch_size=8)
     assert (before.stop.by, before.complete) == ("max-seconds", True)
     assert 2 <= len(before.samples) < 100
 

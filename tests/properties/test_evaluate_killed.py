@@ -12,6 +12,7 @@ import pytest
 
 import seewhy
 from support.graded import folder
+from support.patience import PATIENCE
 
 TESTS = Path(__file__).parents[1]
 
@@ -23,7 +24,7 @@ def evaluated(place, how, seed):
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=PATIENCE,
         env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr

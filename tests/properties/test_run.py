@@ -14,6 +14,7 @@ import seewhy
 from seewhy.engine import loop as engine
 from seewhy.images.scene import Scene
 from seewhy.models import FunctionModel
+from support.patience import PATIENCE
 from support.runs import BALANCED, BLOCKS, LIME, METHODS, PHOTO, RISE, H, W, logits, run
 
 # --- batch size and seed -----------------------------------------------------------------------------------
@@ -95,7 +96,7 @@ def test_same_seed_same_bytes_of_the_result_file_in_every_process(tmp_path):
         return subprocess.Popen([sys.executable, "-c", SCRIPT, str(seed), str(tmp_path / folder)], env=environment)
 
     processes = [start("one", 3, "1"), start("again", 3, "4242"), start("other", 4, "1")]
-    assert [process.wait(timeout=60) for process in processes] == [0, 0, 0]
+    assert [process.wait(timeout=PATIENCE) for process in processes] == [0, 0, 0]
 
     for name in ("lime", "rise"):
         one, again, other = ((tmp_path / folder / name).read_bytes() for folder in ("one", "again", "other"))

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support.patience import PATIENCE
 from support.served_planted import HEIGHT, WIDTH, planted, planted_nchw
 
 HEADER = "Inference-Header-Content-Length"
@@ -371,7 +372,7 @@ def real(name):
 
 def _wait(process, url, output):
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end and process.poll() is None:
         try:
             with direct.open(url, timeout=5) as answer:

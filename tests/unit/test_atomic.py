@@ -15,6 +15,7 @@ import seewhy
 from seewhy.core import atomic
 from seewhy.core.atomic import create_file, drop_abandoned, make_folder, replace_file
 from seewhy.core.errors import FileError
+from support.patience import PATIENCE
 
 UNIX = pytest.mark.skipif(os.name != "posix", reason="permissions, links and limits of Unix")
 LIMITED = """
@@ -127,7 +128,7 @@ def test_what_is_no_regular_file_is_written_to(tmp_path: Path) -> None:
     reader.start()
 
     replace_file(tmp_path / "pipe", b"through")
-    reader.join(timeout=60)
+    reader.join(timeout=PATIENCE)
 
     assert read == [b"through"]
     assert replace_file("/dev/null", b"x") == Path("/dev/null")

@@ -11,6 +11,7 @@ from seewhy.core.errors import InvalidInput
 from seewhy.models import imagenet, load_model
 from seewhy.models.compiled import openvino_runtime
 from seewhy.models.embedded.efficientnet_lite import LITE1, LITE2, _round_channels
+from support.patience import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +176,7 @@ def test_loading_reports_nothing_to_anyone(tmp_path):
     environment |= {"HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
 
     done = subprocess.run(
-        [sys.executable, "-c", LOADING], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", LOADING], env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
 
     assert done.returncode == 0, done.stdout + done.stderr

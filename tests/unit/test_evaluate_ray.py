@@ -17,6 +17,7 @@ from seewhy.core.errors import InvalidInput
 from seewhy.evaluate import evaluate
 from seewhy.metrics import Facts, Measure, Metric
 from support.graded import LIME, folder, plain, scores
+from support.patience import PATIENCE
 
 ray = pytest.importorskip("ray", reason="the extra ray is not installed")
 
@@ -156,8 +157,8 @@ driver, seen = os.getpid(), []
 def deadly(batch):
     seen.extend([0] * len(batch))
     if len(seen) > 100 and not (place / "killed").exists():  # SRG is in work
-        database = sqlite3.connect(place / "run" / "cells.sqlite", timeout=60)
-        for _ in range(600):
+        database = sqlite3.connect(place / "run" / "cells.sqlite", timeout=600)
+        for _ in range(6000):
             stored = [name for (name,) in database.execute("SELECT metric FROM cells")]
             if "ap" in stored:
                 break
@@ -182,7 +183,7 @@ def test_what_a_killed_driver_had_heard_of_is_kept(cluster, tmp_path):
 
     def drive():
         command = [sys.executable, "-W", "ignore", "-c", DRIVER, address, str(tmp_path), PATHS]
-        return subprocess.run(command, env=os.environ | {"PYTHONPATH": PATHS}, check=False, timeout=300).returncode
+        return subprocess.run(command, env=os.environ | {"PYTHONPATH": PATHS}, check=False, timeout=PATIENCE).returncode
 
     killed, whole = drive(), drive()
 

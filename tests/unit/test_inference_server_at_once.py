@@ -1,7 +1,6 @@
 """Several questions to a server at once: answers come in their order, and no ending leaves anything behind."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ import seewhy
 from seewhy.core.errors import ModelError
 from support import servers
 from support.inference import NCHW, PHOTO, PICTURES, ask, load
+from support.patience import wait_for
 from support.served_planted import planted
 from support.servers import Inference
 
@@ -49,13 +49,6 @@ def threads():
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("seewhy")]
 
 
-def wait_until(holds):
-    end = time.monotonic() + 30
-    while not holds() and time.monotonic() < end:
-        time.sleep(0.01)
-    assert holds()
-
-
 def only_the_first(does):
     """Do this with the request for one picture, and let all others hang."""
     small = NCHW[0].nbytes + 1000
@@ -72,9 +65,9 @@ def test_nothing_is_left_behind(ending):
     plan = {"closed": [only_the_first(servers.slow(0))] * 4, "failed": [only_the_first(servers.says(500))] * 4}
     with Inference() as server:
         model = load(server)
-        wait_until(lambda: server.open == 0)
+        wait_for(lambda: server.open == 0)
         server.plan = plan.get(ending, [])
-        stream, start = model.stream(batches()), time.monotonic()
+        stream = model.stream(batches())
         if ending == "closed":
             next(stream)
             assert threads() == ["seewhy-http"]
@@ -87,9 +80,9 @@ def test_nothing_is_left_behind(ending):
                 list(stream)
 
         assert threads() == []
-        assert time.monotonic() - start < 15
+        assert ending == "finished" or server.open > 0  # nobody waited for the answers that hang
         server.let_go.set()  # a server that hangs does not notice that nobody listens
-        wait_until(lambda: server.open == 0)
+        wait_for(lambda: server.open == 0)
 
 
 def test_a_cancelled_run_leaves_nothing():
@@ -100,7 +93,7 @@ def test_a_cancelled_run_leaves_nothing():
         enough = len(server.sizes) + 12
         more = {"cancel": lambda: len(server.sizes) > enough, "batch_size": 8}
         got = seewhy.explain(PHOTO, model=model, method=method, targets=[0], **more)
-        wait_until(lambda: server.open == 0)
+        wait_for(lambda: server.open == 0)
 
     assert server.most_at_once == 4
     assert 0 < len(got.samples.scores) < 400

@@ -4,7 +4,6 @@ import asyncio
 import signal
 import sys
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -15,6 +14,7 @@ from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.models import load_model
 from support import servers
 from support.inference import PICTURES, ask, fails, load
+from support.patience import PATIENCE
 from support.served_planted import planted
 from support.servers import Inference, says
 
@@ -294,15 +294,22 @@ def test_waiting_can_be_interrupted(monkeypatch):
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
-def test_the_wait_that_is_asked_for_is_kept(form):
+def test_the_wait_that_is_asked_for_is_kept(form, monkeypatch):
+    waits, sleep = [], asyncio.sleep
+
+    def noted(seconds, *more):
+        waits.append(seconds)
+        return sleep(0, *more)
+
     with Inference() as server:
         model = load(server)
-        soon = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)  # dates have whole seconds
-        server.plan = [servers.says(429, Retry_After="1" if form == "seconds" else soon)]
-        start = time.monotonic()
+        in_an_hour = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+        server.plan = [servers.says(429, Retry_After="3600" if form == "seconds" else in_an_hour)]
+        monkeypatch.setattr("seewhy.models.served.http_requests._LONGEST_PAUSE", 7200)
+        monkeypatch.setattr(asyncio, "sleep", noted)
         ask(model)
 
-    assert 0.8 < time.monotonic() - start < 15
+    assert max(waits) == pytest.approx(3600, abs=PATIENCE)
 
 
 def test_silence_is_tried_again_and_then_an_error(monkeypatch):

@@ -9,6 +9,7 @@ import pytest
 
 import seewhy
 from seewhy.core.errors import Cancelled
+from support.patience import PATIENCE
 from support.small import METHODS, PHOTO, composing, known, score
 
 
@@ -128,7 +129,7 @@ def model(batch):
     return batch.mean(axis=(1, 2))
 
 photo = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
-methods = {"lime": seewhy.Lime(segmentation="grid", n_samples=2000), "rise": seewhy.Rise(grid=3, n_samples=2000)}
+methods = {"lime": seewhy.Lime(segmentation="grid", n_samples=40_000), "rise": seewhy.Rise(grid=3, n_samples=40_000)}
 method = methods[sys.argv[1]]
 got = seewhy.explain(photo, model=model, method=method, batch_size=10, progress=False, preflight=False)
 left = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
@@ -143,14 +144,14 @@ def test_a_real_ctrl_c_leaves_a_partial_explanation(method):
         for _ in range(5):
             assert run.stdout.readline() == "scoring\n"
         run.send_signal(signal.SIGINT)
-        *_, last = run.communicate(timeout=60)[0].splitlines()
+        *_, last = run.communicate(timeout=PATIENCE)[0].splitlines()
     finally:
         run.kill()
 
     assert run.returncode == 0
     complete, n, anything, rest = last.split(" ", 3)
     assert (complete, anything) == ("False", "True")
-    assert 30 <= int(n) < 2000
+    assert 30 <= int(n) < 40_000  # of 200 s, so that Ctrl-C comes in time on a busy machine
     assert rest.startswith("[] ")
     assert f"partial: interrupted after {n} samples" in rest
 

@@ -16,6 +16,7 @@ from seewhy.core.errors import ImageError, InvalidInput
 from seewhy.engine.together import Together
 from seewhy.many import with_photos
 from seewhy.testing import check_model
+from support.patience import PATIENCE
 
 RNG = np.random.default_rng(9)
 PHOTOS = [RNG.integers(0, 255, (16, 16, 3), dtype=np.uint8) for _ in range(7)]
@@ -66,7 +67,7 @@ def test_batches_that_wait_are_merged():
     def model(batch):
         if not sizes:  # busy until every run has asked
             for _ in range(3):
-                assert waiting.acquire(timeout=60)
+                assert waiting.acquire(timeout=PATIENCE)
         sizes.append(len(batch))
         return score(batch)
 
@@ -208,7 +209,7 @@ def model(batch):
     time.sleep(0.05)
     return batch.mean(axis=(1, 2))
 photos = [np.full((16, 16, 3), 20 * i, np.uint8) for i in range(8)]
-method = seewhy.Lime(segmentation="grid", n_samples=200)
+method = seewhy.Lime(segmentation="grid", n_samples=40_000)  # no photo is done before Ctrl-C
 found = list(seewhy.explain_many(photos, model=model, method=method, batch_size=8, preflight=False))
 print("partial", len(found), all(not one.complete for one in found))
 """
@@ -219,7 +220,7 @@ def test_ctrl_c_leaves_partial_explanations():
     for _ in range(12):
         run.stdout.readline()
     run.send_signal(signal.SIGINT)
-    out, _ = run.communicate(timeout=60)
+    out, _ = run.communicate(timeout=PATIENCE)
     assert run.returncode == 0
     assert "partial 2 True" in out
 

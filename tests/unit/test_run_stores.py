@@ -17,6 +17,7 @@ from seewhy.evaluate import store as stores
 from seewhy.evaluate.store import Store
 from seewhy.study import study
 from support.graded import LIME, asked, folder, model
+from support.patience import PATIENCE
 from support.tuning import OBJECT, only_free, plain
 
 NAMES = {"evaluate": "cells.sqlite", "study": "cells.sqlite", "tune": "tune.sqlite"}
@@ -279,7 +280,7 @@ def test_the_thread_that_renews_claims_survives_a_store_that_is_damaged(tmp_path
         broken.setattr(Store, "_beat", partialmethod(_beats_on, Store._beat, Broken()))
         with Store(tmp_path, lease=0.02):
             for _ in range(3):
-                assert tries.acquire(timeout=60)
+                assert tries.acquire(timeout=PATIENCE)
     assert failed == []
 
 

@@ -1,7 +1,5 @@
 """Where whole runs on small models stop, what they ask until then, and whether the promise is kept."""
 
-import time
-
 import numpy as np
 import pytest
 
@@ -9,6 +7,7 @@ import seewhy
 from seewhy.engine.stopping import RISK, SLACK, Stop
 from seewhy.methods import EnsembleLime
 from support.games import every_coalition, planted
+from support.patience import Clock
 
 WHITE = np.full((2, 6, 3), 255, np.uint8)
 LIME = seewhy.Lime(segmentation=seewhy.Grid(rows=2, columns=6), fill="black", unit="score")
@@ -19,11 +18,10 @@ LARGER = np.random.default_rng(0).integers(0, 256, (12, 12, 3), dtype=np.uint8)
 class Watched:
     """A model that reads a table of coalitions of 12 segments, and remembers every picture."""
 
-    def __init__(self, scores=None, seconds=0.0):
-        self.scores, self.seconds, self.pictures = planted(12) if scores is None else scores, seconds, []
+    def __init__(self, scores=None):
+        self.scores, self.pictures = planted(12) if scores is None else scores, []
 
     def __call__(self, batch):
-        time.sleep(self.seconds)
         self.pictures += [picture.tobytes() for picture in batch]
         return self.scores[(batch[..., 0].reshape(len(batch), -1) > 0.5) @ 2 ** np.arange(12)]
 
@@ -89,12 +87,13 @@ def test_no_more_masks_are_sent_than_allowed():
     assert got.stop.by == "max-evaluations"
 
 
-def test_time_stops_a_slow_model_and_the_rest_is_said():
-    got = run(LIME.replace(max_seconds=0.2, tolerance=0.001), Watched(seconds=0.02), batch_size=8)
+def test_time_stops_a_slow_model_and_the_rest_is_said(monkeypatch):
+    slow = Clock(monkeypatch).taking(0.02, Watched())
+    got = run(LIME.replace(max_seconds=0.2, tolerance=0.001), slow, batch_size=8)
 
     assert got.stop.by == "max-seconds"
     assert got.complete
-    assert 2 <= len(got.samples) < 1000
+    assert 8 * 8 <= len(got.samples) <= 14 * 8  # ten batches, and those that were begun
     assert [text for text in got.warnings if text.startswith("stopped by max_seconds=0.2 before tolerance 0.001")]
     straight = run(LIME.replace(n_samples=len(got.samples)))
     np.testing.assert_array_equal(got.values(), straight.values())
