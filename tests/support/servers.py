@@ -147,7 +147,7 @@ def says(status, body=b'{"error": "out of order"}', **headers):
 
 def hangs(handler):
     """Say nothing until the test is over."""
-    handler.server.owner.let_go.wait(10)
+    handler.server.owner.let_go.wait(PATIENCE)
     handler.close_connection = True
 
 

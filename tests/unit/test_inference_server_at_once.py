@@ -80,7 +80,7 @@ def test_nothing_is_left_behind(ending):
                 list(stream)
 
         assert threads() == []
-        assert ending == "finished" or server.open > 0  # nobody waited for the answers that hang
+        assert ending not in plan or server.open > 0  # nobody waited for the answers that hang
         server.let_go.set()  # a server that hangs does not notice that nobody listens
         wait_for(lambda: server.open == 0)
 
