@@ -4,14 +4,18 @@
 >>> explanation = seewhy.explain("photo.jpg")  # doctest: +SKIP
 """
 
+import sys as _sys
+
 from seewhy._version import __version__
 from seewhy.api import check, explain, segment
 from seewhy.core.errors import Cancelled, FileError, ImageError, InvalidInput, MissingExtra, ModelError, SeewhyError
 from seewhy.estimation.kernels import Cosine, ImageCosine, InverseL2, Shapley, Uniform
 from seewhy.estimation.surrogate import BayesianRidge, Lasso, LeastSquares, Ridge
 from seewhy.evaluate import evaluate
+from seewhy.explanation import record, result_file
 from seewhy.explanation.explanation import Explanation
 from seewhy.explanation.loading import load
+from seewhy.extending import extend as _extend
 from seewhy.images import Image, load_image
 from seewhy.images.fills import Blur, Color, ImageMean, Noise, Picture, SegmentMean
 from seewhy.images.regions import Region
@@ -82,3 +86,9 @@ __all__ = [
     "study",
     "tune",
 ]
+
+_extend()
+
+# Scripts that read result files themselves know these modules by the places that they had.
+for _module in (record, result_file):
+    _sys.modules[f"seewhy.{_module.__name__.rpartition('.')[2]}"] = _module

@@ -130,3 +130,10 @@ def test_import_contracts_hold():
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_result_files_are_read_from_where_scripts_know_it():
+    code = "from seewhy import result_file; from seewhy.record import fingerprint; print(result_file.read.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.stdout == "read\n", done.stderr

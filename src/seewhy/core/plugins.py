@@ -6,14 +6,12 @@ A package names them in its ``pyproject.toml``::
     my-method = "my_package:MyMethod"
 
 The groups are ``seewhy.methods``, ``seewhy.metrics``, ``seewhy.models``, ``seewhy.segmentations`` and
-``seewhy.fills``. A family asks once a process, when it is first imported. A package that cannot be imported, or that
+``seewhy.fills``. A package that cannot be imported, or that
 takes a name which is there already, is left out with a warning: it must not keep everything else from working.
 """
 
 from __future__ import annotations
 
-import functools
-import operator
 import warnings
 from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint, entry_points
@@ -64,17 +62,6 @@ def plugins(group: Group, taken: Iterable[str], fits: Callable[[Any], str | None
             continue
         kept[name] = member
     return kept
-
-
-def with_plugins(family: Any, group: Group, base: type[Any], taken: Iterable[str]) -> Any:
-    """Return a union of settings classes with the classes of other packages added to it."""
-
-    def fits(member: Any) -> str | None:
-        if not (isinstance(member, type) and issubclass(member, base)):
-            return f"it must be a subclass of {base.__module__}.{base.__qualname__}"
-        return None
-
-    return functools.reduce(operator.or_, plugins(group, taken, fits).values(), family)
 
 
 def package_of(entry: EntryPoint) -> str:

@@ -1,6 +1,6 @@
 """Methods explain. One file each; ``METHODS`` lists them by name, with those of other packages.
 
-To add one: a file here, and a line in ``_OWN``. From another package: an entry point in the group ``seewhy.methods``.
+To add one: a file here, and a line in ``METHODS``. From another package: an entry point of ``seewhy.methods``.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any, TypeAlias, cast
 
 from seewhy.core.errors import InvalidInput
-from seewhy.core.plugins import plugins
 from seewhy.core.settings import by_name
 from seewhy.core.words import shown
 from seewhy.engine.protocols import Method
@@ -32,6 +31,7 @@ __all__ = [
     "SampledSettings",
     "as_concrete",
     "as_method",
+    "is_method",
 ]
 
 AnyMethod: TypeAlias = Method
@@ -39,27 +39,24 @@ AnyMethod: TypeAlias = Method
 MethodSetting: TypeAlias = Method | Auto
 """What can be asked for; ``Auto`` becomes another one for each photo."""
 
-_OWN: dict[str, type[MethodSettings | Auto]] = {
+METHODS: dict[str, type[MethodSettings | Auto]] = {
     "lime": Lime,
     "rise": Rise,
     "ensemble-lime": EnsembleLime,
     "occlusion": Occlusion,
     "auto": Auto,
 }
+"""By name; ``auto`` chooses settings of another one for each photo."""
+
+_by_name = by_name(METHODS)
 
 
-def _is_method(member: Any) -> str | None:
-    """Return why a member that another package brings is no method; None: it is one."""
+def is_method(member: Any) -> str | None:
+    """Return why an object of another package is no method; None: it is one."""
     if not (isinstance(member, type) and issubclass(member, MethodSettings)):
         return "it must be a subclass of seewhy.methods.MethodSettings or SampledSettings"
     missing = [name for name in ("scene", "masks", "draws", "rows", "estimate", "spread") if not hasattr(member, name)]
     return f"it has no {', '.join(missing)}" if missing else None
-
-
-METHODS: dict[str, type[MethodSettings | Auto]] = _OWN | plugins("seewhy.methods", _OWN, _is_method)
-"""By name; ``auto`` chooses settings of another one for each photo."""
-
-_by_name = by_name(METHODS)
 
 
 def as_method(method: object) -> MethodSetting:

@@ -9,7 +9,6 @@ To add one: a :class:`Metric` in a file here, and its name below.
 
 from __future__ import annotations
 
-from seewhy.core.plugins import plugins
 from seewhy.metrics.agreement import AGREEMENT
 from seewhy.metrics.annotation import AVERAGE_PRECISION, BEST_IOU, ENERGY, IOU, POINTING
 from seewhy.metrics.baselines import BASELINES
@@ -33,19 +32,11 @@ __all__ = [
     "Truth",
 ]
 
-_OWN: dict[str, Metric] = {
+METRICS: dict[str, Metric] = {
     metric.facts.name: metric
     for metric in (
         IOU, BEST_IOU, AVERAGE_PRECISION, POINTING, ENERGY, SRG, INSERTION, DELETION, SUFFICIENCY, HELD_OUT,
         SENSITIVITY_N, INFIDELITY, ERROR, SPLIT_HALF, VSI, CSI, CLASS_SWAP, COMPLEXITY, AGREEMENT,
     )
 }  # fmt: skip
-
-
-def _is_metric(member: object) -> str | None:
-    """Return why a member that another package brings is no metric; None: it is one."""
-    return None if isinstance(member, Metric) else "it must be a seewhy.metrics.Metric"
-
-
-METRICS: dict[str, Metric] = _OWN | plugins("seewhy.metrics", _OWN, _is_metric)
-"""Every metric by its name, with those of other packages."""
+"""Every metric by its name."""

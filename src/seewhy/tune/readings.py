@@ -13,7 +13,7 @@ from seewhy.core.types import JsonObject
 from seewhy.core.words import shown
 from seewhy.images.fills import Color
 from seewhy.render.display import Display
-from seewhy.tune.space import TUNED, Tuned
+from seewhy.tune.space import Tuned, tuned_methods
 
 Free: TypeAlias = Mapping[str, Sequence[Any]]
 """Values by the name of a setting that is read after the model has answered."""
@@ -124,7 +124,7 @@ class Readings:
 
 def check_free(free: Mapping[str, object], methods: Sequence[str]) -> None:
     """Refuse what is no list of values, or belongs to none of the methods."""
-    known = sorted(set().union(*(TUNED[name]().free for name in methods)) | SHOWN)
+    known = sorted(set().union(*(tuned_methods()[name]().free for name in methods)) | SHOWN)
     for name, values in free.items():
         if name not in known:
             raise InvalidInput(f"free must name settings that cost no model call, {', '.join(known)}, got {name!r}")

@@ -22,10 +22,12 @@ from seewhy.methods import METHODS, SampledSettings
 
 Tuned: TypeAlias = Any
 """Settings of a method that can be searched: of :class:`SampledSettings`, with all that a method offers."""
-TUNED: dict[str, type[Tuned]] = {
-    name: method for name, method in METHODS.items() if issubclass(method, SampledSettings) and method.searched
-}
-"""Methods whose settings can be searched."""
+
+
+def tuned_methods() -> dict[str, type[Tuned]]:
+    """Return the methods whose settings can be searched."""
+    return {name: method for name, method in METHODS.items() if issubclass(method, SampledSettings) and method.searched}
+
 
 _COLORS = ("black", "gray", "white")
 _NOT_PROPOSED = {"custom", "labels", "picture", "noise", "color"}
@@ -63,14 +65,14 @@ class Range:
 class Space:
     """The places that are searched: choices or a range for each."""
 
-    methods: tuple[str, ...] = tuple(TUNED)
+    methods: tuple[str, ...] = field(default_factory=lambda: tuple(tuned_methods()))
     given: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """Choices, or the two ends of a range, in place of the usual ones."""
 
     def __post_init__(self) -> None:
         for name in self.methods:
-            if name not in TUNED:
-                raise InvalidInput(f"methods must be some of {', '.join(TUNED)}, got {shown(name)}")
+            if name not in tuned_methods():
+                raise InvalidInput(f"methods must be some of {', '.join(tuned_methods())}, got {shown(name)}")
         if not self.methods:
             raise InvalidInput("methods must name at least one method, got none")
         known = self.places()
@@ -85,7 +87,7 @@ class Space:
         """Return every place with what is looked for there."""
         found: dict[str, Range | tuple[str, ...]] = {"method": self.methods} if len(self.methods) > 1 else {}
         for name in self.methods:
-            for setting, described in _searched(TUNED[name]).items():
+            for setting, described in _searched(tuned_methods()[name]).items():
                 found |= self._of_setting(name, setting, described)
         return found
 
@@ -98,7 +100,7 @@ class Space:
             They do not go together.
         """
         name = choose.category("method", self.methods) if len(self.methods) > 1 else self.methods[0]
-        method = TUNED[name]
+        method = tuned_methods()[name]
         found: dict[str, Any] = {}
         for setting, described in _searched(method).items():
             if setting == "keep" and found.get("design") not in _TAKES_KEEP:
@@ -125,7 +127,7 @@ class Space:
         usual = _range_of(described)
         if usual is not None:
             return choose.number(place, self._range(place, usual))
-        chosen = choose.category(place, tuple(self.given.get(place, _names(TUNED[method], described))))
+        chosen = choose.category(place, tuple(self.given.get(place, _names(tuned_methods()[method], described))))
         known = members(described.annotation)
         if chosen not in known:  # a color, or the name of a design
             return chosen
@@ -141,7 +143,7 @@ class Space:
         place, usual = f"{method}.{setting}", _range_of(described)
         if usual is not None:
             return {place: usual}
-        found: dict[str, Range | tuple[str, ...]] = {place: _names(TUNED[method], described)}
+        found: dict[str, Range | tuple[str, ...]] = {place: _names(tuned_methods()[method], described)}
         for member, settings in members(described.annotation).items():
             for name, one in settings.model_fields.items():
                 among = _range_of(one)
@@ -273,4 +275,4 @@ def _checked(place: str, values: object, usual: Range | tuple[str, ...]) -> None
 
 def _owner(place: str) -> tuple[type[Tuned], str]:
     method, setting = place.split(".")
-    return TUNED[method], setting
+    return tuned_methods()[method], setting

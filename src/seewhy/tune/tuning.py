@@ -30,7 +30,7 @@ from seewhy.tune.photos import Subject, judged_by_others, question, subjects
 from seewhy.tune.readings import check_free, most_samples, without_effect
 from seewhy.tune.result import Tuning
 from seewhy.tune.search import OnlyStart, OptunaSearch, Search, Start
-from seewhy.tune.space import TUNED, Space, params_of
+from seewhy.tune.space import Space, params_of, tuned_methods
 from seewhy.tune.trials import Tuner
 
 _SAMPLES = 512
@@ -204,19 +204,19 @@ def _start(start: object, display: Display | None, methods: Sequence[str] | None
     """Return what the tuning starts from."""
     shown_first = display or Display()
     if start is None:
-        name = (methods or tuple(TUNED))[0]
-        if name not in TUNED:
-            raise InvalidInput(f"methods must be some of {', '.join(TUNED)}, got {shown(name)}")
-        return Start("default", TUNED[name](), shown_first)
+        name = (methods or tuple(tuned_methods()))[0]
+        if name not in tuned_methods():
+            raise InvalidInput(f"methods must be some of {', '.join(tuned_methods())}, got {shown(name)}")
+        return Start("default", tuned_methods()[name](), shown_first)
     method = as_method(start)
-    if method.name not in TUNED:
-        raise InvalidInput(f"start must be settings of {', '.join(TUNED)}, got {method.name!r}")
+    if method.name not in tuned_methods():
+        raise InvalidInput(f"start must be settings of {', '.join(tuned_methods())}, got {method.name!r}")
     return Start("start", method, shown_first)
 
 
 def _methods(methods: Sequence[str] | None, start: Start, search: bool) -> tuple[str, ...]:
     if methods is None:
-        return tuple(TUNED) if search else (start.method.name,)
+        return tuple(tuned_methods()) if search else (start.method.name,)
     if isinstance(methods, str):
         raise InvalidInput(f"methods must be a list of names, got {methods!r}")
     if start.method.name not in methods:
@@ -235,7 +235,7 @@ def _known(first: Start, space: Space, n: int, judge: Judge) -> Iterator[Start]:
 
     What is shown is that of the first settings, but for what a preset shows and the metric judges.
     """
-    usual = [Start(f"default {name}", TUNED[name](), first.display) for name in space.methods]
+    usual = [Start(f"default {name}", tuned_methods()[name](), first.display) for name in space.methods]
     presets = [Start(f"preset {name}", one.method, one.display) for name, one in PRESETS.items()]
     seen = {repr((first.method.to_dict(), first.display.to_dict()))}
     for one in usual + presets:

@@ -7,13 +7,12 @@ in ``AnyFill``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 from pydantic import BeforeValidator
 
 from seewhy.core.errors import InvalidInput
-from seewhy.core.plugins import with_plugins
 from seewhy.core.randomness import generator
 from seewhy.core.settings import Settings, by_name, members
 from seewhy.core.types import Pixels, Segments
@@ -40,13 +39,10 @@ __all__ = [
 
 AnyFill: TypeAlias = SegmentMean | ImageMean | Color | Blur | Noise | Picture
 
-if not TYPE_CHECKING:
-    AnyFill = with_plugins(AnyFill, "seewhy.fills", Settings, members(AnyFill))
-
 FILLS: dict[str, type[Settings]] = members(AnyFill)
 """Every fill by its name."""
 
-_by_name = by_name(AnyFill)
+_by_name = by_name(FILLS)
 
 
 def _fill(value: Any) -> Any:

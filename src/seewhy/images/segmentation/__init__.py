@@ -7,13 +7,12 @@ class in ``Segmentation``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 from pydantic import BeforeValidator
 
 from seewhy.core.errors import InvalidInput
-from seewhy.core.plugins import with_plugins
 from seewhy.core.settings import Settings, by_name, members
 from seewhy.core.types import Pixels, Segments
 from seewhy.images import Image
@@ -46,16 +45,13 @@ __all__ = [
 
 Segmentation: TypeAlias = Slic | Quickshift | Felzenszwalb | Watershed | Grid | Labels | Custom
 
-if not TYPE_CHECKING:
-    Segmentation = with_plugins(Segmentation, "seewhy.segmentations", Settings, members(Segmentation))
-
 SEGMENTATIONS: dict[str, type[Settings]] = members(Segmentation)
 """Every segmentation by its name."""
 
 MAX_SEGMENTS = 10_000
 """More regions than this cannot be told apart with any number of samples one would pay for."""
 
-_by_name = by_name(Segmentation)
+_by_name = by_name(SEGMENTATIONS)
 
 
 def _segmentation(value: Any) -> Any:
