@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from threading import Lock
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seewhy.core import forks
 from seewhy.core.types import Batch
 
 SPARE_BYTES = 64_000_000
@@ -23,7 +23,7 @@ class Spare:
 
     def __init__(self, most: int = SPARE_BYTES) -> None:
         self._most = most
-        self._lock = Lock()
+        self._lock = forks.Lock()
         self._held: deque[_Flat] = deque()
 
     @property

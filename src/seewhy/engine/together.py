@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, Self
 
+from seewhy.core import forks
 from seewhy.core.errors import ModelError
 from seewhy.core.types import Batch, Scores
 from seewhy.engine.canvas import Masked, merged
@@ -81,7 +82,7 @@ class SharedModel:
 
     def stream(self, batches: Iterable[Batch]) -> Iterator[Scores]:
         """Yield scores for each batch, in order; see :meth:`seewhy.engine.protocols.Model.stream`."""
-        if self.server.closed:
+        if self.server.closed or self.server.generation != forks.generation():  # its thread is not in this process
             yield from self.model.stream(batch.copy() for batch in batches)
             return
         asked: deque[_Item] = deque()
@@ -105,7 +106,7 @@ class _Server:
     """Asks one model for everybody."""
 
     def __init__(self, model: Model, most: int | None) -> None:
-        self.closed = False
+        self.closed, self.generation = False, forks.generation()
         self._model = model
         self._given = most
         self._copies = not model.in_flight  # such a model may keep what it was given

@@ -11,11 +11,11 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import Any
 
 import numpy as np
 
+from seewhy.core import forks
 from seewhy.core.errors import InvalidInput
 from seewhy.core.types import Batch, Scores
 
@@ -24,7 +24,7 @@ TOGETHER = 2
 335, 352, 328 and 293 pictures a second (medians); a second measurement put 2 before 1 by 4 % again."""
 
 _TELEMETRY = "openvino_telemetry"
-_importing = Lock()
+_importing = forks.Lock()
 
 
 def import_openvino() -> Any:
@@ -75,7 +75,10 @@ class Network:
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
         }
         self._tensor = openvino.Tensor
-        self._compiled = openvino.Core().compile_model(model, "CPU", settings)
+        with forks.working():
+            self._compiled = openvino.Core().compile_model(model, "CPU", settings)
+        self._settings = settings
+        self._generation, self._reviving = forks.generation(), forks.Lock()
         self._idle: list[Any] = []
         self._together, *picture = tuple(self._compiled.input(0).shape)
         self._picture = tuple(picture)
@@ -95,6 +98,7 @@ class Network:
         InvalidInput
             A batch does not hold pictures of the network's shape.
         """
+        self._revive()
         held: deque[_Asked] = deque()
         source = iter(batches)
         try:
@@ -105,11 +109,24 @@ class Network:
                 if not held:
                     return
                 scores = self._finish(held[0])
+                _flying.pop(id(held[0]), None)
                 self._idle += held.popleft().requests
                 yield scores
         finally:
             for asked in held:
                 asked.wait()
+                _flying.pop(id(asked), None)
+
+    def _revive(self) -> None:
+        """Make the network anew in a forked process, where the threads that compute it are gone."""
+        if self._generation == forks.generation():
+            return
+        with self._reviving:
+            if self._generation != forks.generation():
+                self._compiled = compiled_again(self._compiled, self._settings)
+                forks.leave(self._idle)
+                self._idle = []
+                self._generation = forks.generation()
 
     def _checked(self, batch: Batch) -> Batch:
         if batch.shape[1:] != self._picture:
@@ -121,6 +138,11 @@ class Network:
 
     def _start(self, asked: _Asked, batch: Batch) -> None:
         """Start as many requests as ``batch`` needs, without copying it; a short last one is padded with 0."""
+        with forks.working():
+            _flying[id(asked)] = asked
+            self._started(asked, batch)
+
+    def _started(self, asked: _Asked, batch: Batch) -> None:
         for start in range(0, len(batch), self._together):
             part = batch[start : start + self._together]
             if len(part) < self._together:
@@ -148,6 +170,27 @@ class Network:
         return scores
 
 
+def compiled_again(compiled: Any, settings: dict[str, str] | None = None) -> Any:
+    """Return a copy of a network that was compiled before this process was forked from another one.
+
+    What the other process compiled is read, never asked, and never freed: that would wait for threads that are gone.
+    """
+    forks.leave(compiled)
+    with forks.working():
+        return import_openvino().Core().import_model(compiled.export_model(), "CPU", settings or {})
+
+
+def _land() -> None:
+    """Wait for whatever is on its way."""
+    for asked in list(_flying.values()):
+        asked.wait()
+
+
+_flying: dict[int, _Asked] = {}
+"""Batches on their way, by identity."""
+forks.before_forks(_land)
+
+
 def with_fixed_size(model: Any, picture: tuple[int, ...]) -> Any:
     """Give an ``openvino.Model`` a fixed size: as many pictures at once as is best, or as it demands."""
     batch = model.input(0).get_partial_shape()[0]
@@ -155,7 +198,7 @@ def with_fixed_size(model: Any, picture: tuple[int, ...]) -> Any:
     return model
 
 
-@dataclass
+@dataclass(eq=False)
 class _Asked:
     """A batch on its way: its requests, and the memory they read."""
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from seewhy.core import forks
 from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.core.types import Batch, Scores
 from seewhy.models.answers import LOGITS, Reader
@@ -157,14 +158,22 @@ class GraphRuntime:
         Pictures a batch at best; None: no preference.
     read
         What ``ask`` reads answers by, where it notes what it takes.
+    again
+        Makes another ``ask`` in a forked process, where the threads of this one are gone; None: it needs none.
     """
 
     in_flight = 1
 
     def __init__(
-        self, ask: Callable[[Any], Any], takes: Takes, batch_size: int | None = None, read: Reader | None = None
+        self,
+        ask: Callable[[Any], Any],
+        takes: Takes,
+        batch_size: int | None = None,
+        read: Reader | None = None,
+        again: Callable[[], Callable[[Any], Any]] | None = None,
     ) -> None:
         self._ask = ask
+        self._again, self._generation, self._reviving = again, forks.generation(), forks.Lock()
         self._read = read
         self._together = takes.batch
         self._type = takes.type
@@ -177,17 +186,42 @@ class GraphRuntime:
 
     def stream(self, batches: Iterable[Batch]) -> Iterator[Scores]:
         """Yield the numbers (B, N), float32, for each batch, in order."""
+        self._revive()
         for batch in batches:
             step = self._together or len(batch)
             parts = [self._answer(batch[start : start + step], step) for start in range(0, len(batch), step)]
             yield np.concatenate(parts)
 
+    def _revive(self) -> None:
+        if self._again is None or self._generation == forks.generation():
+            return
+        with self._reviving:
+            if self._generation != forks.generation():
+                forks.leave(self._ask)
+                self._ask = self._again()
+                self._generation = forks.generation()
+
     def _answer(self, part: Batch, step: int) -> Scores:
         rest = np.zeros((step - len(part), *part.shape[1:]), part.dtype)
-        answer = np.asarray(self._ask(cast_to(self._type, np.concatenate([part, rest]) if len(rest) else part)))
+        sent = cast_to(self._type, np.concatenate([part, rest]) if len(rest) else part)
+        with forks.working():
+            answer = np.asarray(self._ask(sent))
         if answer.shape[:1] != (step,):
             raise ModelError(f"it must give one row of numbers a picture, gave {answer.shape} for {step} pictures")
         return np.array(answer.reshape(step, -1)[: len(part)], np.float32)
+
+
+def unforkable(name: str) -> ModelError:
+    """Return the error of a model that cannot be made anew in a forked process."""
+    return ModelError(
+        f"{name} was loaded before this process was forked, and its threads did not come along; load it in the new "
+        "process, or start that with the method spawn"
+    )
+
+
+def changed(name: str) -> ModelError:
+    """Return the error of a file that must be read again, and is another one by now."""
+    return ModelError(f"{name} must be read again in a forked process, but its file changed since it was loaded")
 
 
 def cast_to(kind: np.dtype[Any], batch: Batch) -> NDArray[Any]:

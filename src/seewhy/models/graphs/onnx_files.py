@@ -21,11 +21,13 @@ from seewhy.models.graphs.graph import (
     GraphRuntime,
     Shape,
     Takes,
+    changed,
     chosen_output,
     content_hash,
     existing,
     fitting,
     preprocessing_for,
+    unforkable,
     what_it_takes,
 )
 from seewhy.models.graphs.openvino_files import graph_model, last_operation, with_one_output
@@ -121,17 +123,20 @@ def _session_model(session: Any, file: _File, options: ModelOptions) -> NetworkM
     labels, unread = _labels(session.get_modelmeta().custom_metadata_map, file.name)
     if file.content is None:
         unread += (f"what {file.name} was made of is not known any more; it is told from others by its name alone",)
-    shape = shapes[chosen]
+    shape, fingerprint = shapes[chosen], file.fingerprint
     labels, left_out = fitting(labels, shape[1] if shape is not None and len(shape) > 1 else None, last, file.name)
 
-    def ask(batch: Any) -> Any:
-        return session.run([outputs[chosen].name], {sent: batch})[0]
+    def asker(session: Any) -> Callable[[Any], Any]:
+        return lambda batch: session.run([outputs[chosen].name], {sent: batch})[0]
+
+    def again() -> Callable[[Any], Any]:
+        return asker(_session_again(session, file, fingerprint))
 
     return assemble(
         Found(
             name=file.name,
-            fingerprint=file.fingerprint,
-            native=GraphRuntime(ask, takes, options.batch_size),
+            fingerprint=fingerprint,
+            native=GraphRuntime(asker(session), takes, options.batch_size, again=again),
             preprocessing=preprocessing,
             last=last,
             labels=labels,
@@ -140,6 +145,17 @@ def _session_model(session: Any, file: _File, options: ModelOptions) -> NetworkM
         ),
         options,
     )
+
+
+def _session_again(session: Any, file: _File, fingerprint: str) -> Any:
+    """Return a session of the same graph, for a process that was forked."""
+    if file.content is None:
+        raise unforkable(file.name)
+    if file.fingerprint != fingerprint:
+        raise changed(file.name)
+    content = file.content if isinstance(file.content, bytes) else str(file.content)
+    runtime = need("onnxruntime", "onnx")
+    return runtime.InferenceSession(content, session.get_session_options(), providers=session.get_providers())
 
 
 def _takes(session: Any, options: ModelOptions, name: str) -> tuple[Takes, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.models.compiled.assembly import Found, assemble, one_line
-from seewhy.models.compiled.openvino_runtime import Network, import_openvino, with_fixed_size
+from seewhy.models.compiled.openvino_runtime import Network, compiled_again, import_openvino, with_fixed_size
 from seewhy.models.graphs.graph import (
     GraphRuntime,
     Layout,
@@ -23,6 +24,7 @@ from seewhy.models.graphs.graph import (
     existing,
     fitting,
     preprocessing_for,
+    unforkable,
     what_it_takes,
 )
 from seewhy.models.last_layer import LastLayer, last_of
@@ -136,12 +138,17 @@ def _compiled_model(compiled: Any, options: ModelOptions) -> NetworkModel:
     takes = graph_takes(compiled, options, name)
     chosen, several = graph_output(compiled, name, options.output_name)
     preprocessing, assumed = preprocessing_for(takes, options, name)
-    request = compiled.create_infer_request()
 
-    def ask(batch: Any) -> Any:
-        return np.array(request.infer({0: batch})[compiled.output(chosen)])
+    def asker(compiled: Any) -> Callable[[Any], Any]:
+        request = compiled.create_infer_request()
+        return lambda batch: np.array(request.infer({0: batch})[compiled.output(chosen)])
 
-    native = GraphRuntime(ask, takes, options.batch_size)
+    def again() -> Callable[[Any], Any]:
+        if compiled.get_property("EXECUTION_DEVICES") != ["CPU"]:
+            raise unforkable(name)
+        return asker(compiled_again(compiled))
+
+    native = GraphRuntime(asker(compiled), takes, options.batch_size, again=again)
     answers = probe(native, preprocessing, name)
     found = Found(
         name=name,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seewhy.core import forks
 from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.models import imagenet
 from seewhy.models.compiled.assembly import Found, assemble, one_line
@@ -23,6 +24,7 @@ from seewhy.models.graphs.graph import (
     Shape,
     Takes,
     cast_to,
+    changed,
     chosen_output,
     content_hash,
     existing,
@@ -103,10 +105,18 @@ def load_tflite(rest: str, options: ModelOptions) -> NetworkModel:
     cut = _fits(preprocessing, stored, name)
     last = _last_layer(path, int(given["position"]))
     labels, said = _labels(path, int(given["shape"][-1]), last, name, given=options.labels is not None)
+    content = content_hash(path)
+
+    def again() -> Callable[[Any], Any]:
+        if content_hash(path) != content:
+            raise changed(name)
+        ask: Callable[[Any], Any] = _asker(_opened(path, name), taken, given)
+        return ask
+
     found = Found(
         name=name,
-        fingerprint=f"tflite:sha256:{content_hash(path)}",
-        native=GraphRuntime(_asker(interpreter, taken, given), takes, options.batch_size),
+        fingerprint=f"tflite:sha256:{content}",
+        native=GraphRuntime(_asker(interpreter, taken, given), takes, options.batch_size, again=again),
         preprocessing=preprocessing,
         last=last,
         labels=labels,
@@ -188,7 +198,7 @@ def _fits(preprocessing: Preprocessing, stored: Quantized, name: str) -> tuple[s
 
 def _asker(interpreter: Any, taken: dict[str, Any], given: dict[str, Any]) -> Any:
     """Return what asks the one interpreter about a batch of numbers; it is resized when the batch's size changes."""
-    stored, answers, one_at_a_time = Quantized.of(taken), Quantized.of(given), Lock()
+    stored, answers, one_at_a_time = Quantized.of(taken), Quantized.of(given), forks.Lock()
     now = tuple(int(length) for length in taken["shape"])
 
     def ask(batch: NDArray[Any]) -> NDArray[Any]:

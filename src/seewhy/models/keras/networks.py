@@ -16,7 +16,16 @@ from seewhy.models import imagenet
 from seewhy.models.answers import Reader
 from seewhy.models.compiled.assembly import Found, assemble, one_line
 from seewhy.models.extras import need
-from seewhy.models.graphs.graph import GraphRuntime, Layout, Takes, cast_to, existing, preprocessing_for, what_it_takes
+from seewhy.models.graphs.graph import (
+    GraphRuntime,
+    Layout,
+    Takes,
+    cast_to,
+    existing,
+    preprocessing_for,
+    unforkable,
+    what_it_takes,
+)
 from seewhy.models.keras.applications import APPLICATIONS, preprocessing_of_application, recognized, takes_bytes
 from seewhy.models.keras.conversion import converter
 from seewhy.models.keras.structure import array, digest, last_layer
@@ -108,11 +117,21 @@ def _keras_model(
     backend = _keras().backend.backend()
     if convert is None and options.runtime == "auto" and backend not in {"torch", "tensorflow"}:
         notes = (*notes, f"{name} is run by Keras, since OpenVINO does not read models of its backend {backend}")
+
+    def again() -> Callable[[Any], Scores]:
+        return _asker_again(model, takes, read, name)
+
     return assemble(
         Found(
             name=name,
             fingerprint=f"keras:sha256:{digest(model)}",
-            native=GraphRuntime(_asker(model, takes, read), takes, options.batch_size, read),
+            native=GraphRuntime(
+                _asker(model, takes, read),
+                takes,
+                options.batch_size,
+                read,
+                lambda: _asker_again(model, takes, read, name),
+            ),
             preprocessing=preprocessing,
             last=last_layer(model),
             labels=labels,
@@ -276,6 +295,16 @@ def _asker(model: Any, takes: Takes, read: Reader) -> Callable[[Any], Scores]:
         return answer.reshape(len(answer), -1)
 
     return ask
+
+
+def _asker_again(model: Any, takes: Takes, read: Reader, name: str) -> Callable[[Any], Scores]:
+    """Return the same in a forked process, which torch alone of the backends survives."""
+    from seewhy.models.torch.runtime import settle_threads
+
+    if _keras().backend.backend() != "torch":
+        raise unforkable(name)
+    settle_threads(need("torch", "torch"))
+    return _asker(model, takes, read)
 
 
 def _in_any(model: Any) -> Callable[[Any], Any]:

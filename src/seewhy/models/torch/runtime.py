@@ -6,13 +6,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from threading import Lock
 from time import perf_counter
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from seewhy.core import forks
 from seewhy.core.errors import ModelError
 from seewhy.core.types import Batch, Scores
 from seewhy.engine.canvas import Masked
@@ -23,7 +23,7 @@ from seewhy.models.torch.batch_sizes import BatchSizes
 from seewhy.models.torch.canvas import TorchComposer
 from seewhy.models.torch.watch import Watch
 
-_alone: WeakKeyDictionary[Any, Lock] = WeakKeyDictionary()
+_alone: WeakKeyDictionary[Any, forks.Lock] = WeakKeyDictionary()
 """Of two threads that ask one module, however it was wrapped, one would set its mode under the other's feet."""
 _FULL = ("out of memory", "alloc_failed", "unable to find an engine")
 """Words of errors that come where memory is full."""
@@ -69,11 +69,13 @@ class TorchRuntime:
         self._torch = torch = need("torch", "torch")
         self._module = module
         self._read = Reader(output_name)
-        self._alone = _alone.setdefault(module, Lock())
+        self._alone = _alone.setdefault(module, forks.Lock())
         self.watch = Watch(module) if watch is None else watch
         weight = next(weights(module), None)
         self.device = torch.device("cpu") if weight is None else weight.device
         self._type = torch.float32 if weight is None else weight.dtype
+        self._generation = forks.generation()
+        settle_threads(torch)
         self._autocast = autocast
         self.composes = self.device.type != "cpu" if composes is None else composes
         self._sizes = BatchSizes(batch_size) if self.composes else None
@@ -184,10 +186,11 @@ class TorchRuntime:
         return self._sizes is not None and self._sizes.is_a_try(len(batch))
 
     def _start(self, batch: Batch | Masked) -> _Asked:
+        self._after_fork()
         # Whoever calls may be inside an autocast of their own, and another thread would not be.
         autocast = self._torch.autocast(self.device.type, self._torch.bfloat16, enabled=self._autocast)
         # Not inference mode: what a module keeps of it could not be trained on afterwards.
-        with self._alone, self._torch.no_grad(), in_eval_mode(self._module):
+        with forks.working(), self._alone, self._torch.no_grad(), in_eval_mode(self._module):
             clock = _DeviceClock(self.device, self._torch) if self.device.type == "cuda" else _WallClock()
             pictures = self._compose(batch) if isinstance(batch, Masked) else self._compose.sent(batch)
             with autocast:
@@ -200,6 +203,24 @@ class TorchRuntime:
             found = self._torch.empty(answer.shape, dtype=answer.dtype, device="cpu", pin_memory=on_gpu)
             found.copy_(answer, non_blocking=on_gpu)
         return _Asked(len(batch), found, clock.stopped())
+
+    def _after_fork(self) -> None:
+        """Make do in a forked process, where a GPU cannot be used.
+
+        Raises
+        ------
+        ModelError
+            The module is on one.
+        """
+        if self._generation == forks.generation():
+            return
+        if self.device.type != "cpu":
+            raise ModelError(
+                f"a module on {self.device} cannot be asked in a forked process; start it with the method spawn, or "
+                "load the model there with device=cpu"
+            )
+        settle_threads(self._torch)
+        self._generation = forks.generation()
 
     def _answer(self, parts: list[_Asked]) -> Scores:
         """Wait for a batch, and learn from how long it took."""
@@ -262,6 +283,12 @@ def _tf32(torch: Any) -> bool:
     with suppress(RuntimeError, AttributeError):  # where the newer of two ways to say it was used, the older raises
         return bool(torch.backends.cudnn.allow_tf32)
     return str(getattr(getattr(torch.backends.cudnn, "conv", None), "fp32_precision", "")) == "tf32"
+
+
+def settle_threads(torch: Any) -> None:
+    """Let torch work in one thread in a process that was forked after torch was imported: its others are gone."""
+    if forks.inherited("torch") and torch.get_num_threads() > 1:
+        torch.set_num_threads(1)
 
 
 @contextmanager
