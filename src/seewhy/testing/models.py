@@ -1,9 +1,4 @@
-"""What every model must do, as checks that an adapter's tests can call.
-
->>> import seewhy
->>> from seewhy.testing import check_model
->>> check_model(seewhy.FunctionModel(lambda batch: batch.mean(axis=(1, 2)), input_size=8))
-"""
+"""What every model must do."""
 
 from __future__ import annotations
 
@@ -18,6 +13,7 @@ from seewhy.engine.protocols import Model
 from seewhy.images import Image
 from seewhy.sampling.blocks import Block
 from seewhy.sampling.masks import GridMasks
+from seewhy.testing.rules import must
 
 _PHOTOS = ((48, 64), (64, 48), (50, 50))
 _PICTURES = 5
@@ -52,54 +48,54 @@ def check_model(model: Model, *, tolerance: float = 1e-5) -> None:
 
 
 def _check_facts(model: Model) -> None:
-    _must(len(model.name) > 0, "name must not be empty")
+    must(len(model.name) > 0, "name must not be empty")
     one, two = model.fingerprint, model.fingerprint
-    _must(len(one) > 0 and one == two, f"fingerprint must be text that stays, got {one!r}, then {two!r}")
-    _must(model.kind in {None, *get_args(ScoreKind)}, f"kind must be a kind of score or None, got {model.kind!r}")
-    _must(model.layout in {"NHWC", "NCHW"}, f"layout must be NHWC or NCHW, got {model.layout!r}")
-    _must(model.in_flight >= 0, f"in_flight must be at least 0, got {model.in_flight}")
-    _must(model.batch_size is None or model.batch_size > 0, f"batch_size must be above 0, got {model.batch_size}")
+    must(len(one) > 0 and one == two, f"fingerprint must be text that stays, got {one!r}, then {two!r}")
+    must(model.kind in {None, *get_args(ScoreKind)}, f"kind must be a kind of score or None, got {model.kind!r}")
+    must(model.layout in {"NHWC", "NCHW"}, f"layout must be NHWC or NCHW, got {model.layout!r}")
+    must(model.in_flight >= 0, f"in_flight must be at least 0, got {model.in_flight}")
+    must(model.batch_size is None or model.batch_size > 0, f"batch_size must be above 0, got {model.batch_size}")
 
 
 def _check_view(model: Model, height: int, width: int) -> None:
     view = model.view(height, width)
-    _must(view.photo == (height, width), f"view({height}, {width}) must be of that photo, got {view.photo}")
+    must(view.photo == (height, width), f"view({height}, {width}) must be of that photo, got {view.photo}")
 
 
 def _check_prepare(model: Model, one: Pixels, other: Pixels) -> None:
     """Preparing acts on each pixel alone and commutes with mixing, or masked pictures would be wrong."""
     kept_one, kept_other = one.copy(), other.copy()
     first, second = model.prepare(one), model.prepare(other)
-    _must(np.array_equal(one, kept_one) and np.array_equal(other, kept_other), "prepare must not change its picture")
+    must(np.array_equal(one, kept_one) and np.array_equal(other, kept_other), "prepare must not change its picture")
     height, width, channels = one.shape
     wanted = (channels, height, width) if model.layout == "NCHW" else (height, width, channels)
-    _must(first.shape == wanted, f"prepare must return {wanted} for layout {model.layout}, got {first.shape}")
-    _must(first.dtype == np.float32, f"prepare must return float32, got {first.dtype}")
+    must(first.shape == wanted, f"prepare must return {wanted} for layout {model.layout}, got {first.shape}")
+    must(first.dtype == np.float32, f"prepare must return float32, got {first.dtype}")
     mixed = model.prepare((0.25 * one + 0.75 * other).astype(np.float32))
     off = float(np.abs(mixed - (0.25 * first + 0.75 * second)).max())
     scale = max(1.0, float(np.abs(first).max()))
-    _must(off <= 1e-5 * scale, f"prepare must commute with mixing two pictures, it is {off:.2g} off")
+    must(off <= 1e-5 * scale, f"prepare must commute with mixing two pictures, it is {off:.2g} off")
 
 
 def _check_stream(model: Model, prepared: Batch, tolerance: float) -> None:
     """Answers come in order, one row a picture, whatever the batches and whoever writes over their memory."""
     alone = _answers(model, [prepared[i : i + 1] for i in range(len(prepared))])
-    _must(bool(np.isfinite(alone).all()), "scores must be finite")
-    _must(alone.dtype == np.float32, f"scores must be float32, got {alone.dtype}")
+    must(bool(np.isfinite(alone).all()), "scores must be finite")
+    must(alone.dtype == np.float32, f"scores must be float32, got {alone.dtype}")
     classes = alone.shape[1]
-    _must(model.labels is None or len(model.labels) == classes, f"there must be a label for each of {classes} classes")
+    must(model.labels is None or len(model.labels) == classes, f"there must be a label for each of {classes} classes")
     if model.kind == "probability":
-        _must(bool((alone >= -1e-6).all() and (alone <= 1 + 1e-6).all()), "probabilities must lie in 0..1")
+        must(bool((alone >= -1e-6).all() and (alone <= 1 + 1e-6).all()), "probabilities must lie in 0..1")
     scale = max(float(np.abs(alone).max()), 1e-6)
     again = _answers(model, [prepared])
-    _must(again.shape == alone.shape, f"five pictures must give {alone.shape}, gave {again.shape}")
+    must(again.shape == alone.shape, f"five pictures must give {alone.shape}, gave {again.shape}")
     off = float(np.abs(again - alone).max()) / scale
-    _must(off <= tolerance, f"an answer must depend on its picture alone, in a batch of five it is {off:.2g} off")
+    must(off <= tolerance, f"an answer must depend on its picture alone, in a batch of five it is {off:.2g} off")
     order = [3, 0, 4, 1, 2]
     off = float(np.abs(_answers(model, [prepared[order[:2]], prepared[order[2:]]]) - alone[order]).max()) / scale
-    _must(off <= tolerance, f"answers must come in the order of the pictures, they are {off:.2g} off")
+    must(off <= tolerance, f"answers must come in the order of the pictures, they are {off:.2g} off")
     off = float(np.abs(_overwritten(model, prepared) - alone).max()) / scale
-    _must(off <= tolerance, f"in_flight={model.in_flight} must be the batches that are still read, {off:.2g} off")
+    must(off <= tolerance, f"in_flight={model.in_flight} must be the batches that are still read, {off:.2g} off")
 
 
 def _check_composes(model: Model, prepared: Batch, tolerance: float) -> None:
@@ -114,26 +110,26 @@ def _check_composes(model: Model, prepared: Batch, tolerance: float) -> None:
     wanted = _answers(model, [alone])
     found = next(iter(model.stream([merged(rows)])))  # type: ignore[list-item]  # it composes
     off = float(np.abs(found - wanted).max()) / max(float(np.abs(wanted).max()), 1e-6)
-    _must(off <= tolerance, f"rows must be answered as their pictures are, they are {off:.2g} off")
+    must(off <= tolerance, f"rows must be answered as their pictures are, they are {off:.2g} off")
 
 
 def _check_ends(model: Model, prepared: Batch) -> None:
-    _must(list(model.stream([])) == [], "no batch must give no answer")
+    must(list(model.stream([])) == [], "no batch must give no answer")
     stream = iter(model.stream(prepared[i : i + 1].copy() for i in range(len(prepared))))
     first = next(stream)
     close = getattr(stream, "close", None)
     if close is not None:
         close()
     again = next(iter(model.stream([prepared[:1].copy()])))
-    _must(np.array_equal(first, again) or np.allclose(first, again, atol=1e-5), "a stopped stream must leave no trace")
+    must(np.array_equal(first, again) or np.allclose(first, again, atol=1e-5), "a stopped stream must leave no trace")
 
 
 def _answers(model: Model, batches: list[Batch]) -> Scores:
     found = list(model.stream(batch.copy() for batch in batches))
-    _must(len(found) == len(batches), f"{len(batches)} batches must give as many answers, gave {len(found)}")
+    must(len(found) == len(batches), f"{len(batches)} batches must give as many answers, gave {len(found)}")
     for batch, scores in zip(batches, found, strict=True):
         fits = scores.ndim == 2 and len(scores) == len(batch)
-        _must(fits, f"a batch of {len(batch)} must give as many rows of scores, gave {scores.shape}")
+        must(fits, f"a batch of {len(batch)} must give as many rows of scores, gave {scores.shape}")
     return np.concatenate(found)
 
 
@@ -155,8 +151,3 @@ def _overwritten(model: Model, prepared: Batch) -> Scores:
 
 def _noise(height: int, width: int, channels: int, seed: int) -> Pixels:
     return np.random.default_rng(seed).random((height, width, channels), dtype=np.float32)
-
-
-def _must(fine: bool, rule: str) -> None:
-    if not fine:
-        raise AssertionError(rule)
