@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 from weakref import WeakKeyDictionary
 
-TOKEN, USER, PASSWORD = (f"SEEWHY_HTTP_{name}" for name in ("TOKEN", "USER", "PASSWORD"))
+TOKEN, USER, PASSWORD = "SEEWHY_HTTP_TOKEN", "SEEWHY_HTTP_USER", "SEEWHY_HTTP_PASSWORD"
 MASK = "***"
 
 _SHORTEST = 6

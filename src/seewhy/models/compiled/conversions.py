@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def converted(key: str, make: Callable[[], Any]) -> Any:
     make
         Converts it.
     """
-    folder = _folder()
+    folder = cache_folder()
     if folder is None:
         return make()
     limit = _limit()
@@ -77,7 +77,8 @@ def _limit() -> float:
     return limit * 1e6
 
 
-def _folder() -> Path | None:
+def cache_folder() -> Path | None:
+    """Return where conversions are kept, which need not exist; None: nowhere."""
     place = os.environ.get(_FOLDER) or platformdirs.user_cache_dir("seewhy", appauthor=False)
     return None if place.lower() == "off" else Path(place).expanduser()
 
@@ -123,10 +124,30 @@ def _make_room(newest: Path, limit: float) -> None:
     for new in found:
         if new.name.startswith(_NEW) and time.time() - new.stat().st_mtime > _ABANDONED:
             shutil.rmtree(new, ignore_errors=True)
-    entries = [one for one in found if _ENTRY.fullmatch(one.name) and (one / _SEAL).is_file()]
-    entries.sort(key=lambda one: (one != newest, -one.stat().st_mtime))
+    entries = sorted(_entries(found), key=lambda one: (one != newest, -one.stat().st_mtime))
     used = 0
     for entry in entries:
-        used += sum(file.stat().st_size for file in entry.iterdir())
+        used += _bytes(entry)
         if used > limit and entry != newest:
             shutil.rmtree(entry, ignore_errors=True)
+
+
+def cache_size(folder: Path) -> tuple[int, int]:
+    """Return how many conversions a folder keeps, and their bytes.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be read.
+    """
+    entries = _entries(folder.iterdir()) if folder.exists() else []
+    return len(entries), sum(_bytes(entry) for entry in entries)
+
+
+def _entries(found: Iterable[Path]) -> list[Path]:
+    """Return which of the things in a folder are whole conversions."""
+    return [one for one in found if _ENTRY.fullmatch(one.name) and not one.is_symlink() and (one / _SEAL).is_file()]
+
+
+def _bytes(entry: Path) -> int:
+    return sum(file.stat().st_size for file in entry.iterdir())

@@ -52,6 +52,18 @@ def import_quietly(name: str) -> Any:
             sys.modules.update(hidden)
 
 
+def processor() -> tuple[str, list[str]]:
+    """Return the processor's name, and the kinds of numbers that OpenVINO computes with on it, such as ``BF16``.
+
+    Raises
+    ------
+    Exception
+        OpenVINO cannot be imported or has no CPU device.
+    """
+    core = import_openvino().Core()
+    return core.get_property("CPU", "FULL_DEVICE_NAME"), sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+
+
 class Network:
     """A compiled network (n, ...) to (n, K), asked by several threads at will.
 
