@@ -126,7 +126,7 @@ def test_json_of_rise_has_statistics_and_the_peak(call: Call) -> None:
     assert set(result["targets"][0]) == TARGET | {"map"}
     assert set(result["targets"][0]["map"]) == {"min", "max", "mean", "std", "se", "peak"}
     peak = result["targets"][0]["map"]["peak"]
-    assert set(peak) == {"x", "y", "value", "low", "high", "se"}
+    assert set(peak) == {"x", "y", "value", "low", "high", "se", "significant"}
     heatmap = seewhy.load("seewhy-out/cat.rise.seewhy").heatmap()
     assert heatmap[peak["y"], peak["x"]] == pytest.approx(peak["value"]) == pytest.approx(heatmap.max())
 

@@ -291,7 +291,7 @@ def test_no_region_of_the_asked_sign_is_said():
 
     said = _words(explanation_figure(_photo(), np.ones((60, 80), bool), [target], title="t"))
 
-    assert "no region chosen" in " ".join(said.split())
+    assert "no segment can be told from 0" in " ".join(said.split())
 
 
 def test_a_class_name_is_no_formula():

@@ -98,14 +98,35 @@ def test_it_costs_twenty_one_pictures(name):
 
 
 def test_it_is_never_more_than_the_whole():
-    def fragile(batch):
-        whole = (batch > 0).mean(axis=(1, 2, 3))
-        return np.stack([np.where(whole == 1, 2.0, 0.0), np.ones(len(batch))], axis=1)
+    def fragile(batch):  # the more is shown the likelier, but on top only where nothing at all is missing
+        whole, light = (batch > 0).all(axis=(1, 2, 3)), batch.mean(axis=(1, 2, 3))
+        return np.stack([np.where(whole, 2.0, 0.9 * light), np.ones(len(batch))], axis=1)
 
-    found = run(model=fragile).smallest_region()
+    got = run(model=fragile, method=LIME.replace(unit="score"))
 
+    found = got.smallest_region()
+
+    assert np.ptp(got.heatmap()) > 0  # a constant map would show all of the photo at once
     assert found.region.all()
-    assert found.share == 1.0
+    assert found.share == found.shares[-1] == 1.0
+    assert found.scores[-2] < 1 < found.score
+
+
+def test_one_class_more_above_it_is_one_too_many():
+    def between(batch):  # the class has its share of the light; the next one has more, unless nearly all is shown
+        lit = (batch > 0).mean(axis=(1, 2, 3))
+        light = batch[(slice(None), *LIT)].mean(axis=(1, 2, 3))
+        return np.stack([np.full(len(batch), 20.0), 4 * light + 4 * lit, np.full(len(batch), 6.0)], axis=1)
+
+    got = run(model=between, targets=1)
+
+    found = got.smallest_region()
+
+    step = found.shares.index(found.share) if found.share in found.shares else None
+    scores = [between(np.where(found.region[..., None], PHOTO / 255.0, 0)[None].astype(np.float32))[0]]
+    assert step is None or step > 0
+    assert scores[0][1] > scores[0][2]
+    assert found.share > 0.3  # the lit place alone leaves two classes above it, where the whole photo has one
 
 
 def test_a_class_that_others_beat_is_kept_where_no_more_of_them_do():

@@ -26,6 +26,11 @@ from seewhy.explanation.smallest import SmallestRegion
 from seewhy.images.regions import Region
 from seewhy.render.display import Display
 
+_NOTHING = {
+    "positive": "nothing supports: no segment has a positive value that can be told from 0",
+    "negative": "nothing contradicts: no segment has a negative value that can be told from 0",
+}
+
 
 class Writer:
     """Writes the files of each photo into one folder, under names that do not collide."""
@@ -60,7 +65,7 @@ class Writer:
         seen = None if explanation.view.whole else explanation.seen
         for i, target in enumerate(explanation.targets):
             tag = "" if i == 0 else f".{target.index}" if target.versus is None else f".{target.index}-{target.versus}"
-            heatmap = explanation.changes(i)
+            heatmap = explanation.evidence(i)
             painted = heat_over(explanation.image.rgb8(), heatmap, float(np.abs(heatmap).max()), seen)
             region = explanation.region(
                 display.regions,
@@ -209,13 +214,17 @@ def _target(console: Console, explanation: Explanation, i: int, display: Display
             f"map from {facts['min']:.4g} to {facts['max']:.4g}, "
             f"peak {peak['value']:.4g} at x={peak['x']}, y={peak['y']}{_error(found.error)}"
         )
+        signs = ("positive", "negative") if display.sign == "both" else (display.sign,)
+        evidence = explanation.evidence(i)
+        for sign in signs:
+            if not (evidence < 0 if sign == "negative" else evidence > 0).any():
+                console.print("nothing contradicts" if sign == "negative" else "nothing supports")
         return
     top = explanation.top(display.regions, target=i, sign=display.sign)
     if top:
         console.print(_table(explanation, i, top))
     else:
-        sign = "" if display.sign in {"auto", "both"} else f"{display.sign} "
-        console.print(f"no segment has a {sign}value other than 0")
+        console.print(_NOTHING.get(display.sign, "no segment can be told from 0"))
     r2 = "" if found.r2 is None else f", R2 {found.r2:.3f}"
     console.print(f"surrogate {found.prediction:.4g}, model {target.score:.4g}{r2}{_error(found.error)}")
     same = None if found.stability is None else found.stability.same_top

@@ -88,6 +88,8 @@ class MapAttribution:
     """Estimated relative error of the map less its mean; infinite where there is more noise than signal."""
     spread: Spread | None = None
     """Of the map averaged over rectangles and less its mean; not kept in files."""
+    amplified: float = 1.0
+    """How many times an error that all scores have in common may stand in a pixel, at most."""
 
 
 Attribution: TypeAlias = SegmentAttribution | MapAttribution

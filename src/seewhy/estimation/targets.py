@@ -14,7 +14,7 @@ from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import as_whole
 from seewhy.core.types import Floats, Unit
 from seewhy.estimation.fidelity import corrected
-from seewhy.sampling.samples import Answers, Samples, resolve_unit
+from seewhy.sampling.samples import Answers, Samples, convert, resolve_unit
 
 Targets: TypeAlias = str | SupportsIndex | Sequence[str | SupportsIndex]
 """``"top1"``, ``"topN"``, an index, a class name, a contrast ``"A vs B"``, or several of them.
@@ -24,6 +24,9 @@ An index may be what ``argmax`` of any library returns.
 
 Class: TypeAlias = int | tuple[int, int]
 """A class, or the contrast of the first class against the second."""
+
+ULPS = 8
+"""Last digits of float32 within which a score is the same: as much comes of the order in which a model adds up."""
 
 _TOP = re.compile(r"top(\d{1,9})")
 _VERSUS = re.compile(r"\s+vs\.?\s+")
@@ -77,6 +80,24 @@ class Target(Prediction):
         """Return the score (n,) that an estimator reads: corrected, where an exact model was asked as well."""
         exact = samples.answers.exact
         return corrected(samples, self.scores(samples.answers), None if exact is None else self.scores(exact))
+
+    def rounding(self, samples: Samples) -> float:
+        """Return what rounding of the scores alone may leave in a value, in the target's unit."""
+        classes = classes_of([self.index if self.versus is None else (self.index, self.versus)])
+        return sum(_rounding(samples.answers, index, self.unit) for index in classes)
+
+
+def _rounding(answers: Answers, index: int, unit: Unit) -> float:
+    """Return twice what scores of class ``index`` are off by, on average, if their last two bits are noise."""
+    raw = answers.scores[:, answers.classes.index(index)].astype(np.float64)
+    parts = answers.scores if answers.kind == "logit" else raw
+    off = ULPS * float(np.finfo(np.float32).eps) * float(np.abs(parts).max(initial=0))
+    if answers.kind == "logit" and unit == "probability":
+        return off * float(convert(raw, answers.log_totals, answers.kind, unit).mean())
+    if answers.kind == "probability" and unit == "log-odds":
+        below, above = (convert(np.clip(raw + by, 0, 1), None, answers.kind, unit) for by in (-off / 2, off / 2))
+        return float((above - below).mean())
+    return off
 
 
 def label_of(index: int, labels: Mapping[int, str] | Sequence[str] | None) -> str:

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from seewhy.engine.run import Subject, evaluations
 from seewhy.engine.stopping import Stop
 from seewhy.estimation.attribution import Attribution, MapAttribution
 from seewhy.estimation.targets import Prediction, Target, Targets
-from seewhy.explanation import record, result_file
+from seewhy.explanation import record, result_file, significance
 from seewhy.explanation.again import continued, refitted
 from seewhy.explanation.figures import example_figure, plotted
 from seewhy.explanation.model_facts import ModelFacts
@@ -207,9 +207,22 @@ class Explanation:
         reach = (found.simultaneous if simultaneous else found.reach) * found.se
         return found.values - reach, found.values + reach
 
+    def significant(self, target: int = 0) -> NDArray[np.bool_]:
+        """Return which values are told from 0: (d,) for segments, (H, W) for maps.
+
+        Beyond the 95 % interval and beyond rounding; at most 5 % of those of one sign are expected to be so by chance.
+        Without intervals only rounding counts. Regions are chosen among these; none is an answer.
+        """
+        return significance.significant(self, self._place(target))
+
+    def evidence(self, target: int = 0) -> Heatmap:
+        """Return what pictures show in color, (H, W): :meth:`changes`, and 0 where it is not told from 0."""
+        return significance.evidence(self, self._place(target))
+
     def top(self, n: int = 5, *, target: int = 0, sign: Sign = "auto") -> list[Region]:
-        """Return the ``n`` strongest segments, strongest first, with value, area and box on the photo."""
-        chosen = regions.strongest(self.values(target), whole_number("n", n, 1), _sign(sign))
+        """Return the ``n`` strongest segments that are told from 0, strongest first, with value, area and box."""
+        told, count = self.significant(target), whole_number("n", n, 1)
+        chosen = regions.strongest(self.values(target), told, count, regions.checked(sign))
         known = self.regions(target)
         return [known[i] for i in chosen]
 
@@ -221,7 +234,7 @@ class Explanation:
         Parameters
         ----------
         n
-            Segments taken, strongest first; fewer if not enough have the sign.
+            Segments taken, strongest first; fewer if not enough have the sign and are told from 0: none is an answer.
         sign
             ``positive`` supports the class, ``negative`` contradicts it, ``both`` goes by magnitude; ``auto``: both
             for segments, positive for pixels of a map.
@@ -232,14 +245,10 @@ class Explanation:
             cut by Otsu's threshold, another map at 0.2.
         """
         if share is None and self.segments is not None:
-            chosen = regions.strongest(self.values(target), whole_number("n", n, 1), _sign(sign))
-            return np.isin(self._segments(), chosen)
-        if share is None and self.method.cut == "otsu":
-            return regions.above_otsu(self.heatmap(target), self.seen, _sign(sign))
-        limit = 0.2 if share is None else share
-        if isinstance(limit, bool | str) or not 0 < limit <= 1:
+            return np.isin(self._segments(), [one.segment for one in self.top(n, target=target, sign=sign)])
+        if share is not None and (isinstance(share, bool | str) or not 0 < share <= 1):
             raise InvalidInput(f"share must be above 0, at most 1, got {share}")
-        return regions.strongest_pixels(self.heatmap(target), self.seen, limit, _sign(sign))
+        return significance.strongest_pixels(self, self._place(target), share, regions.checked(sign))
 
     def regions(self, target: int = 0) -> list[Region]:
         """Return every segment in order of its id, with value, area and box on the photo."""
@@ -257,7 +266,7 @@ class Explanation:
 
     def plot_examples(self, n: int = 6, *, target: int = 0) -> Figure:
         """Return a figure of ``n`` example masks and masked pictures with their scores."""
-        return example_figure(self, whole_number("n", n, 1), self._target(target))
+        return example_figure(self, whole_number("n", n, 1), self.targets[self._place(target)])
 
     def _repr_png_(self) -> bytes:
         from seewhy.render.png import NOTEBOOK_DPI, figure_png
@@ -336,9 +345,9 @@ class Explanation:
 
         ``model``: the same model again, for a result that was loaded from a file.
         """
-        self._target(target)
+        place = self._place(target)
         black_box = self.black_box if model is None and self.black_box is not None else same_model(self, model)
-        return smallest_region(self, black_box, target)
+        return smallest_region(self, black_box, place)
 
     def compare(self, target: int = 0) -> SideBySide:
         """Return what relatives of the method say about the same samples, and how far they agree.
@@ -346,8 +355,7 @@ class Explanation:
         For LIME the Banzhaf values, which have no kernel, and the Shapley values where the design allows them; for
         RISE its other estimators.
         """
-        self._target(target)
-        return side_by_side(self, target)
+        return side_by_side(self, self._place(target))
 
     # --- written -----------------------------------------------------------------------------------------
 
@@ -381,20 +389,13 @@ class Explanation:
 
     # --- inside ------------------------------------------------------------------------------------------
 
-    def _target(self, target: int) -> Target:
-        return self.targets[whole_number("target, a place in targets,", target, 0, len(self.targets) - 1)]
+    def _place(self, target: int) -> int:
+        return whole_number("target, a place in targets,", target, 0, len(self.targets) - 1)
 
     def _attribution(self, target: int) -> Attribution:
-        self._target(target)
-        return self.attributions[target]
+        return self.attributions[self._place(target)]
 
     def _segments(self) -> Segments:
         if self.segments is None:
             raise InvalidInput(f"{self.method.name} gives a map, not segments")
         return self.segments
-
-
-def _sign(sign: Sign) -> Sign:
-    if sign not in get_args(Sign):
-        raise InvalidInput(f"sign must be one of {', '.join(get_args(Sign))}, got {sign!r}")
-    return sign

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seewhy.core.errors import InvalidInput
-from seewhy.estimation.attribution import MapAttribution, SegmentAttribution
+from seewhy.core.types import Floats, Heatmap
+from seewhy.estimation.attribution import SegmentAttribution
 from seewhy.estimation.targets import Target
-from seewhy.images import regions
+from seewhy.explanation import significance
 from seewhy.render.display import Display
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
     from seewhy.explanation.explanation import Explanation
     from seewhy.render import TargetPanel
+
+
+_NEVER = 1e30
+"""Half an interval that no value lies beyond; infinity would not survive being averaged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,19 +116,18 @@ def _panel(explanation: Explanation, i: int, display: Display, style: Style) -> 
     target, found = explanation.targets[i], explanation.attributions[i]
     linear = found if isinstance(found, SegmentAttribution) else None
     chosen: Sequence[int] = (
-        () if linear is None else regions.strongest(linear.values, display.regions, display.sign).tolist()
+        () if linear is None else [one.segment for one in explanation.top(display.regions, target=i, sign=display.sign)]
     )
     region = explanation.region(
         display.regions, sign=display.sign, target=i, share=display.share if linear is None else None
     )
-    heatmap = explanation.changes(i)
+    heatmap, values, spread = _colored(explanation, i)
     if style.min_weight > 0:
         weak = np.abs(heatmap) < style.min_weight
         heatmap, region = np.where(weak, np.float32(0), heatmap), region & ~weak
         strong = () if linear is None else np.flatnonzero(np.abs(linear.values) >= style.min_weight)
         chosen = tuple(k for k in chosen if k in strong)
     low, high = (None, None) if linear is None or linear.se is None else explanation.interval(i)
-    se = explanation.standard_error(i) if isinstance(found, MapAttribution) else None
     return TargetPanel(
         label=target.label,
         index=target.index,
@@ -131,7 +135,7 @@ def _panel(explanation: Explanation, i: int, display: Display, style: Style) -> 
         unit=target.unit,
         heatmap=heatmap,
         segments=explanation.segments,
-        values=None if linear is None else linear.values,
+        values=values,
         chosen=tuple(chosen),
         region=region,
         intercept=None if linear is None else linear.intercept,
@@ -140,10 +144,26 @@ def _panel(explanation: Explanation, i: int, display: Display, style: Style) -> 
         low=low,
         high=high,
         error=found.error,
-        spread=None if se is None else (se * np.float32(found.reach)),
+        spread=spread,
+        sign=display.sign,
         scale=style.limit,
         inks=None if style.cmap is None else inks_of(style.cmap),
     )
+
+
+def _colored(explanation: Explanation, i: int) -> tuple[Heatmap, Floats | None, Heatmap | None]:
+    """Return the heat map to color, the values to chart, and what a pixel of a map must exceed to be told from 0.
+
+    What is no more than rounding is 0 in all of them, so that nothing is scaled to it.
+    """
+    found, limits = explanation.attributions[i], significance.of_target(explanation, i)
+    if isinstance(found, SegmentAttribution):
+        values = np.where(np.abs(found.values) > limits.rounding, found.values, 0.0)
+        return explanation.evidence(i), values, None
+    changes, se = explanation.changes(i), explanation.standard_error(i)
+    changes = np.where(np.abs(changes) > limits.rounding, changes, np.float32(0))
+    spread = None if se is None else np.minimum(limits.needed(changes, se), _NEVER).astype(np.float32)
+    return changes, None, spread
 
 
 def _three_channels(pictures: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -156,19 +156,22 @@ def _target(explanation: Explanation, i: int) -> JsonObject:
             "simultaneous": found.simultaneous,
             "stability": None if found.stability is None else asdict(found.stability),
         }
-        regions = explanation.regions(i)
-        return known | facts | {"values": [_region(region, found, k) for k, region in enumerate(regions)]}
+        regions, told = explanation.regions(i), explanation.significant(i)
+        return (
+            known | facts | {"values": [_region(region, found, k, bool(told[k])) for k, region in enumerate(regions)]}
+        )
     return known | {"map": _map(explanation, found, i)}
 
 
-def _region(region: Region, found: SegmentAttribution, k: int) -> JsonObject:
-    se = None if found.se is None else float(found.se[k])
+def _region(region: Region, found: SegmentAttribution, k: int, told: bool) -> JsonObject:
+    se = None if found.se is None else _finite(float(found.se[k]))
     reach = None if se is None else found.reach * se
     return asdict(region) | {
         "low": None if reach is None else region.value - reach,
         "high": None if reach is None else region.value + reach,
         "se": se,
         "rank": None if found.ranks is None else [int(rank) for rank in found.ranks[k]],
+        "significant": told,
     }
 
 
@@ -177,7 +180,8 @@ def _map(explanation: Explanation, found: MapAttribution, i: int) -> JsonObject:
     y, x = (int(v) for v in np.unravel_index(np.argmax(np.where(seen, heatmap, -np.inf)), heatmap.shape))
     inside = heatmap[seen].astype(np.float64)
     facts: JsonObject = {name: float(getattr(inside, name)()) for name in ("min", "max", "mean", "std")}
-    peak: JsonObject = {"x": x, "y": y, "value": float(heatmap[y, x])}
+    told = bool(explanation.significant(i)[y, x])
+    peak: JsonObject = {"x": x, "y": y, "value": float(heatmap[y, x]), "significant": told}
     spread = explanation.standard_error(i)
     if spread is not None:
         se = float(spread[y, x])

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seewhy.core.types import Floats
 from seewhy.engine.stopping import RISK, SLACK, WORDS
 from seewhy.estimation.attribution import SegmentAttribution
-from seewhy.estimation.targets import Prediction, Target
+from seewhy.estimation.targets import ULPS, Prediction, Target
+from seewhy.explanation import significance
 from seewhy.sampling.samples import LOG_ODDS_LIMIT, Samples
 
 if TYPE_CHECKING:
     from seewhy.explanation.explanation import Explanation
 
 _PREDICTIONS = 10
-_ULPS = 8
-"""Last digits of float32 within which a score is the same: as much comes of the order in which a model adds up."""
 
 
 def predictions(samples: Samples, labels: tuple[str, ...] | None) -> tuple[Prediction, ...]:
@@ -46,6 +46,7 @@ def remarks(found: Explanation) -> Iterator[str]:
     if cut:
         yield f"{cut} of {len(samples) * len(classes)} scores were cut at log-odds of +-{LOG_ODDS_LIMIT:g}"
     yield from _weak_fit(found)
+    yield from _no_evidence(found)
     yield from found.method.warnings(samples)
 
 
@@ -63,7 +64,7 @@ def _weak_fit(found: Explanation) -> Iterator[str]:
         if one.error is not None and np.isinf(one.error):
             yield f"{target.label}: more noise than signal; ask for more samples, or another fill or unit"
         scores = target.read(found.samples)
-        if np.ptp(scores) <= _ULPS * np.finfo(np.float32).eps * np.abs(scores).max():
+        if _constant(scores):
             yield f"{target.label}: the score is the same in every picture that was asked; the map says nothing"
         elif isinstance(one, SegmentAttribution) and one.r2 is not None and not one.values.any():
             spread = float(np.std(scores))
@@ -71,6 +72,24 @@ def _weak_fit(found: Explanation) -> Iterator[str]:
                 f"the surrogate gives every segment 0 for {target.label}, whose scores vary by {spread:.2g}; "
                 f"lower its penalty or raise num_features"
             )
+
+
+def _no_evidence(found: Explanation) -> Iterator[str]:
+    """Say where no value at all is told from 0 although the scores change: an empty region is the answer."""
+    for i, (target, one) in enumerate(zip(found.targets, found.attributions, strict=True)):
+        values = one.values if isinstance(one, SegmentAttribution) else one.heatmap - one.level
+        if one.se is not None and values.any() and not _constant(target.read(found.samples)):
+            what = "segment" if isinstance(one, SegmentAttribution) else "pixel"
+            if not significance.on_view(found, i).any():
+                yield (
+                    f"{target.label}: no {what} can be told from 0 after {found.n_evaluations} evaluations, so no "
+                    f"region is shown; resume with more samples, or use larger segments or another fill"
+                )
+
+
+def _constant(scores: Floats) -> bool:
+    """Say whether scores (n,) differ by no more than rounding."""
+    return bool(np.ptp(scores) <= ULPS * np.finfo(np.float32).eps * np.abs(scores).max())
 
 
 def _aim_missed(found: Explanation) -> Iterator[str]:

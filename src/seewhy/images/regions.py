@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seewhy.core.errors import InvalidInput
 from seewhy.core.types import Floats, Heatmap, Segments, Sign
 
 
@@ -23,6 +25,13 @@ class Region:
     """x0, y0, x1, y1 in pixels of the photo; x1 and y1 are just outside."""
 
 
+def checked(sign: Sign) -> Sign:
+    """Return ``sign`` if it is one."""
+    if sign not in get_args(Sign):
+        raise InvalidInput(f"sign must be one of {', '.join(get_args(Sign))}, got {sign!r}")
+    return sign
+
+
 def describe(segments: Segments, values: Floats) -> list[Region]:
     """Return every segment of a photo (H, W; -1: not seen) in order of its id."""
     from scipy.ndimage import find_objects
@@ -37,14 +46,14 @@ def describe(segments: Segments, values: Floats) -> list[Region]:
     return found
 
 
-def strongest(values: Floats, n: int | None, sign: Sign) -> NDArray[np.intp]:
+def strongest(values: Floats, told: NDArray[np.bool_], n: int | None, sign: Sign) -> NDArray[np.intp]:
     """Return up to ``n`` indices of ``values``, strongest first, of one sign or of both by magnitude.
 
-    ``auto`` is both. Values of exactly 0 are never chosen. ``n=None`` takes all.
+    ``auto`` is both. Only values that are ``told`` (d,) from 0 are chosen, never 0 itself. ``n=None`` takes all.
     """
     strength = {"positive": values, "negative": -values, "both": np.abs(values)}["both" if sign == "auto" else sign]
     order = np.argsort(-strength, kind="stable")
-    return order[strength[order] > 0][:n]
+    return order[(strength[order] > 0) & told[order]][:n]
 
 
 def above_otsu(heatmap: Heatmap, seen: NDArray[np.bool_], sign: Sign) -> NDArray[np.bool_]:

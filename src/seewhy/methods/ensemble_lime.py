@@ -153,25 +153,28 @@ class EnsembleLime(SampledSettings):
     def estimate(self, samples: Samples, scene: Scene, scores: Floats) -> MapAttribution:
         """Fit each block, spread its values over the pixels, and average; intervals are those of the mean."""
         pooled: list[Floats] = []
+        amplified = 1.0
 
         def maps() -> Iterator[Floats]:
-            for one in self._maps(samples, scene, scores):
+            nonlocal amplified
+            for one, most in self._maps(samples, scene, scores):
                 pooled.append(_pooled(one))
+                amplified = max(amplified, most)
                 yield one
 
         number, mean, squares = mean_and_squares(maps())
         heatmap, spread = mean.astype(np.float32), _spread(pooled)
         if spread is None:
-            return MapAttribution(heatmap)
+            return MapAttribution(heatmap, amplified=amplified)
         se = np.sqrt(squares / (number * (number - 1))).astype(np.float32)
-        return MapAttribution(heatmap, 0.0, se, spread.t(), spread.error, spread)
+        return MapAttribution(heatmap, 0.0, se, spread.t(), spread.error, spread, amplified)
 
     def spread(self, samples: Samples, scene: Scene, scores: Floats) -> Spread | None:
         """Return how sure the map is as a whole: averaged over rectangles and less its mean."""
-        return _spread([_pooled(one) for one in self._maps(samples, scene, scores)])
+        return _spread([_pooled(one) for one, _ in self._maps(samples, scene, scores)])
 
-    def _maps(self, samples: Samples, scene: Scene, scores: Floats) -> Iterator[Floats]:
-        """Yield the map (h, w) of every whole block.
+    def _maps(self, samples: Samples, scene: Scene, scores: Floats) -> Iterator[tuple[Floats, float]]:
+        """Yield the map (h, w) of every whole block, and how many times a value stands in it at most.
 
         Columns of a block are balanced and orthogonal, so least squares is twice the mean of score times sign.
         """
@@ -189,7 +192,8 @@ class EnsembleLime(SampledSettings):
             values = 2 * canonical(np.where(kept, 1.0, -1.0), np.float64).T @ away / len(rows)
             segments = masks.part(index)
             share = np.bincount(segments.ravel(), minlength=d) / segments.size
-            yield (values * (_SHARE / share) ** _POWERS[self.weighting])[segments]
+            times = (_SHARE / share) ** _POWERS[self.weighting]
+            yield (values * times)[segments], float(times.max())
 
     def warnings(self, samples: Samples) -> Iterator[str]:
         """Yield what a reader of the result must know."""

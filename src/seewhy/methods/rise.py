@@ -6,7 +6,7 @@ Source: Petsiuk, Das and Saenko (2018), arXiv:1806.07421, sections 3.1-3.2, equa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
@@ -121,7 +121,7 @@ class Rise(SampledSettings):
         sampled = self._map(total)
         found = sampled + control.known(masks, self)
         level = float(scores.mean()) if self.estimator in {"ratio", "reference"} else 0.0
-        plain = MapAttribution(found.astype(np.float32), level)
+        plain = MapAttribution(found.astype(np.float32), level, amplified=max(1.0, 0.5 / self.keep))
         spread = self._spread(found, total, samples, masks, control)
         places = groups(len(samples), design.block_rows(masks.d), pairs=design.pairs)
         if spread is None or not places:
@@ -131,7 +131,7 @@ class Rise(SampledSettings):
         variance = squares * ((count - 1) / count * control.inflation(len(samples)))
         reach = Spread(np.zeros(1), np.zeros((1, 1)), count - 1).t()
         se = np.sqrt(variance).astype(np.float32)
-        return MapAttribution(plain.heatmap, level, se, reach, spread.error, spread)
+        return replace(plain, se=se, reach=reach, error=spread.error, spread=spread)
 
     def spread(self, samples: Samples, scene: Scene, scores: Floats) -> Spread | None:
         """Return how sure the map is as a whole: averaged over rectangles and less its mean."""

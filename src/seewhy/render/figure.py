@@ -12,7 +12,7 @@ import numpy as np
 
 from seewhy.render import chart, panels
 from seewhy.render.colors import FAINT, INK, Rgb8, unit_rgb
-from seewhy.render.overlay import AnyArray, Region, reduced
+from seewhy.render.overlay import AnyArray, Region, not_sure, reduced
 from seewhy.render.page import MARGIN, Page, line_height, number, wrapped
 from seewhy.render.panels import Box, TargetPanel
 
@@ -201,6 +201,8 @@ def _shrunk(target: TargetPanel) -> TargetPanel:
     segments = None if target.segments is None else _fitted(target.segments)
     spread = None if target.spread is None else _fitted(target.spread)
     heatmap, region = _fitted(target.heatmap), _fitted(target.region)
+    if spread is not None:  # a pixel of the figure is several of the photo: both panels must say the same of it
+        region = region & ~not_sure(heatmap, spread)
     return replace(target, heatmap=heatmap, region=region, segments=segments, spread=spread)
 
 

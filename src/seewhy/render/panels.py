@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy.core.types import Floats, Heatmap, Segments, Unit
+from seewhy.core.types import Floats, Heatmap, Segments, Sign, Unit
 from seewhy.render import overlay
 from seewhy.render.colors import FAINT, INK, Rgb8, scale_colors, sign_color, unit_rgb
 from seewhy.render.page import Page, badge, rounded_up, signed, wrapped
@@ -67,7 +67,10 @@ class TargetPanel:
     error: float | None = None
     """Estimated relative error of the whole answer, 0.08 is 8 %; infinite: more noise than signal."""
     spread: Heatmap | None = None
-    """(H, W), in ``unit``: half the width of the 95 % interval of each pixel of a map; None with segments."""
+    """(H, W), in ``unit``: what the magnitude of each pixel of a map must exceed to be told from 0, at least half the
+    width of its 95 % interval; None with segments."""
+    sign: Sign = "auto"
+    """Of the regions that were looked for."""
 
     scale: float | None = None
     """The end of the color scale, where one is given, so that several figures have the same."""
@@ -95,6 +98,22 @@ class TargetPanel:
         """Why nothing stands out: the scores never changed, or the surrogate shrank what they did to zero."""
         shrunk = self.values is not None and self.r2 is not None
         return "the surrogate gives every segment 0" if shrunk else "no region changes the score"
+
+    @property
+    def nothing(self) -> str:
+        """What it means that no region is shown."""
+        if self.limit == 0:
+            return self.silence
+        if self.sign in {"positive", "negative"}:
+            return "nothing supports" if self.sign == "positive" else "nothing contradicts"
+        return "nothing supports" if self.segments is None else "no segment can be told from 0"
+
+    @property
+    def colorless(self) -> bool:
+        """Whether something in the heat map has no color because it is not told from 0."""
+        if self.segments is None:
+            return self.spread is not None
+        return self.unsure is not None and bool(self.unsure.any())
 
     @cached_property
     def intervals(self) -> Floats | None:
@@ -155,10 +174,12 @@ def regions_panel(
     """Show the chosen regions, numbered as in the chart."""
     count = len(target.chosen)
     what, short = (f"{count} chosen regions", f"{count} regions") if count > 1 else ("chosen region", "region")
+    if not target.region.any():
+        what = short = target.nothing
     doubt = " (?: not sure)" if any(target.is_unsure(i) for i in target.chosen) else ""
     caption(page, box, f"{what} alone{doubt}" if hide_rest else f"{what}{doubt}", f"{short}{doubt}")
     axes = page.picture(*_below(box), _regions(photo, seen, target, hide_rest=hide_rest))
-    words = target.silence if target.limit == 0 else "no region chosen"
+    words = target.nothing
     if target.limit == 0 or not target.region.any():
         frame = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": unit_rgb(FAINT)}
         text = "\n".join(wrapped(words, min(box.width - 0.4, 1.6), 11, 3))
@@ -179,7 +200,7 @@ def heat_panel(page: Page, box: Box, photo: Rgb8, seen: overlay.Region, target: 
     """Show the heat map over the photo, with its color bar below; of a map, also its peak and what is not sure."""
     spread = target.spread if target.segments is None else None
     inner, peak = _below(box), _peak(target, seen, spread)
-    what = "heat map" if spread is None else "heat map (uncolored: not sure)"
+    what = "heat map (uncolored: not sure)" if target.colorless else "heat map"
     full = what if peak is None else "heat map (+ peak)" if spread is None else f"{what} + peak"
     caption(page, box, full, what, "heat map (gray: unsure)")
     axes = page.picture(*inner, _heat(photo, seen, target, spread))

@@ -82,7 +82,7 @@ def _painted(explanation: Explanation, setting: Setting, *, region: bool) -> np.
     if region:
         display = setting.display
         return mask_over(photo, explanation.region(display.regions, sign=display.sign, share=display.share))
-    heatmap = explanation.changes()
+    heatmap = explanation.evidence()
     seen = None if explanation.view.whole else explanation.seen
     return heat_over(photo, heatmap, float(np.abs(heatmap).max()), seen)
 

@@ -17,7 +17,6 @@ from seewhy.core.words import shown
 from seewhy.estimation.attribution import SegmentAttribution, on_view
 from seewhy.explanation.explanation import Explanation
 from seewhy.images.fills import Color
-from seewhy.images.regions import strongest
 from seewhy.metrics import METRICS, Candidate, Metric, NotMeasured, Question
 from seewhy.metrics.curves import FILLS, ranks
 from seewhy.render.display import Display
@@ -160,7 +159,7 @@ class Grades:
             heatmap = on_view(found, fitted.scene_segments)
             return _digest(ranks(heatmap) if self._judge.name in _READS_RANKS else heatmap)
         if isinstance(found, SegmentAttribution):
-            return tuple(sorted(strongest(found.values, display.regions, display.sign).tolist()))
+            return tuple(sorted(one.segment for one in fitted.top(display.regions, sign=display.sign)))
         region = fitted.region(display.regions, sign=display.sign, share=display.share)
         return _digest(np.packbits(region))
 
