@@ -100,7 +100,17 @@ def test_json_of_lime_has_the_promised_keys_and_nothing_else_is_printed(call: Ca
     for target in result["targets"]:
         fit = {"intercept", "r2", "prediction", "reach", "simultaneous", "stability", "effective"}
         assert set(target) == TARGET | fit | {"values"}
-        assert set(target["values"][0]) == {"segment", "value", "area", "box", "low", "high", "se", "rank"}
+        assert set(target["values"][0]) == {
+            "segment",
+            "value",
+            "area",
+            "box",
+            "low",
+            "high",
+            "se",
+            "rank",
+            "significant",
+        }
         assert len(target["values"]) == 49
     assert (result["image"], result["method"], result["seed"], result["n_evaluations"]) == ("cat.png", "lime", 5, 41)
     assert (result["n_samples"], result["stopped"]) == (40, {"by": "n-samples", "looks": 0})
@@ -190,7 +200,7 @@ def test_no_segment_of_the_sign_is_said(call: Call) -> None:
     found = call("explain", "cat.png", "--model", "py:seewhy_tiny:bright", "--segmentation", "grid", *black)
 
     assert found.code == 0
-    assert "no segment has a negative value" in found.out
+    assert "nothing contradicts: no segment has a negative value" in found.out
 
 
 def test_rise_prints_the_range_of_the_map_and_its_peak(call: Call) -> None:

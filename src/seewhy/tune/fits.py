@@ -1,4 +1,4 @@
-"""Samples read in another way, without the intervals that most metrics do not look at."""
+"""Samples read in another way, without the intervals that metrics of maps do not look at."""
 
 from __future__ import annotations
 

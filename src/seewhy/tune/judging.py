@@ -84,6 +84,11 @@ class Judge:
         return self.metric.facts.region
 
     @property
+    def needs_intervals(self) -> bool:
+        """Whether what is judged depends on how sure values are: a region is chosen among those told from 0."""
+        return self.region or self.metric.facts.needs == "samples"
+
+    @property
     def costly(self) -> bool:
         """Whether each map costs many model calls."""
         return self.cost >= _COSTLY

@@ -132,7 +132,7 @@ class Looker:
     ) -> Iterator[Grade]:
         """Yield the grade of each way, in order; ways that differ in what is shown alone share a fit."""
         known = Grades(self.judge, question)
-        fits = Fits(explanation, intervals=self.judge.metric.facts.needs == "samples")
+        fits = Fits(explanation, intervals=self.judge.needs_intervals)
         for _, same in groupby(ways, key=lambda way: repr(sorted((k, plain(v)) for k, v in way.changes.items()))):
             group = list(same)
             try:
