@@ -225,7 +225,7 @@ def _target(console: Console, explanation: Explanation, i: int, display: Display
         console.print(_table(explanation, i, top))
     else:
         console.print(_NOTHING.get(display.sign, "no segment can be told from 0"))
-    r2 = "" if found.r2 is None else f", R2 {found.r2:.3f}"
+    r2 = "" if found.success is None else f", R2 {found.success:.3f}"
     console.print(f"surrogate {found.prediction:.4g}, model {target.score:.4g}{r2}{_error(found.error)}")
     same = None if found.stability is None else found.stability.same_top
     if same and len(top) <= len(same) and top:

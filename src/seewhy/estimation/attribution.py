@@ -50,8 +50,15 @@ class SegmentAttribution:
     error: float | None = None
     """Estimated relative error of all values together; infinite where there is more noise than signal."""
     stability: Stability | None = None
+    needed: int | None = None
+    """Samples that would do, where those there are too few for as many segments; not kept in files."""
     spread: Spread | None = None
     """Where the intervals come from; not kept in files."""
+
+    @property
+    def success(self) -> float | None:
+        """The R^2 to show; None also where a fit has room for every score, so that it is 1 and says nothing."""
+        return self.r2 if self.needed is None else None
 
     @property
     def prediction(self) -> float:

@@ -40,6 +40,8 @@ class Spread:
     """(m, m)"""
     df: float
     """Degrees of freedom of the covariance."""
+    unknown: NDArray[np.bool_] | None = None
+    """(m,): True where the samples say nothing of a value, so that its covariance of 0 is not certainty."""
 
     def __post_init__(self) -> None:
         for name in ("values", "covariance"):
@@ -47,8 +49,9 @@ class Spread:
 
     @cached_property
     def se(self) -> Floats:
-        """(m,): standard errors."""
-        return np.sqrt(np.maximum(np.diag(self.covariance), 0))
+        """(m,): standard errors, infinite where nothing is known."""
+        se = np.sqrt(np.maximum(np.diag(self.covariance), 0))
+        return se if self.unknown is None else np.where(self.unknown, np.inf, se)
 
     def t(self, level: float = LEVEL) -> float:
         """Return how many standard errors an interval of this level reaches to each side."""
@@ -62,7 +65,7 @@ class Spread:
 
         Source: Chernozhukov, Chetverikov and Kato (2013), doi:10.1214/13-AOS1161.
         """
-        known = self.se > 0
+        known = (self.se > 0) & np.isfinite(self.se)
         if not known.any():
             return self.t(level)
         largest = np.max(np.abs(self._deviations[:, known]) / self.se[known], axis=1)
@@ -99,6 +102,8 @@ class Spread:
         m = len(self.values)
         limit = _t(1 - (1 - level) / max(m * (m - 1), 1), self.df)
         difference, se = self._differences()
+        if self.unknown is not None:
+            se = np.where(self.unknown | self.unknown[:, None], np.inf, se)
         ahead = difference > limit * se
         return np.stack([1 + ahead.sum(axis=0), m - ahead.sum(axis=1)], axis=1)
 
@@ -215,6 +220,8 @@ def mean_and_squares(maps: Iterable[Floats]) -> tuple[int, Floats, Floats]:
 def jackknife(values: Floats, without: Sequence[Floats]) -> Spread | None:
     """Return the spread of ``values`` (m,) from estimates that leave one group of draws out at a time.
 
+    A value that is 0 in all of them was never chosen, or always shrunk away: that they agree says nothing of its error.
+
     Source: Quenouille (1956), doi:10.1093/biomet/43.3-4.353; Tukey (1958). None from fewer than two groups.
     """
     count = len(without)
@@ -222,7 +229,9 @@ def jackknife(values: Floats, without: Sequence[Floats]) -> Spread | None:
         return None
     left = canonical(np.stack(without), np.float64)
     away = left - np.mean(left, axis=0)
-    return Spread(values, away.T @ away * ((count - 1) / count), count - 1)
+    unknown = (values == 0) & ~left.any(axis=0)
+    covariance = away.T @ away * ((count - 1) / count)
+    return Spread(values, covariance, count - 1, unknown if unknown.any() else None)
 
 
 def expanded_tail(n: int) -> float:

@@ -139,7 +139,7 @@ def _panel(explanation: Explanation, i: int, display: Display, style: Style) -> 
         chosen=tuple(chosen),
         region=region,
         intercept=None if linear is None else linear.intercept,
-        r2=None if linear is None else linear.r2,
+        r2=None if linear is None else linear.success,
         prediction=None if linear is None else linear.prediction,
         low=low,
         high=high,

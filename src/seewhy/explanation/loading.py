@@ -276,6 +276,7 @@ _TYPES = {
     "values": np.float64,
     "se": np.float64,
     "ranks": np.uint16,
+    "unknown": np.uint8,
 }
 
 
@@ -382,10 +383,11 @@ def _attributions(
         if "se" not in arrays:
             yield plain
             continue
+        unknown = _array(arrays, "unknown", shape) if "unknown" in arrays else np.zeros(shape, dtype=np.uint8)
         alike = target.stability
         yield replace(
             plain,
-            se=_array(arrays, "se", shape)[i],
+            se=np.where(unknown[i], np.inf, _array(arrays, "se", shape)[i]),
             ranks=_array(arrays, "ranks", (*shape, 2))[i].astype(np.intp),
             reach=target.reach,
             simultaneous=target.simultaneous,

@@ -118,7 +118,10 @@ def arrays(explanation: Explanation) -> result_file.Arrays:
         errors = [one.se for one in linear if one.se is not None]
         ranks = [one.ranks for one in linear if one.ranks is not None]
         if len(errors) == len(ranks) == len(linear):
-            found |= {"se": np.stack(errors), "ranks": np.stack(ranks).astype(np.uint16)}
+            unknown = ~np.isfinite(np.stack(errors))
+            found |= {"se": np.where(unknown, 0, errors), "ranks": np.stack(ranks).astype(np.uint16)}
+            if unknown.any():
+                found["unknown"] = unknown.astype(np.uint8)
     return found
 
 
@@ -149,7 +152,7 @@ def _target(explanation: Explanation, i: int) -> JsonObject:
     if isinstance(found, SegmentAttribution):
         facts = {
             "intercept": found.intercept,
-            "r2": found.r2,
+            "r2": found.success,
             "prediction": found.prediction,
             "effective": found.effective,
             "reach": found.reach,

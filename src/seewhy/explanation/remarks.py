@@ -60,6 +60,13 @@ def _weak_fit(found: Explanation) -> Iterator[str]:
             f"the kernel gives {n} samples the weight of {min(effective):.3g}, for {d} segments; "
             f"use a wider kernel, or kernel='none'"
         )
+    needed = [one.needed for one in linear if one.needed is not None]
+    if needed and n > d:
+        pairs = ", half of them complements of the others," if _in_pairs(found.samples) else ""
+        yield (
+            f"{n} samples{pairs} are too few for {d} segments: many other values fit as well, so the values are not "
+            f"reliable and have no intervals; resume with n_samples={max(needed)} or more, or use fewer segments"
+        )
     for target, one in zip(found.targets, found.attributions, strict=True):
         if one.error is not None and np.isinf(one.error):
             yield f"{target.label}: more noise than signal; ask for more samples, or another fill or unit"
@@ -70,8 +77,14 @@ def _weak_fit(found: Explanation) -> Iterator[str]:
             spread = float(np.std(scores))
             yield (
                 f"the surrogate gives every segment 0 for {target.label}, whose scores vary by {spread:.2g}; "
-                f"lower its penalty or raise num_features"
+                f"lower its penalty (alpha) or raise num_features"
             )
+
+
+def _in_pairs(samples: Samples) -> bool:
+    """Say whether every second row is the complement of the one before."""
+    rows = samples.block(slice(0, len(samples) // 2 * 2)).coalitions
+    return bool((rows[::2] ^ rows[1::2]).all())
 
 
 def _no_evidence(found: Explanation) -> Iterator[str]:

@@ -7,7 +7,7 @@ Source: Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938, equations 1-2 and 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
@@ -22,6 +22,7 @@ from seewhy.estimation.intervals import Spread, groups, jackknife
 from seewhy.estimation.kernels import Cosine, KernelSetting, Shapley, Uniform
 from seewhy.estimation.kernels.segment_sums import SegmentSums
 from seewhy.estimation.surrogate import (
+    LEAST_DF,
     LeastSquares,
     LinearFit,
     Regressor,
@@ -46,6 +47,8 @@ from seewhy.sampling.masks import SegmentMasks
 from seewhy.sampling.protocols import Design, MaskMaker
 from seewhy.sampling.samples import Samples
 
+_RANKED = 512
+"""Segments up to which the rank of a fit is looked at whatever the samples; for more it would take seconds."""
 _Drawn: TypeAlias = Literal["auto", DesignName]
 
 
@@ -166,8 +169,9 @@ class Lime(SampledSettings):
             return found if fitted.spread is None else found.with_spread(fitted.spread, None)
         rows = _Rows(samples, scores, self.weights(samples, scene))
         linear = self._fit(rows.pieces())
-        found = SegmentAttribution(linear.coef, linear.intercept, linear.r2, linear.sums.effective)
-        spread = self._spread(linear, rows, design)
+        needed = _needed(linear, len(samples), design)
+        found = SegmentAttribution(linear.coef, linear.intercept, linear.r2, linear.sums.effective, needed=needed)
+        spread = None if needed is not None else self._spread(linear, rows, design)
         if spread is None:
             return found
         block = design.block_rows(samples.d)
@@ -180,7 +184,8 @@ class Lime(SampledSettings):
         if isinstance(self.kernel, Shapley):
             return _shapley(samples, scores, design).spread
         rows = _Rows(samples, scores, self.weights(samples, scene))
-        return self._spread(self._fit(rows.pieces()), rows, design)
+        linear = self._fit(rows.pieces())
+        return None if _needed(linear, len(samples), design) is not None else self._spread(linear, rows, design)
 
     def _fit(self, rows: Rows) -> LinearFit:
         return fit(self.surrogate, rows, how=self.feature_selection, num_features=self.num_features)
@@ -198,16 +203,22 @@ class Lime(SampledSettings):
         """Return the spread of the coefficients: a sandwich where they are plain sums, else a jackknife."""
         n, d = len(rows.samples), rows.samples.d
         total = design.total(d)
+        summed = isinstance(self.surrogate, LeastSquares | Ridge) and self.num_features is None
+        constant = linear.r2 is None
+        if not summed and not constant and not linear.coef.any():
+            return None  # the penalty leaves no value, whatever the scores say: nothing of it is known
         if total == n:
             return Spread(linear.coef, np.zeros((d, d)), np.inf)
         left = 1.0 if total is None else 1 - n / total  # rows of a finite design are drawn without replacement
-        if isinstance(self.surrogate, LeastSquares | Ridge) and self.num_features is None:
+        if summed:
             penalty = self.surrogate.alpha if isinstance(self.surrogate, Ridge) else 0.0
             found = sandwich(linear, rows.pieces(), penalty=penalty, pairs=design.pairs)
         else:
             places = groups(n, design.block_rows(d), pairs=design.pairs)
             found = jackknife(linear.coef, [self._fit(rows.outside(place)).coef for place in places])
-        return None if found is None else Spread(found.values, found.covariance * left, found.df)
+        if found is None:
+            return None
+        return replace(found, covariance=found.covariance * left, unknown=None if constant else found.unknown)
 
     def warnings(self, samples: Samples) -> Iterator[str]:
         """Yield what a reader of the result must know."""
@@ -225,6 +236,25 @@ class Lime(SampledSettings):
         constant = int(np.sum(_never_replaced(samples)))
         if constant:
             yield f"{constant} of {d} segments were kept in every sample, so nothing is known about them"
+
+
+def _needed(linear: LinearFit, n: int, design: Design) -> int | None:
+    """Return how many samples would do where ``n`` are too few for a fit over all segments; None: they are enough.
+
+    Rows in pairs are half as many as they seem: a coalition and its complement tell the same single segments apart.
+    """
+    d = linear.sums.d
+    if design.total(d) == n or (n >= design.least(d) and d > _RANKED):
+        return None
+    told = d - int(linear.fixed.sum())
+    if design.name == "drop-fraction" and told == d:
+        told -= 1  # rows of one size do not tell the level of all values
+    if linear.spanned >= told and n >= told + 1 + LEAST_DF:
+        return None
+    block = design.block_rows(d)
+    enough = (2 if design.pairs else 1) * (d + 1) + LEAST_DF
+    wanted = -(-max(n + 1, enough) // block) * block
+    return min(wanted, design.total(d) or wanted)
 
 
 def _shapley(samples: Samples, scores: Floats, design: Design) -> ShapleyFit:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BeforeValidator
 
 from seewhy.core.layout import canonical
@@ -33,6 +35,7 @@ Rows: TypeAlias = Iterator[tuple[Coalitions, Floats, Floats]]
 """Pieces of coalitions (B, d), scores (B,) and weights (B,)."""
 
 __all__ = [
+    "LEAST_DF",
     "SURROGATES",
     "BayesianRidge",
     "Lasso",
@@ -61,6 +64,18 @@ class LinearFit:
     """Weighted R^2 on the samples; None if the scores never change."""
     sums: WeightedSums
     """What it was fitted to."""
+
+    @cached_property
+    def fixed(self) -> NDArray[np.bool_]:
+        """(d,): segments that are kept in every row that counts, or in none, so that nothing is known of them."""
+        diagonal = np.diag(self.sums.xx)
+        return np.asarray(diagonal <= _FLAT * self.sums.weight)
+
+    @cached_property
+    def spanned(self) -> int:
+        """How many of the segments that change the rows tell from each other; fewer: many fits are as good."""
+        free = ~self.fixed
+        return int(np.linalg.matrix_rank(self.sums.xx[np.ix_(free, free)], hermitian=True, rtol=_RCOND))
 
 
 def fit(surrogate: _Surrogate, rows: Rows, *, how: Selection, num_features: int | None) -> LinearFit:
@@ -113,14 +128,19 @@ def sandwich(linear: LinearFit, rows: Rows, *, penalty: float, pairs: bool) -> S
 
     total, draws = meat(scores(), draw=2 if pairs else 1)
     df = draws - sums.d - (0 if pairs else 1)
-    if df < _LEAST_DF:
+    if df < LEAST_DF:
         return None
     # What rounding leaves of residuals that are exactly zero is not noise.
     floor = 1e-26 * (sums.yy + sums.weight * (sums.y_mean**2 + linear.sums.origin**2))
     if float(np.trace(total)) <= floor * draws:
         total = np.zeros_like(total)
-    return Spread(linear.coef, bread @ total @ bread * (draws / df), df)
+    unknown = linear.fixed if linear.fixed.any() else None
+    return Spread(linear.coef, bread @ total @ bread * (draws / df), df, unknown)
 
 
-_LEAST_DF = 3
+_RCOND = 1e-12
+"""Share of the largest eigenvalue below which a direction counts as not asked for; least squares cuts there too."""
+_FLAT = 1e-12
+"""Weighted variance of a segment that never changes, but for rounding."""
+LEAST_DF = 3
 """With fewer degrees of freedom an interval says nothing."""

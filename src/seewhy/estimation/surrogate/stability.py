@@ -37,5 +37,6 @@ def stability(spread: Spread, n: int, block: int, part: Callable[[slice], Floats
     reach = 2 * spread.t() * spread.se * np.sqrt(n / size)  # two intervals overlap if their centers are this near
     pairs = list(combinations(range(count), 2))
     vsi = float(np.mean([len(chosen[i] & chosen[j]) / top for i, j in pairs]))
-    csi = float(np.mean([np.mean(np.abs(found[i] - found[j]) <= reach) for i, j in pairs]))
+    known = np.isfinite(reach)
+    csi = float(np.mean([np.mean((np.abs(found[i] - found[j]) <= reach)[known]) for i, j in pairs]))
     return Stability(same_top, vsi, csi, count, size)
