@@ -223,16 +223,17 @@ def test_no_map_stays_in_memory_once_it_is_judged(two_stripes, monkeypatch):
 
 
 def test_a_setting_that_cannot_be_used_somewhere_adds_nothing_to_the_mean_area(two_classes, tmp_path):
-    menu = {"sampling": {"upright": UPRIGHT, "tall": {"name": "rise", "grid": 20}}, "free": {"share": [0.25]}}
+    tall = {"name": "lime", "segmentation": {"name": "grid", "rows": 20, "columns": 1}, "fill": "black"}
+    menu = {"sampling": {"upright": UPRIGHT, "tall": tall}, "free": {"regions": [4]}}
     photos = {"a/large.png": np.kron(striped(red=1), np.ones((2, 2, 1), np.uint8)), "a/small.png": striped(red=1)[:16]}
     model = FunctionModel(seen(0).function, kind="probability", name="any size")
-    found = run(written(tmp_path, photos), model=model, menu=menu, metric="sufficiency")
+    found = run(written(tmp_path, photos), model=model, menu=menu, metric="sufficiency", n_samples=96)
 
     assert {(one["photo"], one["setting"]) for one in found.failed} == {
         ("small.png", "tall"),
-        ("small.png", "tall \u00b7 share 0.25"),
+        ("small.png", "tall \u00b7 regions 4"),
     }
-    assert found.scores.areas["tall \u00b7 share 0.25"] == pytest.approx(0.25, abs=0.02)
+    assert found.scores.areas["tall \u00b7 regions 4"] == pytest.approx(4 / 20, abs=0.02)
 
 
 def test_iou_is_judged_where_there_is_truth(two_classes, tmp_path):
@@ -244,7 +245,7 @@ def test_iou_is_judged_where_there_is_truth(two_classes, tmp_path):
 
     judged = {photo: found.best(photo) for photo in found.photos}
     assert {photo for photo, one in judged.items() if one is not None} == {f"upright/{i}.png" for i in (1, 3, 6)}
-    assert judged["upright/1.png"].label == "upright \u00b7 regions 1"
+    assert judged["upright/1.png"].label == "upright"  # only the stripe is told from 0, however many may be shown
     assert found.tensor.own[0, 3:].tolist() == [1, 1, 1]
     assert {one["photo"] for one in found.failed} == {f"level/{i}.png" for i in (2, 5, 6)}
     assert found.questions[0].word == "Not clear"

@@ -208,10 +208,9 @@ class Explanation:
         return found.values - reach, found.values + reach
 
     def significant(self, target: int = 0) -> NDArray[np.bool_]:
-        """Return which values are told from 0: (d,) for segments, (H, W) for maps.
+        """Return which values are told from 0: (d,) for segments, (H, W) for maps; regions are chosen among these.
 
-        Beyond the 95 % interval and beyond rounding; at most 5 % of those of one sign are expected to be so by chance.
-        Without intervals only rounding counts. Regions are chosen among these; none is an answer.
+        Beyond the 95 % interval, beyond rounding, and not by chance among many. Without intervals only rounding counts.
         """
         return significance.significant(self, self._place(target))
 
@@ -262,7 +261,7 @@ class Explanation:
         ``shown``: settings of :class:`seewhy.Display`, ``cmap``, ``limit`` (effect of the strongest color, one scale
         for several photos), ``min_weight`` (least effect shown). ``ax``: draws the heat map of a target there instead.
         """
-        return plotted(self, ax, self.targets.index(self._target(target)), shown)
+        return plotted(self, ax, self._place(target), shown)
 
     def plot_examples(self, n: int = 6, *, target: int = 0) -> Figure:
         """Return a figure of ``n`` example masks and masked pictures with their scores."""
