@@ -233,7 +233,7 @@ def test_a_setting_that_cannot_be_used_somewhere_adds_nothing_to_the_mean_area(t
         ("small.png", "tall"),
         ("small.png", "tall \u00b7 regions 4"),
     }
-    assert found.scores.areas["tall \u00b7 regions 4"] == pytest.approx(4 / 20, abs=0.02)
+    assert found.scores.areas["tall \u00b7 regions 4"] == pytest.approx(4 * 4 / 64, abs=0.02)
 
 
 def test_iou_is_judged_where_there_is_truth(two_classes, tmp_path):
