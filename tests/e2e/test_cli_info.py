@@ -53,13 +53,13 @@ def test_a_report_is_whole_and_masks_what_is_secret(call, home, monkeypatch):
 def test_nobody_is_named(call, home, monkeypatch, variable):
     monkeypatch.setattr(getpass, "getuser", lambda: "jane.doe")
     monkeypatch.setattr(socket, "gethostname", lambda: "janes-box.example.org")
-    monkeypatch.setenv(variable, f"{home}/a:/data/jane.doe/b,janes-box:8000,janes-box.example.org")
+    monkeypatch.setenv(variable, f"{home}/a:/data/jane.doe/b:/mnt{home},janes-box:8000,janes-box.example.org")
 
     got = call("info")
 
     assert got.code == 0
     assert not any(name in got.out.lower() for name in ("jane", "owner-of-this"))
-    assert f"{variable}=~/a:/data/USER/b,HOST:8000,HOST" in got.out
+    assert f"{variable}=~/a:/data/USER/b:/mnt{home.parent}/USER,HOST:8000,HOST" in got.out
 
 
 @pytest.mark.parametrize("variable", ["SEEWHY_MAX_MEMORY", "SEEWHY_CACHE"])

@@ -175,10 +175,9 @@ def _without_owner(value: Any) -> Any:
 
 def _anonymous(text: str) -> str:
     for home in sorted(_homes(), key=len, reverse=True):
-        text = re.sub(rf"{re.escape(home)}(?=[/\\]|\W|$)", "~", text)
-    user = _name(getpass.getuser)
-    if user:  # as a part of a path alone: it may be an ordinary word
-        text = re.sub(rf"(?<=[/\\]){re.escape(user)}(?=[/\\:;]|$)", "USER", text)
+        text = re.sub(rf"(?<!\w){re.escape(home)}(?!\w)", "~", text)
+    for user in {_name(getpass.getuser), *(Path(home).name for home in _homes())} - {""}:  # a path's parts alone
+        text = re.sub(rf"(?<=[/\\]){re.escape(user)}(?![\w.-])", "USER", text)
     host = _name(socket.gethostname)
     if host and host != "localhost":
         for name in (host, host.partition(".")[0]):
