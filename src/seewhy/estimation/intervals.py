@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from seewhy.core.layout import canonical
 from seewhy.core.randomness import generator
 from seewhy.core.types import Floats
+from seewhy.estimation.positive import MANY, Cholesky
 
 LEVEL = 0.95
 """Of every interval, unless said otherwise."""
@@ -26,6 +27,8 @@ FEWEST = 6
 """Independent values that a bootstrap of their mean needs: with 5, intervals of 95 % hold in 83 to 92 %."""
 
 _DRAWS = 4000
+_DRAWS_OF_MANY = 1000
+"""Draws of many values: their largest varies less, so that as few tell its quantile to half a percent."""
 _ZONE = 0.05
 """Share of the range of values within which an order does not matter."""
 
@@ -86,12 +89,12 @@ class Spread:
 
         ``certain``: as if the covariance were known, which it nearly is after more samples.
         """
-        eigenvalues = self._eigen[0]
+        eigenvalues = self._eigenvalues
         eigenvalues = eigenvalues[eigenvalues > 1e-6 * max(eigenvalues.max(initial=0), 0)]
         rng = generator(0, "interval", 1)
         squares = rng.standard_normal((_DRAWS, len(eigenvalues))) ** 2 @ eigenvalues
         if not certain:
-            squares *= self._inflation(rng)
+            squares *= self._inflation(rng, _DRAWS)
         return _ratio(float(np.quantile(squares, 1 - alpha)), self._signal)
 
     def ranks(self, level: float = LEVEL) -> NDArray[np.intp]:
@@ -128,10 +131,12 @@ class Spread:
         From draws around the values; the true set is not known, so this speaks of repeatability.
         """
         order = np.argsort(-np.abs(self.values), kind="stable")
-        drawn = np.abs(self.values + self._deviations)[:, order]
-        weakest = np.minimum.accumulate(drawn[:, :most], axis=1)
+        drawn = np.abs(self.values + self._deviations)
+        first, others = drawn[:, order[:most]], drawn[:, order[most:]].max(axis=1, keepdims=True, initial=0)
+        weakest = np.minimum.accumulate(first, axis=1)
         # Of what stands behind the first k, the strongest; behind all of them stands nothing.
-        behind = np.maximum.accumulate(drawn[:, :0:-1], axis=1)[:, ::-1][:, :most]
+        ends = first if len(order) <= most else np.hstack([first, others])
+        behind = np.maximum.accumulate(ends[:, :0:-1], axis=1)[:, ::-1]
         same = [float(np.mean(weakest[:, k] >= behind[:, k])) for k in range(behind.shape[1])]
         return same + [1.0] * (min(most, len(order)) - len(same))
 
@@ -145,19 +150,33 @@ class Spread:
         return eigenvalues, vectors
 
     @cached_property
+    def _eigenvalues(self) -> Floats:
+        return np.asarray(np.linalg.eigvalsh(self.covariance)) if len(self.values) >= MANY else self._eigen[0]
+
+    @cached_property
+    def _root(self) -> Floats:
+        """(m, m): a matrix whose product with its transpose is the covariance."""
+        if len(self.values) >= MANY and not self.covariance.any():
+            return self.covariance
+        factor = Cholesky.of(self.covariance)
+        if factor is not None:
+            return factor.lower
+        eigenvalues, vectors = self._eigen
+        return np.asarray(vectors * np.sqrt(np.maximum(eigenvalues, 0)))
+
+    @cached_property
     def _deviations(self) -> Floats:
         """(draws, m): what chance may add to the values."""
-        eigenvalues, vectors = self._eigen
-        root = vectors * np.sqrt(np.maximum(eigenvalues, 0))
+        draws = _DRAWS if len(self.values) < MANY else _DRAWS_OF_MANY
         rng = generator(0, "interval", 0)
-        found = rng.standard_normal((_DRAWS, len(eigenvalues))) @ root.T
-        return np.asarray(found * np.sqrt(self._inflation(rng))[:, None])
+        found = rng.standard_normal((draws, len(self.values))) @ self._root.T
+        return np.asarray(found * np.sqrt(self._inflation(rng, draws))[:, None])
 
-    def _inflation(self, rng: np.random.Generator) -> Floats:
+    def _inflation(self, rng: np.random.Generator, draws: int) -> Floats:
         """Return (draws,): how far an estimated variance may be from the true one."""
         if not math.isfinite(self.df):
-            return np.ones(_DRAWS)
-        return np.asarray(self.df / rng.chisquare(self.df, _DRAWS))
+            return np.ones(draws)
+        return np.asarray(self.df / rng.chisquare(self.df, draws))
 
     def _differences(self) -> tuple[Floats, Floats]:
         """Return (m, m): magnitude of the row less that of the column, and its standard error."""

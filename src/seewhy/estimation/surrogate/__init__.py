@@ -117,7 +117,7 @@ def sandwich(linear: LinearFit, rows: Rows, *, penalty: float, pairs: bool) -> S
     Source: White (1980), doi:10.2307/1912934; Liang and Zeger (1986), doi:10.1093/biomet/73.1.13.
     """
     sums = linear.sums
-    bread = np.linalg.pinv(sums.xx + penalty * np.eye(sums.d), rcond=1e-12, hermitian=True)
+    factor = sums.factor(penalty)
     center = sums.x_mean
 
     def scores() -> Iterator[Floats]:
@@ -126,6 +126,10 @@ def sandwich(linear: LinearFit, rows: Rows, *, penalty: float, pairs: bool) -> S
             residual = y - linear.intercept - x @ linear.coef
             yield (weights * residual)[:, None] * (x - center)
 
+    if factor is None:
+        bread = np.linalg.pinv(sums.xx + penalty * np.eye(sums.d), rcond=1e-12, hermitian=True)
+    else:
+        bread = factor.inverse()
     total, draws = meat(scores(), draw=2 if pairs else 1)
     df = draws - sums.d - (0 if pairs else 1)
     if df < LEAST_DF:

@@ -32,7 +32,10 @@ class Ridge(Settings):
     def solve(self, sums: WeightedSums) -> Floats:
         """Return coefficients (d,)."""
         if self.alpha == 0:
-            return _least_squares(sums.xx, sums.xy)
+            return _least_squares(sums)
+        factor = sums.factor(self.alpha)
+        if factor is not None:
+            return factor.solve(sums.xy)
         return np.asarray(np.linalg.solve(sums.xx + self.alpha * np.eye(sums.d), sums.xy))
 
 
@@ -45,7 +48,7 @@ class LeastSquares(Settings):
 
     def solve(self, sums: WeightedSums) -> Floats:
         """Return coefficients (d,)."""
-        return _least_squares(sums.xx, sums.xy)
+        return _least_squares(sums)
 
 
 class Lasso(Settings):
@@ -140,8 +143,9 @@ def _takes_weights(fit: Callable[..., Any]) -> bool:
     return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
-def _least_squares(xx: Floats, xy: Floats) -> Floats:
-    return np.asarray(np.linalg.lstsq(xx, xy, rcond=1e-12)[0])
+def _least_squares(sums: WeightedSums) -> Floats:
+    factor = sums.factor(0.0)
+    return np.asarray(np.linalg.lstsq(sums.xx, sums.xy, rcond=1e-12)[0]) if factor is None else factor.solve(sums.xy)
 
 
 def _equal_rows(xx: Floats, xy: Floats) -> tuple[Floats, Floats]:

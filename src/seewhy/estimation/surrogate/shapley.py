@@ -11,6 +11,7 @@ from seewhy.core.errors import InvalidInput
 from seewhy.core.layout import canonical
 from seewhy.core.types import Floats
 from seewhy.estimation.intervals import Spread, meat
+from seewhy.estimation.positive import inverse as inverse_of
 from seewhy.sampling.samples import Samples
 
 _COVERED = 0.999
@@ -70,7 +71,7 @@ def shapley_values(samples: Samples, scores: Floats, *, pairs: bool, exact: bool
         z = canonical(block.coalitions, np.float64)
         a += z.T @ (weights[place, None] * z)
         b += z.T @ (weights[place] * (scores[place] - empty))
-    inverse = np.linalg.pinv(a, rcond=1e-12, hermitian=True)
+    inverse = inverse_of(a)
     ones = inverse.sum(axis=1)
     free = inverse - np.outer(ones, ones) / ones.sum()
     values = free @ b + ones * ((full - empty) / ones.sum())

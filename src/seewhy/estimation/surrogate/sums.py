@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from seewhy.core.layout import canonical
 from seewhy.core.types import Coalitions, Floats
+from seewhy.estimation.positive import MANY, Cholesky
 
 
 class WeightedSums:
@@ -21,17 +22,25 @@ class WeightedSums:
         self.n = 0
         self._squares = 0.0
         self._moments = np.zeros((d + 2, d + 2))
+        self._factors: dict[float, Cholesky | None] = {}
 
     def update(self, x: Coalitions | Floats, y: Floats, weights: Floats) -> None:
         """Add rows."""
         x, y, weights = (canonical(part, np.float64) for part in (x, y, weights))
         rows = np.column_stack([np.ones(len(x)), x, y - self.origin])
-        self._moments += rows.T @ (weights[:, None] * rows)
+        if self.d < MANY:
+            self._moments += rows.T @ (weights[:, None] * rows)
+        else:  # a product with itself takes half the work
+            rows *= np.sqrt(weights)[:, None]
+            self._moments += rows.T @ rows
+        self._factors.clear()
         self._squares += float(weights @ weights)
         self.n += len(x)
 
     def only(self, used: NDArray[np.intp]) -> WeightedSums:
         """Return the sums over some of the segments."""
+        if len(used) == self.d:
+            return self
         part = WeightedSums(len(used), self.origin)
         places = np.concatenate([[0], used + 1, [self.d + 1]])
         part._moments = self._moments[np.ix_(places, places)]
@@ -72,6 +81,14 @@ class WeightedSums:
     def yy(self) -> float:
         """Weighted sum of squared centered scores."""
         return float(self._moments[-1, -1] - self.weight * self.y_mean**2)
+
+    def factor(self, penalty: float) -> Cholesky | None:
+        """Return the factorization of ``xx`` with a penalty on its diagonal, made once; None: see :class:`Cholesky`."""
+        if self.d >= MANY and penalty not in self._factors:
+            xx = self.xx
+            xx.flat[:: self.d + 1] += penalty
+            self._factors[penalty] = Cholesky.of(xx)
+        return self._factors.get(penalty)
 
     def intercept(self, coef: Floats) -> float:
         """Return the constant that goes with ``coef`` (d,)."""
