@@ -47,6 +47,7 @@ ESTIMATORS = {
     "coin flips": LIME.replace(design="bernoulli", n_samples=90),
     **{f"rise, {name}": RISE.replace(estimator=name) for name in ("controlled", "centered", "ratio", "reference")},
     "rise, few masks": RISE.replace(n_samples=9),
+    "occlusion": seewhy.METHODS["occlusion"](window=8, stride=4),
     **{f"ensemble, {name}": ENSEMBLE.replace(weighting=name) for name in ("value", "root-area", "density")},
 }
 

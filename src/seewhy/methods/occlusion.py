@@ -13,6 +13,7 @@ import numpy as np
 
 from seewhy.core.arrays import Arrays
 from seewhy.core.errors import InvalidInput
+from seewhy.core.layout import canonical
 from seewhy.core.settings import setting
 from seewhy.core.types import Floats, JsonObject, Masks, Segments
 from seewhy.engine.stopping import WholeBlocks
@@ -83,7 +84,7 @@ class Occlusion(MethodSettings):
 
     def estimate(self, samples: Samples, scene: Scene, scores: Floats) -> MapAttribution:
         """Return the map: at a pixel, the mean of the scores lost over the windows that cover it."""
-        masks = self.masks(scene)
+        masks, scores = self.masks(scene), canonical(scores, np.float64)
         lost = scores[0] - scores[1:]
         total, count = masks.spread_out(lost), masks.spread_out(np.ones_like(lost))
         heatmap = (total / count).astype(np.float32)

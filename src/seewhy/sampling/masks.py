@@ -41,7 +41,7 @@ class ComposedMasks(ABC):
 
     def __call__(self, block: Block) -> Masks:
         """Return masks (B, H, W)."""
-        masks = self.compose(block.coalitions.astype(np.float32), self.constants)
+        masks = self.compose(canonical(block.coalitions, np.float32), self.constants)
         return np.ascontiguousarray(masks, dtype=np.float32)
 
     def record(self, samples: Samples) -> Segments | None:

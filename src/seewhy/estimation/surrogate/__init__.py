@@ -74,6 +74,8 @@ class LinearFit:
     @cached_property
     def spanned(self) -> int:
         """How many of the segments that change the rows tell from each other; fewer: many fits are as good."""
+        if self.sums.factor(0.0) is not None:  # of full rank, and by far
+            return self.sums.d
         free = ~self.fixed
         return int(np.linalg.matrix_rank(self.sums.xx[np.ix_(free, free)], hermitian=True, rtol=_RCOND))
 
