@@ -6,18 +6,18 @@ samples. Nominal 95 % intervals are counted over segments and runs, those that h
 counted over pixels of a planted picture function. Stopping is judged by the error reached, relative to the truth:
 at most 1.1 times the tolerance in at least 90 % of runs; on real photos the truth is a long run.
 
-Run: ``python bench/coverage.py [--runs 200] [--photos 2]``
+Run: ``python bench/coverage.py [--runs 200] [--photos 2] [--smoke]``
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 import seewhy
-from measure import photos
+from arguments import Arguments
+from measure import photos, tiny_model
 from seewhy.core.types import Floats
 from seewhy.models import FunctionModel
 from seewhy.sampling.designs import FoldoverHadamard
@@ -63,12 +63,12 @@ def run(score: Score, d: int, seed: int, **settings: object) -> seewhy.Explanati
     return seewhy.explain(photo, model=model_of(score, d), method=lime, seed=seed, progress=False, batch_size=4096)
 
 
-def lime_coverage(runs: int) -> None:
+def lime_coverage(runs: int, sizes: Sequence[int], long: int) -> None:
     print(f"{'LIME, planted':14}{'d':>5}{'n':>7}{'95 %':>8}{'all at once':>13}{'error stated / real':>21}")
-    for d in (20, 50, 100):
+    for d in sizes:
         for kind in ("pairwise", "triple", "sigmoid", "redundant"):
             score = planted(kind, d, d)
-            truth = run(score, d, 10**6, n_samples=200_000).values()
+            truth = run(score, d, 10**6, n_samples=long).values()
             block = FoldoverHadamard().block_rows(d)
             for n in (2 * block, 8 * block):
                 found = [run(score, d, seed, n_samples=n) for seed in range(runs)]
@@ -96,16 +96,16 @@ def picture_model(kind: str) -> FunctionModel:
     return FunctionModel(scores, kind="score", name="planted")
 
 
-def rise_coverage(runs: int) -> None:
+def rise_coverage(runs: int, counts: Sequence[int], long_run: int) -> None:
     print(f"\n{'RISE, planted':14}{'estimator':12}{'n':>7}{'95 %':>8}{'error stated / real':>21}")
     photo = np.ones((32, 32, 1), dtype=np.float32)
     for kind in ("and", "sigmoid"):
         model = picture_model(kind)
-        settings = seewhy.Rise(grid=4, n_samples=200_000)
+        settings = seewhy.Rise(grid=4, n_samples=long_run)
         long = seewhy.explain(photo, model=model, method=settings, seed=10**6, progress=False, batch_size=4096)
         for estimator in ("controlled", "centered", "ratio", "reference"):
             truth = long.refit(estimator=estimator).heatmap()
-            for n in (512, 2048):
+            for n in counts:
                 asked = settings.replace(n_samples=n, estimator=estimator)
                 found = [
                     seewhy.explain(photo, model=model, method=asked, seed=s, progress=False, batch_size=4096)
@@ -119,12 +119,12 @@ def rise_coverage(runs: int) -> None:
                 print(f"{kind:14}{estimator:12}{n:7}{np.mean(inside):8.3f}{stated:12.3f} / {real:.3f}")
 
 
-def stopping(runs: int) -> None:
+def stopping(runs: int, sizes: Sequence[int], long: int) -> None:
     print(f"\n{'stopping':14}{'d':>5}{'tolerance':>11}{'samples':>9}{'median error':>14}{'kept':>7}")
-    for d in (20, 50, 100):
+    for d in sizes:
         for kind in ("pairwise", "triple", "sigmoid", "redundant"):
             score = planted(kind, d, d)
-            truth = run(score, d, 10**6, n_samples=200_000).values()
+            truth = run(score, d, 10**6, n_samples=long).values()
             for tolerance in (0.1, 0.2):
                 found = [run(score, d, s, tolerance=tolerance, max_evaluations=100_000) for s in range(runs)]
                 real = [np.linalg.norm(e.values() - truth) / np.linalg.norm(truth) for e in found]
@@ -133,14 +133,17 @@ def stopping(runs: int) -> None:
                 print(f"{kind:14}{d:5}{tolerance:11}{n:9}{np.median(real):14.3f}{kept:7.2f}")
 
 
-def stopping_on_photos(count: int, runs: int = 20) -> None:
+def stopping_on_photos(count: int, runs: int, long_run: int, model: object) -> None:
     print(f"\n{'photo':24}{'tolerance':>11}{'samples':>9}{'median error':>14}{'kept':>7}")
     for photo in photos(count):
-        long = seewhy.explain(photo, method=seewhy.Lime(n_samples=12_000), seed=10**6, progress=False)
+        settings = seewhy.Lime(n_samples=long_run)
+        long = seewhy.explain(photo, model=model, method=settings, seed=10**6, progress=False)
         truth = long.values()
         for tolerance in (0.15, 0.25):
             asked = seewhy.Lime(tolerance=tolerance)
-            found = [seewhy.explain(photo, method=asked, seed=seed, progress=False) for seed in range(runs)]
+            found = [
+                seewhy.explain(photo, model=model, method=asked, seed=seed, progress=False) for seed in range(runs)
+            ]
             stopped = [e for e in found if e.stop.by == "tolerance"]
             real = [np.linalg.norm(e.values() - truth) / np.linalg.norm(truth) for e in stopped]
             kept = np.mean(np.asarray(real) <= 1.1 * tolerance)
@@ -148,15 +151,27 @@ def stopping_on_photos(count: int, runs: int = 20) -> None:
             print(f"{photo.stem[:24]:24}{tolerance:11}{n:9}{np.median(real):14.3f}{kept:7.2f}  ({len(real)} of {runs})")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def arguments() -> Arguments:
+    parser = Arguments(
+        __doc__, runs=2, photos=-1, photo_runs=1, segments=[4], grids=[64], long=500, long_on_photos=200
+    )  # fmt: skip
     parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--photos", type=int, default=2)
-    asked = parser.parse_args()
-    lime_coverage(asked.runs)
-    rise_coverage(asked.runs)
-    stopping(asked.runs)
-    stopping_on_photos(asked.photos)
+    parser.add_argument("--photos", type=int, default=2, help="photos with masks, beside chelsea and coffee")
+    parser.add_argument("--photo-runs", type=int, default=20, help="runs on each photo")
+    parser.add_argument("--segments", type=int, nargs="+", default=[20, 50, 100], help="of planted functions")
+    parser.add_argument("--grids", type=int, nargs="+", default=[512, 2048], help="samples of RISE")
+    parser.add_argument("--long", type=int, default=200_000, help="samples of the truth")
+    parser.add_argument("--long-on-photos", type=int, default=12_000, help="samples of the truth on photos")
+    return parser
+
+
+def main() -> None:
+    asked = arguments().parse_args()
+    lime_coverage(asked.runs, asked.segments, asked.long)
+    rise_coverage(asked.runs, asked.grids, asked.long)
+    stopping(asked.runs, asked.segments, asked.long)
+    model = tiny_model() if asked.smoke else None
+    stopping_on_photos(asked.photos, asked.photo_runs, asked.long_on_photos, model)
 
 
 if __name__ == "__main__":

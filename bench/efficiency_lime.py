@@ -7,12 +7,12 @@ coin flips and of the balanced design by least squares. As a check, the long run
 must agree with the balanced one within the error that both state. Errors are relative; gains are over coin flips with
 least squares, and over lime (ridge 1).
 
-Run: ``python bench/efficiency_lime.py [--photos 6] [--long 4096]``
+Run: ``python bench/efficiency_lime.py [--photos 6] [--long 4096] [--smoke]``
 """
 
 from __future__ import annotations
 
-import argparse
+from argparse import Namespace
 from collections import defaultdict
 from functools import partial
 from pathlib import Path
@@ -20,20 +20,24 @@ from pathlib import Path
 import numpy as np
 
 import seewhy
-from measure import answer, error, gains, photos
+from arguments import Arguments
+from measure import answer, error, gains, photos, tiny_model
 from seewhy.sampling.designs import FoldoverHadamard
 
-SIZES = (128, 256, 512, 1024)
 UNITS = ("probability", "log-odds")
 AIMS = {128: 3.0, 512: 2.3}
 
 
-def measured(photo: Path, fill: str, long: int, rows: dict[str, dict[str, list[list[float]]]]) -> None:
+Rows = dict[str, dict[str, list[list[float]]]]
+
+
+def measured(photo: Path, fill: str, asked: Namespace, rows: Rows) -> None:
     """Add the errors on one photo with one fill, for both units."""
-    settings = seewhy.Lime(fill=fill, n_samples=long)
-    folded = seewhy.explain(photo, method=settings, seed=2, progress=False)
-    flips = seewhy.explain(photo, method=settings.replace(design="bernoulli"), seed=1, progress=False)
-    pairs = seewhy.explain(photo, method=settings.replace(design="antithetic"), seed=3, progress=False)
+    settings = seewhy.Lime(fill=fill, n_samples=asked.long)
+    explain = partial(seewhy.explain, photo, model=tiny_model() if asked.smoke else None, progress=False)
+    folded = explain(method=settings, seed=2)
+    flips = explain(method=settings.replace(design="bernoulli"), seed=1)
+    pairs = explain(method=settings.replace(design="antithetic"), seed=3)
     block = FoldoverHadamard().block_rows(folded.samples.d)
     for unit in UNITS:
         plain = [answer(run, run.samples, unit) for run in (folded, flips)]
@@ -48,7 +52,7 @@ def measured(photo: Path, fill: str, long: int, rows: dict[str, dict[str, list[l
         }
         for name, (run, read) in ways.items():
             rows[f"{fill} fill, {unit}"].setdefault(name, []).append(
-                [error(read, run.samples, truth, -(-n // block) * block) for n in SIZES]
+                [error(read, run.samples, truth, -(-n // block) * block) for n in asked.sizes]
             )
 
 
@@ -60,23 +64,31 @@ def checked(photo: Path, fill: str, unit: str, ours: seewhy.Explanation, referen
     print(f"{photo.stem[:24]:24} {fill:13} {unit:12} long runs differ by {apart:.2f} of their stated error")
 
 
+def arguments() -> Arguments:
+    parser = Arguments(__doc__, photos=-1, long=128, sizes=[64], fills=["segment-mean"])
+    parser.add_argument("--photos", type=int, default=6, help="photos with masks, beside chelsea and coffee")
+    parser.add_argument("--long", type=int, default=4096, help="samples of the long runs")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256, 512, 1024], help="samples of the pieces")
+    parser.add_argument("--fills", nargs="+", default=["segment-mean", "black"], help="segment-mean among them")
+    return parser
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", type=int, default=6)
-    parser.add_argument("--long", type=int, default=4096)
-    asked = parser.parse_args()
-    rows: dict[str, dict[str, list[list[float]]]] = defaultdict(dict)
+    asked = arguments().parse_args()
+    rows: Rows = defaultdict(dict)
     for photo in photos(asked.photos):
-        for fill in ("segment-mean", "black"):
-            measured(photo, fill, asked.long, rows)
+        for fill in asked.fills:
+            measured(photo, fill, asked, rows)
     for title, found in rows.items():
         count = len(found["coin flips, least squares"])
-        gains(f"LIME, {title}, {count} photos: median error (gain over coin flips, over lime)", SIZES, found,
+        gains(f"LIME, {title}, {count} photos: median error (gain over coin flips, over lime)", asked.sizes, found,
               ("coin flips, least squares", "coin flips, ridge 1 (lime)"))  # fmt: skip
     best = np.asarray(rows["segment-mean fill, probability"]["foldover-hadamard, least squares"])
     base = np.asarray(rows["segment-mean fill, probability"]["coin flips, least squares"])
     for n, aim in AIMS.items():
-        k = SIZES.index(n)
+        if n not in asked.sizes:
+            continue
+        k = asked.sizes.index(n)
         print(f"aim at n={n}: {aim}x, median {np.median((base[:, k] / best[:, k]) ** 2):.2f}x")
 
 

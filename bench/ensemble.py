@@ -11,13 +11,14 @@ object. SRG is the area between the curves of the probability when the least and
 for two fills. Means are over sequences of frames, so that a long sequence counts once; in brackets is the 95 % interval
 of the difference in AP, or SRG, to the first row of the table, from a bootstrap over sequences.
 
-Run: ``python bench/ensemble.py [--photos FOLDER] [--frames 1] [--calls 500] [--model efficientnet-lite1]``
+Run: ``python bench/ensemble.py [--photos FOLDER] [--frames 1] [--calls 500] [--model efficientnet-lite1] [--smoke]``
 """
 
 from __future__ import annotations
 
-import argparse
 import json
+import tempfile
+from argparse import Namespace
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -25,8 +26,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from arguments import Arguments
 from ensemble_maps import FAMILIES, FILLS, Bank, Gaussian, Maker, Photo, RiseMap, Setup, Shipped, Weight
-from measure import sequence
+from measure import SHARED, made_up_photos, sequence, tiny_model
 from seewhy.core.types import Floats, Unit
 from seewhy.engine.loop import Composer
 from seewhy.engine.protocols import Model
@@ -36,7 +38,6 @@ from seewhy.images.scene import Scene
 from seewhy.models import load_model
 from seewhy.sampling.samples import convert, log_total
 
-PHOTOS = Path(__file__).resolve().parents[1] / ".." / "shared" / "data" / "photos"
 RESAMPLES = 2000
 MEASURES = ("AP", "pointing", "IoU Otsu", "IoU 20 %", "SRG blur", "SRG black")
 
@@ -65,7 +66,7 @@ def read_photo(folder: Path, group: str, entry: dict[str, str], model: Model) ->
         drawn = load_image(folder / entry["mask"]).floats()[..., 0] > 0.5
         mask = view.segments_from_photo(drawn.astype(np.int32)) > 0
     scores = next(iter(model.stream([model.prepare(pixels)[None]])))
-    return Photo(folder / entry["file"], group, pixels, mask, int(scores[0].argmax()))
+    return Photo(folder / entry["file"], group, pixels, mask, int(scores[0].argmax()), scores.shape[1])
 
 
 # --- measures -------------------------------------------------------------------------------------------------------
@@ -212,19 +213,31 @@ def questions() -> dict[str, dict[str, Maker]]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=Path, default=PHOTOS, help="folder with annotations.json")
+def arguments() -> Arguments:
+    parser = Arguments(__doc__, calls=256, steps=2)
+    parser.add_argument("--photos", type=Path, default=SHARED, help="folder with annotations.json")
     parser.add_argument("--model", default=None, help="name of a model; not given: the default")
     parser.add_argument("--frames", type=int, default=1, help="frames of each sequence")
     parser.add_argument("--calls", type=int, default=500, help="model calls a photo and map")
     parser.add_argument("--steps", type=int, default=10, help="steps of the curves for SRG; 0 leaves it out")
     parser.add_argument("--only", default="", help="first letters of the tables wanted, such as Mab; not given: all")
-    asked = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    asked = arguments().parse_args()
+    if asked.smoke:
+        with tempfile.TemporaryDirectory() as folder:
+            asked.photos = made_up_photos(Path(folder))
+            compare(asked, tiny_model())
+        return
     if not (asked.photos / "annotations.json").is_file():
         print(f"skipped: no photos in {asked.photos}; give their folder with --photos")
         return
-    model = load_model(asked.model)
+    compare(asked, load_model(asked.model))
+
+
+def compare(asked: Namespace, model: Model) -> None:
     photos = read_photos(asked.photos, model, asked.frames)
     trial = Trial(Bank(model, asked.calls), photos, asked.steps)
     print(f"{len(photos)} photos, {asked.calls} calls each, top class of {getattr(model, 'name', 'the model')}")

@@ -42,6 +42,7 @@ class Photo(NamedTuple):
     pixels: Pixels
     mask: Weight | None
     target: int
+    classes: int
 
 
 # --- families of segmentations --------------------------------------------------------------------------------------
@@ -195,7 +196,13 @@ class Bank:
             scene = Scene(photo.pixels, fill_picture(fill, photo.pixels, segments, index), segments)
             composer = Composer(self.model, scene, self.model.in_flight)
             asked = collect(
-                self.model, composer, SegmentMasks(segments), [block], batch_size=16, classes=1000, clock=Clock()
+                self.model,
+                composer,
+                SegmentMasks(segments),
+                [block],
+                batch_size=16,
+                classes=photo.classes,
+                clock=Clock(),
             )
             scores = np.concatenate([part for _, part in asked])
             yield Answers(segments, block.coalitions, scores[:, photo.target].astype(np.float64), log_total(scores))

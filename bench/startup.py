@@ -1,11 +1,10 @@
 """Cold starts: importing, the help text, and a 12-megapixel photo with 500 samples from the command line.
 
-Run: ``python bench/startup.py [--rounds 3]``
+Run: ``python bench/startup.py [--rounds 3] [--smoke]``
 """
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,8 @@ from time import perf_counter
 import skimage
 from PIL import Image
 
+from arguments import Arguments
+
 
 def seconds(*command: str) -> float:
     """Return the wall time of a process."""
@@ -23,27 +24,33 @@ def seconds(*command: str) -> float:
     return perf_counter() - start
 
 
-def phone_photo(folder: Path) -> Path:
-    """Write a photo of 4000 x 3000 pixels, as a phone gives it."""
+def phone_photo(folder: Path, width: int) -> Path:
+    """Write a photo of ``width`` x 3/4 of it pixels, as a phone gives it."""
     path = folder / "phone.jpg"
     with Image.open(Path(skimage.__file__).parent / "data" / "coffee.png") as photo:
-        photo.resize((4000, 3000), Image.Resampling.BICUBIC).save(path, quality=92)
+        photo.resize((width, width * 3 // 4), Image.Resampling.BICUBIC).save(path, quality=92)
     return path
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def arguments() -> Arguments:
+    parser = Arguments(__doc__, rounds=1, width=160, samples=16)
     parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args()
+    parser.add_argument("--width", type=int, default=4000, help="of the photo, in pixels")
+    parser.add_argument("--samples", type=int, default=500)
+    return parser
+
+
+def main() -> None:
+    asked = arguments().parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        photo = str(phone_photo(Path(folder)))
-        python = sys.executable
+        photo = str(phone_photo(Path(folder), asked.width))
+        python, megapixels = sys.executable, asked.width**2 * 0.75e-6
         rows = {
             "import seewhy": (python, "-c", "import seewhy"),
             "seewhy --help": (python, "-m", "seewhy", "--help"),
-            "explain 12 MP, lime, 500 samples": (
-                *(python, "-m", "seewhy", "explain", photo),
-                *("--n-samples", "500", "--out", folder),
+            f"explain {megapixels:.3g} MP, lime, {asked.samples} samples": (
+                *(python, "-m", "seewhy", "explain", photo, "--method", "lime"),
+                *("--n-samples", str(asked.samples), "--out", folder),
             ),
         }
         for name, command in rows.items():

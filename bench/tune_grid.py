@@ -4,30 +4,36 @@ The grid is num_features x num_samples x positive_only x negative_only x hide_re
 by showing the region alone to the model. Asking for positive_only and negative_only at once contradicts itself, so a
 quarter of the settings shows nothing.
 
-Run: ``python bench/tune_grid.py [PHOTO] [--samples 100 1000 5000] [--regions 5 15] [--model NAME]``.
+Run: ``python bench/tune_grid.py [PHOTO] [--samples 100 1000 5000] [--regions 5 15] [--model NAME] [--smoke]``.
 """
 
 from __future__ import annotations
 
-import argparse
 from itertools import product
 
 import seewhy
+from arguments import Arguments
+from measure import tiny_model
 from seewhy.tune import tune
 
 FEATURES = [5, 10, 100_000]
 SIGNS = {(True, False): "positive", (False, True): "negative", (False, False): "both"}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def arguments() -> Arguments:
+    parser = Arguments(__doc__, samples=[32, 64], regions=[2, 5])
     parser.add_argument("photo", nargs="?")
     parser.add_argument("--samples", type=int, nargs="+", default=[100, 1000, 5000])
     parser.add_argument("--regions", type=int, nargs="+", default=[5, 15])
     parser.add_argument("--model")
-    asked = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    asked = arguments().parse_args()
     lab = seewhy.PRESETS["lime-lab"]
-    given = {"photos": asked.photo or _cat(), "model": asked.model, "metric": "sufficiency", "search": False}
+    given = {"photos": asked.photo or _cat(), "metric": "sufficiency", "search": False}
+    given["model"] = tiny_model() if asked.smoke and asked.model is None else asked.model
     free = {
         "num_features": FEATURES, "n_samples": asked.samples, "sign": list(SIGNS.values()), "regions": asked.regions,
         "hide_rest": [False, True], "kernel": ["cosine"], "surrogate": ["ridge"],

@@ -1,8 +1,10 @@
 """Make the pictures of the README and the method pages again, from photos that scikit-image ships.
 
-Run: ``python docs/make_pictures.py``
+Run: ``python docs/make_pictures.py [--smoke]``; ``--smoke`` makes them of a few samples, in a folder that goes again.
 """
 
+import argparse
+import tempfile
 from pathlib import Path
 
 import skimage
@@ -14,22 +16,38 @@ PHOTOS = Path(skimage.__file__).parent / "data"
 FOLDER = Path(__file__).parent / "pictures"
 
 
-def main() -> None:
-    FOLDER.mkdir(exist_ok=True)
-    coffee = seewhy.explain(PHOTOS / "coffee.png")
-    cats = seewhy.explain(PHOTOS / "chelsea.png", targets="top3")
-    rise = seewhy.explain(PHOTOS / "chelsea.png", method="rise")
-    ensemble = seewhy.explain(PHOTOS / "chelsea.png", method="ensemble-lime")
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--smoke", action="store_true", help="few samples: everything runs, no picture changes")
+    return parser
+
+
+def draw(folder: Path, model: object, **amount: int) -> None:
+    """Write the pictures into ``folder``."""
+
+    def explained(photo: str, method: str = "auto", targets: str = "top1") -> seewhy.Explanation:
+        return seewhy.explain(PHOTOS / photo, model=model, method={"name": method, **amount}, targets=targets)
+
+    rise = explained("chelsea.png", "rise")
     figures = {
-        "coffee.lime.png": coffee.plot(),
-        "chelsea.top3.png": cats.plot(),
+        "coffee.lime.png": explained("coffee.png", "lime").plot(),
+        "chelsea.top3.png": explained("chelsea.png", targets="top3").plot(),
         "chelsea.rise.png": rise.plot(),
-        "chelsea.ensemble-lime.png": ensemble.plot(),
+        "chelsea.ensemble-lime.png": explained("chelsea.png", "ensemble-lime").plot(),
         "chelsea.rise.examples.png": rise.plot_examples(6),
     }
     for name, figure in figures.items():
-        (FOLDER / name).write_bytes(figure_png(figure))
+        (folder / name).write_bytes(figure_png(figure))
         print(f"docs/pictures/{name}")
+
+
+def main() -> None:
+    if arguments().parse_args().smoke:
+        with tempfile.TemporaryDirectory() as folder:
+            draw(Path(folder), seewhy.load_model(None), n_samples=256)
+        return
+    FOLDER.mkdir(exist_ok=True)
+    draw(FOLDER, None)
 
 
 if __name__ == "__main__":

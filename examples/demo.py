@@ -1,6 +1,6 @@
 """Explain two real photos, one as it comes and one by RISE, and say where the pictures are."""
 
-import sys
+import argparse
 from pathlib import Path
 
 import skimage
@@ -19,10 +19,18 @@ def run(*arguments: str) -> None:
             raise
 
 
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", default="demo", help="where the pictures go")
+    parser.add_argument("--smoke", action="store_true", help="a few samples: everything runs, the maps mean little")
+    return parser
+
+
 if __name__ == "__main__":
-    folder = sys.argv[1] if len(sys.argv) > 1 else "demo"
-    run("explain", str(PHOTOS / "coffee.png"), "--out", folder)
-    run("explain", str(PHOTOS / "chelsea.png"), "--method", "rise", "--examples", "6", "--out", folder)
+    asked = arguments().parse_args()
+    folder, few = asked.folder, ("--n-samples", "256") if asked.smoke else ()
+    run("explain", str(PHOTOS / "coffee.png"), "--out", folder, *few)
+    run("explain", str(PHOTOS / "chelsea.png"), "--method", "rise", "--examples", "6", "--out", folder, *few)
     print("\nLook at these pictures:")
     for name in ("coffee.ensemble-lime.png", "chelsea.rise.png", "chelsea.rise.examples.png"):
         print(f"  {Path(folder) / name}")
