@@ -9,7 +9,7 @@ from sklearn.linear_model import ElasticNet, Ridge
 import seewhy
 from seewhy.core.errors import FileError, InvalidInput
 from seewhy.estimation import kernels
-from seewhy.explanation.loading import RecordedMethod
+from seewhy.explanation.recorded_method import RecordedMethod
 from seewhy.models import FunctionModel
 from support.refitting import BLOCKS, ENSEMBLE, LIME, PHOTO, RISE, Counting, order, run, same_file
 

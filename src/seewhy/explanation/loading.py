@@ -5,34 +5,31 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from seewhy.core.array_setting import far_paths
-from seewhy.core.errors import FileError, InvalidInput, SeewhyError
-from seewhy.core.types import Floats, JsonObject, Segments
-from seewhy.core.words import shown
+from seewhy.core.errors import FileError, SeewhyError
+from seewhy.core.types import Segments
 from seewhy.engine.protocols import Method
 from seewhy.engine.run import evaluations
-from seewhy.engine.stopping import Amount, Draws, Stop
+from seewhy.engine.stopping import Stop
 from seewhy.estimation.attribution import Attribution, SegmentAttribution, Stability
-from seewhy.estimation.intervals import Spread
 from seewhy.estimation.targets import Prediction, Target
 from seewhy.explanation import result_file
 from seewhy.explanation.explanation import Explanation
 from seewhy.explanation.footprint import check_parts, check_rows, check_view
 from seewhy.explanation.model_facts import ModelFacts
 from seewhy.explanation.record import fingerprint
+from seewhy.explanation.recorded_method import read_method
 from seewhy.explanation.result_header import Header
 from seewhy.images import KEPT_PIXELS, Image, from_bytes
 from seewhy.images.geometry import View
 from seewhy.images.scene import Scene
-from seewhy.methods import AnyMethod, as_concrete
 from seewhy.sampling.blocks import Block, cut, join
 from seewhy.sampling.protocols import MaskMaker
 from seewhy.sampling.samples import Answers, Samples, packed, to_be_exact
@@ -60,7 +57,7 @@ def load(path: str | os.PathLike[str]) -> Explanation:
 
 def _explanation(header: Header, arrays: result_file.Arrays, folder: Path) -> Explanation:
     image = from_bytes(_array(arrays, "photo").tobytes(), header.image, tuple(header.image_warnings))
-    method = _method(header.settings, folder)
+    method = read_method(header.settings, folder)
     view = _view(header, image)
     check_view(header, view, image)
     pixels = view.apply(image)
@@ -111,154 +108,6 @@ def _view(header: Header, image: Image) -> View:
     if not view.seen().any():
         raise FileError("the view shows the model nothing of the photo")
     return view
-
-
-@dataclass(frozen=True)
-class RecordedMethod:
-    """The method of a result whose settings held a function, a regressor, an array, or the path of a file elsewhere.
-
-    None of them is in the result file, and it may not send us looking, since others may have written it. What
-    the samples alone can answer works; what needs the object says so.
-    """
-
-    settings: JsonObject
-    stand_in: AnyMethod
-    """The same settings with defaults where the objects were."""
-    lost: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """Name shown to people."""
-        return self.stand_in.name
-
-    @property
-    def unit(self) -> str:
-        """Unit asked for."""
-        return self.stand_in.unit
-
-    @property
-    def gives(self) -> Literal["segments", "map"]:
-        """What the values belong to."""
-        return self.stand_in.gives
-
-    @property
-    def chance(self) -> bool:
-        """Whether rows were drawn at random."""
-        return self.stand_in.chance
-
-    @property
-    def amounts(self) -> frozenset[str]:
-        """Settings by which more or less is sampled."""
-        return self.stand_in.amounts
-
-    @property
-    def fits(self) -> frozenset[str]:
-        """Settings of the method that only say how samples are read."""
-        return self.stand_in.fits
-
-    def check(self, least: int) -> None:
-        """Refuse fewer samples than can be read."""
-        self.stand_in.check(least)
-
-    @property
-    def cut(self) -> Literal["share", "otsu"]:
-        """How a region is cut from a map."""
-        return self.stand_in.cut
-
-    @property
-    def log_odds(self) -> bool:
-        """Whether ``auto`` means log-odds."""
-        return self.stand_in.log_odds
-
-    @property
-    def amount(self) -> Amount:
-        """How much was asked."""
-        return self.stand_in.amount
-
-    @property
-    def free(self) -> frozenset[str]:
-        """Settings that need no new samples."""
-        return self.stand_in.free
-
-    def to_dict(self) -> JsonObject:
-        """Return the settings as they were recorded."""
-        return self.settings
-
-    def masks(self, scene: Scene) -> MaskMaker:
-        """Return what turns rows into masks."""
-        return self.stand_in.masks(scene)
-
-    def scene(self, image: Image, view: View, seed: int, segments: Segments | None = None) -> Scene:
-        """Return the picture and its fill, unless the fill is what is lost."""
-        if "fill" in self.lost:
-            raise self._error("fill")
-        return self.stand_in.scene(image, view, seed, segments)
-
-    def relatives(self) -> dict[str, JsonObject | str]:
-        """Return other ways to read the same samples."""
-        return self.stand_in.relatives()
-
-    def draws(self, masks: MaskMaker) -> Draws:
-        """Return what a plan must know of the rows."""
-        return self.stand_in.draws(masks)
-
-    def rows(self, masks: MaskMaker, seed: int) -> Iterator[Block]:
-        """Yield the rows that were asked."""
-        return self.stand_in.rows(masks, seed)
-
-    def estimate(self, samples: Samples, scene: Scene, scores: Floats) -> Attribution:
-        """Read an attribution out of the samples, unless the surrogate is what is lost."""
-        if "surrogate" in self.lost:
-            raise self._error("surrogate")
-        return self.stand_in.estimate(samples, scene, scores)
-
-    def spread(self, samples: Samples, scene: Scene, scores: Floats) -> Spread | None:
-        """Return how sure an attribution is, unless the surrogate is what is lost."""
-        if "surrogate" in self.lost:
-            raise self._error("surrogate")
-        return self.stand_in.spread(samples, scene, scores)
-
-    def warnings(self, samples: Samples) -> Iterator[str]:
-        """Yield what a reader of the result must know."""
-        return self.stand_in.warnings(samples)
-
-    def replace(self, **changes: Any) -> RecordedMethod:
-        """Return the same with other settings; an object that is replaced is no longer missed."""
-        stand_in = self.stand_in.replace(**changes)
-        known = {key: value for key, value in stand_in.to_dict().items() if key not in self.lost or key in changes}
-        lost = tuple(key for key in self.lost if key not in changes)
-        return RecordedMethod({key: self.settings[key] for key in lost} | known, stand_in, lost)
-
-    def _error(self, name: str) -> FileError:
-        value = self.settings[name]
-        if isinstance(value, dict) and "path" in value:
-            return FileError.of(f"the file of {name}", "be in the current folder or beside the result", value["path"])
-        return FileError(f"the {name} was a Python object, {shown(value)}, which a result file does not hold")
-
-
-def _method(settings: JsonObject, folder: Path) -> Method:
-    elsewhere = tuple(key for key, value in settings.items() if any(far_paths(value, folder)))
-    try:
-        found = as_concrete(settings)
-        if not elsewhere:
-            return found
-    except InvalidInput:
-        pass
-    return _recorded(settings, elsewhere)
-
-
-def _recorded(settings: JsonObject, elsewhere: tuple[str, ...]) -> RecordedMethod:
-    lost = tuple(key for key, value in settings.items() if key in elsewhere or _is_lost(value))
-    stand_in = as_concrete({key: value for key, value in settings.items() if key not in lost})
-    return RecordedMethod(settings, stand_in, lost)
-
-
-_OBJECTS = {"labels": "sha256", "picture": "sha256", "custom": "function", "regressor": "regressor"}
-"""Settings that may hold a Python object, and what stands for it in a file."""
-
-
-def _is_lost(value: object) -> bool:
-    return isinstance(value, dict) and _OBJECTS.get(str(value.get("name"))) in value
 
 
 _TYPES = {
