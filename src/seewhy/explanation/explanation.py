@@ -26,8 +26,9 @@ from seewhy.explanation import record, result_file, significance
 from seewhy.explanation.again import continued, refitted
 from seewhy.explanation.figures import example_figure, plotted
 from seewhy.explanation.model_facts import ModelFacts
+from seewhy.explanation.portable import Portable
 from seewhy.explanation.remarks import predictions, remarks
-from seewhy.explanation.same_model import same_model
+from seewhy.explanation.same_model import known_model, same_model
 from seewhy.explanation.side_by_side import SideBySide, side_by_side
 from seewhy.explanation.smallest import SmallestRegion, smallest_region
 from seewhy.images import Image, regions
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Explanation:
+class Explanation(Portable):
     """What made the model decide, for one or several classes of one photo.
 
     Everything shown or returned lies on the original photo (H, W). Values are in the unit of the target's score;
@@ -345,8 +346,7 @@ class Explanation:
         ``model``: the same model again, for a result that was loaded from a file.
         """
         place = self._place(target)
-        black_box = self.black_box if model is None and self.black_box is not None else same_model(self, model)
-        return smallest_region(self, black_box, place)
+        return smallest_region(self, known_model(self) if model is None else same_model(self, model), place)
 
     def compare(self, target: int = 0) -> SideBySide:
         """Return what relatives of the method say about the same samples, and how far they agree.

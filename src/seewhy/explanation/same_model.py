@@ -15,6 +15,7 @@ from seewhy.engine.run import Asker, Subject, first_equal
 from seewhy.explanation.model_facts import ModelFacts
 from seewhy.models import load_model
 from seewhy.models.preflight import settled, what_answers
+from seewhy.models.recipes import Recalled
 from seewhy.sampling.samples import Answers, Samples
 
 if TYPE_CHECKING:
@@ -50,25 +51,34 @@ def same_model(before: Explanation, model: object) -> Model:
     InvalidInput
         It is another one.
     """
-    found = before.black_box if model is None and before.black_box is not None else load_model(model)
-    if found is not before.black_box and hasattr(found, "checked"):  # compiled: held against its original as at first
+    known = before.black_box
+    if isinstance(known, Recalled):
+        model, known = known.loaded if model is None else model, None
+    found = known if model is None and known is not None else load_model(model)
+    if found is not known and hasattr(found, "checked"):  # compiled: held against its original as at first
         found = settled(found, before.subject())
     if _base(found.fingerprint) != _base(before.model.fingerprint):
         raise InvalidInput(
             f"model must be the one that answered before, {before.model.name} ({before.model.fingerprint}), "
             f"got {found.name} ({found.fingerprint})"
         )
-    if _one_function(found, before.black_box) or getattr(found, "tested", False):
+    if _one_function(found, known) or getattr(found, "tested", False):
         return found
     code = getattr(found, "code", "")
-    known = before.model.code and code  # a file does not tell, and what is not Python has none
-    if known and code != before.model.code:
+    both = before.model.code and code  # a file does not tell, and what is not Python has none
+    if both and code != before.model.code:
         raise InvalidInput(
             f"model must be the function that answered before, got another one of its name, {found.fingerprint}: "
             f"its code has the hash {code}, not {before.model.code}"
         )
     _check_answers(before, found)
     return found
+
+
+def known_model(before: Explanation) -> Model:
+    """Return the model that the result itself holds; one that came with a pickle, or is the default, is checked."""
+    known = before.black_box
+    return same_model(before, None) if known is None or isinstance(known, Recalled) else known
 
 
 def answered_alone(asker: Asker, samples: Samples) -> tuple[str, ...]:

@@ -21,7 +21,9 @@ from seewhy.core.words import shown
 from seewhy.engine.protocols import Model
 from seewhy.models import hints
 from seewhy.models.function import FunctionModel
+from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
+from seewhy.models.recipes import Recipe
 
 __all__ = [
     "DEFAULT",
@@ -130,14 +132,18 @@ def load_model(model: object = None, **options: Any) -> Model:
             raise InvalidInput(f"model must be a text, or have a name, got {shown(model)}{hints.for_mapping(model)}")
         options = {key: value for key, value in model.items() if key != "name"} | options
         model = model["name"]
-    wanted = ModelOptions(**options)
+    found = _loaded(model, ModelOptions(**options))
+    if isinstance(found, NetworkModel) and found.recipe is None and found is not model:
+        found.made_from(Recipe.of(DEFAULT if model is None else model, options))
+    return found
+
+
+def _loaded(model: object, options: ModelOptions) -> Model:
     if model is None:
-        return _embedded(DEFAULT, wanted)
+        return _embedded(DEFAULT, options)
     if isinstance(model, os.PathLike):
         model = _of_file(model)
-    if not isinstance(model, str):
-        return _adapt(model, wanted)
-    return _named(model, wanted)
+    return _named(model, options) if isinstance(model, str) else _adapt(model, options)
 
 
 def may_be_named_by_a_file(text: str) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
@@ -92,6 +93,9 @@ class FunctionModel:
         """Its name: what a function does cannot be hashed."""
         self.code = code_digest(function)
         """A hash of its own code, by which stored results are told from those of another version."""
+
+    def __deepcopy__(self, _: object) -> Self:
+        return copy.copy(self)  # the function that answered is the one that answers
 
     @classmethod
     def of(cls, function: Callable[..., Any], options: ModelOptions) -> FunctionModel:

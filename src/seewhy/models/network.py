@@ -6,7 +6,7 @@ import copy
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from typing import Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from seewhy.core.types import Batch, Pixels, ScoreKind, Scores
 from seewhy.images.geometry import View
 from seewhy.models.heads import Head
 from seewhy.models.preprocessing import Preprocessing
+from seewhy.models.recipes import Recipe
 
 _ABOUT_SHAPES = re.compile(
     r"\b(shapes?|reshape|sizes?|dim(ension)?s?|channels?|height|width|resolution|axis|axes|rank|broadcast\w*|"
@@ -84,6 +85,25 @@ class NetworkModel:
         self.identity = fingerprint
         self.at_most: int | None = None
         """Pictures it may be sent at once, where its user said so."""
+        self.recipe: Recipe | None = None
+        """What it was loaded from."""
+
+    def made_from(self, recipe: Recipe) -> None:
+        """Remember what it was loaded from."""
+        self.recipe = recipe
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.recipe is None:
+            raise TypeError(f"{self.name} was not made by load_model, so that nothing says how to load it again")
+        return self.recipe.load, ()
+
+    def __copy__(self) -> Self:
+        made = object.__new__(type(self))
+        vars(made).update(vars(self))
+        return made
+
+    def __deepcopy__(self, _: object) -> Self:
+        return copy.copy(self)  # what runs it serves both
 
     @property
     def fingerprint(self) -> str:

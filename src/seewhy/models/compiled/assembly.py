@@ -20,6 +20,7 @@ from seewhy.models.last_layer import LastLayer
 from seewhy.models.network import NetworkModel, Runtime, checked_labels, in_batches, probe
 from seewhy.models.options import ModelOptions, Precision
 from seewhy.models.preprocessing import Preprocessing
+from seewhy.models.recipes import Recipe
 from seewhy.sampling.samples import comparable
 
 LIMITS: dict[Precision, float] = {"f32": 1e-3, "bf16": 0.05, "int8": 0.1}
@@ -152,6 +153,11 @@ class Compiled(NetworkModel):
         self._by = by
         self.exact = None if precision == "f32" else original
         """What values and intervals are for, asked for a share of the rows; None: this one is close enough."""
+
+    def made_from(self, recipe: Recipe) -> None:
+        """Remember what both were loaded from."""
+        super().made_from(recipe)
+        self.original.made_from(recipe)
 
     def checked(self, pictures: Batch) -> NetworkModel:
         """Return this model, or the original if its answers to these prepared pictures differ by too much.

@@ -1,0 +1,105 @@
+"""What a model was loaded from: enough to load it again elsewhere, as in a process that gets a pickled result."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import Pickler
+from typing import Any
+
+from seewhy.core.errors import InvalidInput
+
+_FILES = {"torchscript", "torchexport", "keras", "onnx", "openvino", "tflite"}
+"""Prefixes that a file's path may follow."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """What :func:`seewhy.load_model` was called with."""
+
+    model: object
+    options: dict[str, Any]
+
+    @classmethod
+    def of(cls, model: object, options: dict[str, Any]) -> Recipe:
+        """Return it with the path of a file in full, since another process may work in another folder."""
+        if isinstance(model, Path):
+            return cls(model.expanduser().absolute(), options)
+        if isinstance(model, str):
+            prefix, colon, rest = model.partition(":")
+            if colon and prefix in _FILES and Path(rest).expanduser().is_file():
+                model = f"{prefix}:{Path(rest).expanduser().absolute()}"
+        return cls(model, options)
+
+    def load(self) -> Any:
+        """Load the model again."""
+        return importlib.import_module("seewhy.models").load_model(self.model, **self.options)
+
+
+class Recalled:
+    """A model of a pickled result, which is loaded when something of it is first needed.
+
+    Parameters
+    ----------
+    recipe
+        None: what it was made of could not be pickled.
+    name
+        Of the model, for messages.
+    """
+
+    def __init__(self, recipe: Recipe | None, name: str) -> None:
+        self.recipe = recipe
+        self.name = name
+
+    @property
+    def loaded(self) -> Any:
+        """The model itself.
+
+        Raises
+        ------
+        InvalidInput
+            It did not come along.
+        """
+        if "_loaded" not in vars(self):
+            if self.recipe is None:
+                raise InvalidInput(
+                    f"the model {self.name} could not be pickled with this result; pass it again with model=...",
+                    setting="model",
+                )
+            vars(self)["_loaded"] = self.recipe.load()
+        return vars(self)["_loaded"]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # asked for before there is anything, by copy and pickle
+            raise AttributeError(name)
+        return getattr(self.loaded, name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"recipe": self.recipe, "name": self.name}
+
+
+def recalled(model: Any) -> Any:
+    """Return what can be pickled in place of a model: itself, or :class:`Recalled`."""
+    if model is None or isinstance(model, Recalled):
+        return model
+    recipe = getattr(model, "recipe", None)
+    if recipe is None and can_be_pickled(model):
+        return model
+    return Recalled(recipe if recipe is not None and can_be_pickled(recipe) else None, str(model.name))
+
+
+class _Nowhere:
+    """A file that keeps nothing."""
+
+    def write(self, data: Any) -> int:
+        return len(data)
+
+
+def can_be_pickled(thing: object) -> bool:
+    """Return whether an object can be written as a pickle, by any means that Python itself has."""
+    try:
+        Pickler(_Nowhere(), protocol=5).dump(thing)
+    except Exception:  # noqa: BLE001 - whatever an object of somebody else's raises
+        return False
+    return True
