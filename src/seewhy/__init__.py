@@ -6,6 +6,7 @@
 
 import sys as _sys
 
+from seewhy import _start as _start  # first: what follows takes a while
 from seewhy._version import __version__
 from seewhy.api import check, explain, segment
 from seewhy.core.errors import Cancelled, FileError, ImageError, InvalidInput, MissingExtra, ModelError, SeewhyError

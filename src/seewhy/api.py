@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from seewhy.core.types import ScoreKind, Segments
 from seewhy.core.words import shown
 from seewhy.engine.loop import Cancel
 from seewhy.engine.protocols import Model
-from seewhy.engine.run import Asker, Run, Subject
+from seewhy.engine.run import Asker, Run, Subject, saved_if_interrupted
 from seewhy.engine.stopping import Stop
 from seewhy.estimation.targets import Target, Targets, classes_of, resolve_targets
 from seewhy.explanation.explanation import Explanation
@@ -34,6 +35,9 @@ from seewhy.models import load_model
 from seewhy.models.options import NotASetting
 from seewhy.models.preflight import Report, inspect, vetted
 from seewhy.sampling.samples import Answers, Samples, recognize_kind
+
+Checkpoint: TypeAlias = str | os.PathLike[str] | Callable[[Explanation], object]
+"""Where a run saves what it has."""
 
 _KEPT = 10
 """Classes whose scores are kept beside the targets."""
@@ -51,7 +55,7 @@ def explain(  # noqa: PLR0913  # the front door
     progress: Progress | bool | None = None,
     cancel: Cancel | None = None,
     keep_scores: Literal["top10", "all"] = "top10",
-    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint: Checkpoint | None = None,
     preflight: bool = True,
     max_pixels: int = MAX_PIXELS,
     scale: Scale | None = None,
@@ -89,7 +93,8 @@ def explain(  # noqa: PLR0913  # the front door
     keep_scores
         Classes whose scores are kept beside the targets, for :meth:`Explanation.refit`: the ten strongest, or all.
     checkpoint
-        File to which a long run saves what it has, every 20 seconds; :meth:`Explanation.continue_` goes on from it.
+        File to which a long run saves what it has, every 20 seconds; :meth:`Explanation.continue_` goes on from it. Or
+        a function that is given the partial explanation, saves it, and returns where.
     preflight
         Whether a model is checked before it is believed, once for each model, with about ten pictures, and a
         compiled one against its original for each photo; see :func:`check`.
@@ -121,7 +126,7 @@ def explain(  # noqa: PLR0913  # the front door
     (0, 1.0, (0, 0, 16, 16))
     """
     started = perf_counter()
-    if checkpoint is not None and not Path(checkpoint).parent.is_dir():
+    if checkpoint is not None and not callable(checkpoint) and not Path(checkpoint).parent.is_dir():
         raise FileError(f"checkpoint must be a file in a folder that is there, got {checkpoint}")
     asked = _Asked.of(
         image,
@@ -277,7 +282,7 @@ def _explained(
     targets: Targets,
     report: Progress,
     cancel: Cancel | None,
-    checkpoint: str | os.PathLike[str] | None,
+    checkpoint: Checkpoint | None,
 ) -> Explanation:
     """Ask the untouched picture first, then the samples, and read the explanation out of them."""
     auto, model = asked.method if isinstance(asked.method, Auto) else None, asked.model
@@ -316,7 +321,8 @@ def _explained(
     def save(samples: Samples) -> object:
         if checkpoint is None:
             return None
-        return Explanation.of(subject, facts, samples, chosen, Stop("interrupted", 0), piloted).save(checkpoint)
+        part = Explanation.of(subject, facts, samples, chosen, Stop("interrupted", 0), piloted)
+        return checkpoint(part) if callable(checkpoint) else part.save(checkpoint)
 
     found = run.collect(asker, scores.shape[1], report, cancel, save)
     if asked.preflight and found.stop.complete:
@@ -325,6 +331,7 @@ def _explained(
     again = getattr(model, "halved", 0) - halved
     if again:
         facts = facts.noted(f"{model.name}: {again} batches were halved, because memory was full")
-    return Explanation.of(
-        subject, facts, found.samples, chosen, found.stop, piloted, seconds_model=asker.clock.model, black_box=model
-    )
+    with saved_if_interrupted(found.samples, save):
+        return Explanation.of(
+            subject, facts, found.samples, chosen, found.stop, piloted, seconds_model=asker.clock.model, black_box=model
+        )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Any, Literal
 
-from seewhy.api import explain, loaded
+from seewhy.api import Checkpoint, explain, loaded
 from seewhy.core.errors import Cancelled, InvalidInput
+from seewhy.core.progress import reporting
 from seewhy.core.settings import whole_number
 from seewhy.core.words import shown
 from seewhy.engine.loop import Cancel
@@ -29,8 +30,8 @@ def explain_many(
     model: object = None,
     at_once: int = _AT_ONCE,
     errors: Literal["raise", "return"] = "raise",
-    checkpoint: Callable[[object], str | Path] | None = None,
-    progress: Callable[[int], None] | None = None,
+    checkpoint: Callable[[object], Checkpoint] | None = None,
+    progress: Callable[[int], None] | bool | None = None,
     cancel: Cancel | None = None,
     **settings: Any,
 ) -> Iterator[Explanation | Exception]:
@@ -49,9 +50,9 @@ def explain_many(
     errors
         ``"raise"``: the first photo that fails ends it. ``"return"``: its exception is yielded in its place.
     checkpoint
-        Returns the file to which the run of a photo saves itself.
+        Returns the ``checkpoint`` of a photo, as for :func:`explain`.
     progress
-        Called with the number of photos that are done.
+        Called with the number of photos that are done; True for a bar on stderr, None or False for nothing.
     cancel
         Asked between batches; True ends it, with partial explanations of the photos in work.
     settings
@@ -78,8 +79,8 @@ def with_photos(
     model: object = None,
     at_once: int = _AT_ONCE,
     errors: Literal["raise", "return"] = "raise",
-    checkpoint: Callable[[object], str | Path] | None = None,
-    progress: Callable[[int], None] | None = None,
+    checkpoint: Callable[[object], Checkpoint] | None = None,
+    progress: Callable[[int], None] | bool | None = None,
     cancel: Cancel | None = None,
     **settings: Any,
 ) -> Iterator[tuple[object, Explanation | Exception]]:
@@ -87,10 +88,21 @@ def with_photos(
     if errors not in ("raise", "return"):
         raise InvalidInput(f"errors must be 'raise' or 'return', got {errors!r}")
     whole_number("at_once", at_once, 1)
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
+        raise InvalidInput.of("progress", "be a function, True, False or None", progress)
     size = settings.get("batch_size")
     black_box, size = loaded(model, None if size is None else whole_number("batch_size", size, 1))
     work = _Work(black_box, at_once, checkpoint, cancel, settings | {"batch_size": size})
-    return _in_order(work, iter(images), errors == "return", progress)
+    if progress is not True:
+        return _in_order(work, iter(images), errors == "return", progress or None)
+    return _with_bar(work, images, errors == "return")
+
+
+def _with_bar(work: _Work, images: Iterable[object], keep_errors: bool) -> Iterator[tuple[object, Any]]:
+    """Yield the same, under a bar on stderr; of a generator it cannot know how many photos there are."""
+    total = len(images) if isinstance(images, Sized) else 0
+    with reporting(True, "photos", unit="photos") as report:  # noqa: FBT003
+        yield from _in_order(work, iter(images), keep_errors, lambda done: report(done, max(total, done)))
 
 
 @dataclass(frozen=True)
@@ -99,7 +111,7 @@ class _Work:
 
     black_box: Model
     at_once: int
-    checkpoint: Callable[[object], str | Path] | None
+    checkpoint: Callable[[object], Checkpoint] | None
     cancel: Cancel | None
     settings: dict[str, Any]
     stop: Event = field(default_factory=Event)

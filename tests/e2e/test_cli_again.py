@@ -43,7 +43,7 @@ def files_in(folder: str = "seewhy-out") -> set[str]:
 
 
 def without_times(found: dict[str, Any]) -> dict[str, Any]:
-    return found | {"seconds": None, "seconds_model": None, "files": []}
+    return found | {"seconds": None, "seconds_model": None, "files": [], "notes": []}
 
 
 # --- refit --------------------------------------------------------------------------------------------------
@@ -280,7 +280,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "refit of nothing": (["refit"], "missing argument 'FILE'; see seewhy refit --help"),
     "refit of a missing file": (["refit", "no.seewhy"], "'no.seewhy' does not exist; see seewhy refit --help"),
     "refit of a folder": (["refit", "."], "'.' is a directory"),
-    "refit of a photo": (["refit", "cat.png"], "cat.png must be a readable seewhy result file"),
+    "refit of a photo": (["refit", "cat.png"], "cat.png is a photo, not a result file"),
     "refit of the fill": (["refit", FILE, "--fill", "black"], "no such option '--fill'"),
     "refit of the design": (["refit", FILE, "--design", "bernoulli"], "no such option '--design'"),
     "refit to more": (

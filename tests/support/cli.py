@@ -73,7 +73,7 @@ KEYS = {
         "n_evaluations",
         "pilot",
     ),
-    *("complete", "stopped", "seconds", "seconds_model", "files", "warnings", "version"),
+    *("complete", "stopped", "seconds", "seconds_model", "files", "notes", "warnings", "version"),
 }
 TARGET = {"index", "label", "score", "unit", "versus", "error"}
 

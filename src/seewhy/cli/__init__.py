@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -10,9 +11,13 @@ from pathlib import Path
 import click
 
 from seewhy._version import __version__
+from seewhy.cli import signals
+from seewhy.cli.terminal import say
 
-DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes: done, failure, wrong usage or input, stopped by Ctrl-C."""
+DONE, FAILED, WRONG = 0, 1, 2
+"""Exit codes: done, failure, wrong usage or input. A run that a signal has ended has that of :mod:`seewhy.cli.signals`:
+130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
+"""
 
 
 _IN_PYTHON = {
@@ -52,17 +57,19 @@ def main(arguments: list[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     rest, debug = _without_debug(given)
     _print_anything()
+    os.environ["MPLBACKEND"] = "agg"  # figures go to files here, whatever a notebook has left in the environment
     try:
         _commands()
-        code = app.main(rest, prog_name="seewhy", standalone_mode=False, obj=debug)
+        with signals.handled():
+            code = app.main(rest, prog_name="seewhy", standalone_mode=False, obj=debug)
     except (click.exceptions.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        sys.exit(INTERRUPTED)
+        say("interrupted", err=True)
+        sys.exit(signals.exit_code())
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(WRONG)
     except click.ClickException as error:
-        click.echo(_usage(error, rest), err=True)
+        say(_usage(error, rest), err=True)
         sys.exit(WRONG)
     except Exception as error:  # noqa: BLE001  # the last place an error can become one line
         sys.exit(report(error, debug=debug))
@@ -75,14 +82,14 @@ def report(error: Exception, *, debug: bool, place: str = "") -> int:
     from seewhy.core.masking import masked
 
     if debug:
-        click.echo(masked("".join(traceback.format_exception(error))), err=True, nl=False)
+        say(masked("".join(traceback.format_exception(error)).rstrip("\n")), err=True)
     known = isinstance(error, InvalidInput | FileError)
     kind = "" if type(error).__module__.startswith("seewhy") else f"{type(error).__name__}: "
     notes = "".join(f" ({note})" for note in getattr(error, "__notes__", []))
     text = " ".join(f"{kind}{error}{notes}".split())
     for call, command in _IN_PYTHON.items():
         text = text.replace(call, command)
-    click.echo(masked(f"error: {place}{text}") + ("" if known or debug else " (--debug shows more)"), err=True)
+    say(masked(f"error: {place}{text}") + ("" if known or debug else " (--debug shows more)"), err=True)
     return WRONG if known else FAILED
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import click
 
-from seewhy.cli import DONE, INTERRUPTED, run_options
+from seewhy.cli import DONE, run_options
+from seewhy.cli.deliver import Delivery
 from seewhy.cli.explain import display_of, read_settings, shown_options, targets_of
 from seewhy.cli.flags import Flag, Sectioned, method_flags, options, settings_of
 from seewhy.cli.from_files import model_in
 from seewhy.cli.model import asked_model, model_options, named_model
-from seewhy.cli.output import Writer, emit
+from seewhy.cli.writer import Writer
 from seewhy.core.errors import InvalidInput
 from seewhy.core.types import JsonObject
 from seewhy.engine.stopping import AMOUNT
@@ -35,19 +37,23 @@ _AMOUNT_FLAGS: list[Flag] = [flag for flag in method_flags() if flag.place[0] in
 @run_options.as_json
 @run_options.quiet
 @shown_options
+@run_options.overwrite
 @options(_FREE_FLAGS)
-def refit(file: str, targets: tuple[str, ...], out: Path, **given: Any) -> int:
+@click.pass_context
+def refit(context: click.Context, /, file: str, targets: tuple[str, ...], out: Path, **given: Any) -> int:
     """Read the samples of a result FILE in another way, without asking the model.
 
     \b
       seewhy refit seewhy-out/photo.lime.seewhy --surrogate lasso --lasso-alpha 0.001
       seewhy refit seewhy-out/photo.lime.seewhy --targets "tabby vs Egyptian cat"
     """  # noqa: D301  # \b keeps click from joining the lines
+    started = perf_counter()
     before = load(file)
     found = before.refit(targets=targets_of(targets) if targets else None, **_changes(before, given, _FREE_FLAGS))
     stem = f"{_stem(file, before)}.refit"
     given["targets"] = targets
-    return _written(found, Writer(out, {file: stem}), file, given)
+    writer = Writer(out, {file: stem}, overwrite=given["overwrite"])
+    return _given(found, writer, file, given | {"debug": context.obj}, perf_counter() - started)
 
 
 @click.command(cls=Sectioned)
@@ -59,7 +65,8 @@ def refit(file: str, targets: tuple[str, ...], out: Path, **given: Any) -> int:
 @shown_options
 @model_options
 @options(_AMOUNT_FLAGS)
-def resume(file: str, model: str | None, batch_size: int | None, **given: Any) -> int:
+@click.pass_context
+def resume(context: click.Context, /, file: str, model: str | None, batch_size: int | None, **given: Any) -> int:
     """Go on with the run of a result FILE: more samples, up to its own end or another aim.
 
     The file and the pictures beside it are written anew, when all is done or stopped.
@@ -67,6 +74,7 @@ def resume(file: str, model: str | None, batch_size: int | None, **given: Any) -
     \b
       seewhy resume seewhy-out/photo.lime.seewhy --tolerance 0.05
     """  # noqa: D301  # \b keeps click from joining the lines
+    started = perf_counter()
     before = load(file)
     source = str(_beside(file))
     held = _asked_before(file).get("model")
@@ -84,7 +92,8 @@ def resume(file: str, model: str | None, batch_size: int | None, **given: Any) -
         **_changes(before, given, _AMOUNT_FLAGS),
     )
     given["model"] = asked
-    return _written(found, Writer(Path(file).parent, {file: _stem(file, before)}), file, given)
+    spent = perf_counter() - started - (found.seconds or 0.0)
+    return _given(found, Writer(Path(file).parent, {}, own=file), file, given | {"debug": context.obj}, spent)
 
 
 @click.command()
@@ -93,8 +102,9 @@ def resume(file: str, model: str | None, batch_size: int | None, **given: Any) -
 def compare(file: str, *, as_json: bool) -> int:
     """Hold what relatives of the method say about the samples of FILE side by side, without asking the model."""
     from seewhy.cli.output import side_by_side
+    from seewhy.cli.terminal import put
 
-    click.echo(side_by_side(load(file), as_json=as_json), nl=False)
+    put(side_by_side(load(file), as_json=as_json))
     return DONE
 
 
@@ -122,7 +132,7 @@ def _stem(file: str, before: Explanation) -> str:
     return Path(file).name.removesuffix(".seewhy").removesuffix(f".{before.method.name}")
 
 
-def _written(found: Explanation, writer: Writer, file: str, given: dict[str, Any]) -> int:
+def _given(found: Explanation, writer: Writer, file: str, given: dict[str, Any], before: float) -> int:
     asked_before = _asked_before(file)
     display = display_of(given, asked_before.get("display"))
     named = found.model.labels is not None
@@ -131,6 +141,5 @@ def _written(found: Explanation, writer: Writer, file: str, given: dict[str, Any
     asked = {"model": given.get("model") or asked_before.get("model") or known, "targets": names}
     if not given.get("targets") and "targets" in asked_before:
         asked["targets"] = asked_before["targets"]
-    files = writer.write(file, found, asked, display, given["examples"])
-    emit(found, files, display, as_json=given["as_json"], quiet=given["quiet"])
-    return DONE if found.complete else INTERRUPTED
+    how = (given["examples"], given["as_json"], given["quiet"], bool(given["debug"]))
+    return Delivery(writer, asked, display, *how).give(file, found, before=before)

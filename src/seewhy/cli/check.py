@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import click
 from seewhy.cli import DONE, FAILED, run_options
 from seewhy.cli.flags import Sectioned
 from seewhy.cli.model import asked_model, model_options, named_model
+from seewhy.cli.terminal import say, say_json
 
 
 @click.command(cls=Sectioned, epilog="Exit codes: 0 nothing to warn of, 1 warnings or failure, 2 wrong usage or input.")
@@ -35,5 +35,8 @@ def check(model: str, photo: str | None, batch_size: int | None, seed: int, *, a
 
     black_box = named_model(asked_model(model, given), batch_size)
     found = api.check(black_box, None if photo is None else Path(photo), seed=seed, batch_size=batch_size)
-    click.echo(json.dumps(asdict(found) | {"fine": found.fine}, allow_nan=False) if as_json else str(found))
+    if as_json:
+        say_json(asdict(found) | {"fine": found.fine})
+    else:
+        say(str(found))
     return DONE if found.fine else FAILED

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from seewhy.cli import DONE, FAILED, INTERRUPTED, run_options
+from seewhy.cli import DONE, FAILED, run_options, signals
 from seewhy.cli.explain import read_settings
 from seewhy.cli.flags import Option, Sectioned
 from seewhy.cli.from_files import check_paths
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.cli.run_options import DETAILS
+from seewhy.cli.terminal import Page, Rows, put, say, say_json
 from seewhy.core.errors import InvalidInput
+from seewhy.core.progress import is_terminal
 from seewhy.core.types import JsonObject
 from seewhy.evaluate.asking import DEFAULT_METRICS
 from seewhy.evaluate.plan import NamedModel
@@ -23,9 +24,6 @@ from seewhy.methods import METHODS
 from seewhy.metrics import BASELINES, METRICS
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
     from seewhy.evaluate.result import Evaluation
 
 _LISTS = ("--methods", "--settings", "--metrics", "--baselines", "--model")
@@ -134,8 +132,8 @@ def evaluate(photos: tuple[str, ...], **given: Any) -> int:
     )
     _emit(found, given)
     if not found.complete:
-        click.echo("interrupted; the same call goes on", err=True)
-        return INTERRUPTED
+        say("interrupted; the same call goes on", err=True)
+        return signals.exit_code()
     return FAILED if found.faults else DONE
 
 
@@ -162,68 +160,50 @@ def _models(given: dict[str, Any]) -> list[NamedModel]:
 
 def _emit(found: Evaluation, given: dict[str, Any]) -> None:
     if given["as_json"]:
-        click.echo(json.dumps(found.to_dict() | {"out": str(found.out)}, allow_nan=False))
-        return
-    if not given["quiet"]:
-        click.echo(_text(found), nl=False)
+        say_json(found.to_dict() | {"out": str(found.out)})
+    elif not given["quiet"]:
+        put(str(_page(found)))
     for photo, why in list(found.faults.items())[:_FAULTS]:
-        click.echo(f"error: {'' if why.startswith(photo) else f'{photo}: '}{why}", err=True)
+        say(f"error: {'' if why.startswith(photo) else f'{photo}: '}{why}", err=True)
     if len(found.faults) > _FAULTS:
-        click.echo(f"error: and {len(found.faults) - _FAULTS} more photos; see photos.csv", err=True)
+        say(f"error: and {len(found.faults) - _FAULTS} more photos; see photos.csv", err=True)
 
 
-def _text(found: Evaluation) -> str:
+def _page(found: Evaluation) -> Page:
     """Return the tables: photos, summary, differences; then what was decided, and the files."""
-    from rich.console import Console
-
-    # As wide as the terminal where there is one; in a pipe nothing is cut or folded.
-    width = None if sys.stdout.isatty() else 1000
-    console = Console(markup=False, emoji=False, highlight=False, width=width)
-    with console.capture() as text:
-        _photos(console, found)
-        console.print()
-        _summary(console, found)
-        _differences(console, found)
-        for note in found.notes:
-            console.print(f"note: {note}")
-        if not found.complete:
-            console.print("note: some grades are missing: the run was interrupted")
-        console.print(f"wrote {found.out}: photos.csv, cells.csv, summary.csv, differences.csv, summary.json")
-    return text.get()
+    page = Page(None) if is_terminal(sys.stdout) else Page()  # as wide as the terminal, if there is one
+    _photos(page, found)
+    page.line()
+    _summary(page, found)
+    _differences(page, found)
+    page.lines(found.notes, "note: ")
+    if not found.complete:
+        page.line("note: some grades are missing: the run was interrupted")
+    page.line(f"wrote {found.out}: photos.csv, cells.csv, summary.csv, differences.csv, summary.json")
+    return page
 
 
-def _table(*left: str) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for name in left:
-        table.add_column(name, overflow="fold")
-    return table
-
-
-def _photos(console: Console, found: Evaluation) -> None:
+def _photos(page: Page, found: Evaluation) -> None:
     several = len(found.plan.models) > 1
-    table = _table("photo", *(["model"] if several else []), "contender", "class")
+    table = Rows("photo", *(["model"] if several else []), "contender", "class", overflow="fold")
     names = (*found.metrics, "seconds")
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
+    table.numbers(*names)
     for row in found.rows[:_ROWS]:
         facts = {} if row.explanation is None else row.explanation.facts
         label = f"{facts['label']} ({'truth' if facts['class_from'] == 'truth' else 'top'})" if facts else "-"
         model = [row.model] if several else []
-        table.add_row(row.photo, *model, row.contender, label, *(_number(row.value(name)) for name in names))
-    console.print(table)
+        table.row(row.photo, *model, row.contender, label, *(_number(row.value(name)) for name in names))
+    page.table(table)
     if len(found.rows) > _ROWS:
-        console.print(f"... and {len(found.rows) - _ROWS} more rows in photos.csv")
+        page.line(f"... and {len(found.rows) - _ROWS} more rows in photos.csv")
 
 
-def _summary(console: Console, found: Evaluation) -> None:
+def _summary(page: Page, found: Evaluation) -> None:
     several = len(found.plan.models) > 1
-    table = _table(*(["model"] if several else []), "contender")
+    table = Rows(*(["model"] if several else []), "contender", overflow="fold")
     names = [name for name in found.metrics if name != "iou"]
-    shown = ["avg_iou", "avg_time", *(["iou 95 %"] if "iou" in found.metrics else []), *names, "photos", "failed"]
-    for name in shown:
-        table.add_column(name, justify="right", no_wrap=True)
+    iou = ["iou 95 %"] if "iou" in found.metrics else []
+    table.numbers("avg_iou", "avg_time", *iou, *names, "photos", "failed")
     for line in found.summary:
         cells = [_number(line["avg_iou"]), _number(line["avg_time"])]
         if "iou" in found.metrics:
@@ -232,8 +212,8 @@ def _summary(console: Console, found: Evaluation) -> None:
             one = line["metrics"][name]
             cells.append("-" if one is None else f"{_number(one['value'])} {_spread(line, name)}".strip())
         named = [line["model"]] if several else []
-        table.add_row(*named, line["contender"], *cells, str(line["photos"]), str(line["failed"]))
-    console.print(table)
+        table.row(*named, line["contender"], *cells, str(line["photos"]), str(line["failed"]))
+    page.table(table)
 
 
 def _spread(line: JsonObject, metric: str) -> str:
@@ -243,24 +223,22 @@ def _spread(line: JsonObject, metric: str) -> str:
     return f"{_ends(one)} {some}".strip()
 
 
-def _differences(console: Console, found: Evaluation) -> None:
+def _differences(page: Page, found: Evaluation) -> None:
     """Print how the others differ from the first contender, on the photos that both have."""
     first = found.plan.contenders[0].label
     several = len(found.plan.models) > 1
     lines = [one for one in found.differences if one["first"] == first]
     if not lines:
         return
-    console.print(f"\ndifferences from {first}, on the same photos")
-    table = _table(*(["model"] if several else []), "contender", "metric")
-    for name in ("difference", "95 %", "better", "photos"):
-        table.add_column(name, justify="right", no_wrap=True)
+    page.line()
+    page.line(f"differences from {first}, on the same photos")
+    table = Rows(*(["model"] if several else []), "contender", "metric", overflow="fold")
+    table.numbers("difference", "95 %", "better", "photos")
     for one in lines:
         named = [one["model"]] if several else []
         better = one["better"] or "?"
-        table.add_row(
-            *named, one["second"], one["metric"], f"{one['value']:+.3g}", _ends(one), better, str(one["photos"])
-        )
-    console.print(table)
+        table.row(*named, one["second"], one["metric"], f"{one['value']:+.3g}", _ends(one), better, str(one["photos"]))
+    page.table(table)
 
 
 def _number(value: float | None) -> str:

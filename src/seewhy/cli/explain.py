@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seewhy.cli import DONE, INTERRUPTED, report, run_options
+from seewhy.cli import DONE, report, run_options
+from seewhy.cli.deliver import Delivery
 from seewhy.cli.flags import Option, Sectioned, describe, method_flags, options, settings_of
 from seewhy.cli.from_files import check_paths, model_in
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
-from seewhy.cli.output import Writer, emit, stems_of
 from seewhy.cli.photos import photos_of
 from seewhy.cli.run_options import DETAILS
+from seewhy.cli.terminal import say
+from seewhy.cli.writer import Writer, stems_of
 from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import read_toml
 from seewhy.core.types import JsonObject
@@ -101,6 +103,7 @@ def shown_options(command: Any) -> Any:
     default="top10",
     help="Classes kept for seewhy refit (default top10).",
 )
+@run_options.overwrite
 @run_options.reading
 @run_options.preflight
 @model_options
@@ -117,47 +120,34 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
       seewhy explain photos/ --model keras:Xception
       seewhy explain photos/*.jpg --segmentation slic --slic-n-segments 20 --n-samples 500
     """  # noqa: D301  # \b keeps click from joining the lines
-    from seewhy.engine.run import KEPT
     from seewhy.methods import as_method
 
     asked = settings_from(given)
     display = Display(**asked["display"])
     method = as_method(asked["method"])
     photos, left = photos_of(photos)
-    writer = Writer(given["out"], stems_of(photos), protected=photos)
+    writer = Writer(given["out"], stems_of(photos), protected=photos, overwrite=given["overwrite"])
     run_options.reading_of(given)  # said once, not for each photo
     model = named_model(asked["model"], given["batch_size"])
     if isinstance(asked["model"], dict):
         asked["model"] = asked["model"] | {"name": asked["model"].get("name") or model.name}
     else:
         asked["model"] = asked["model"] or model.name
+    debug, silent = bool(context.obj), given["quiet"]
+    delivery = Delivery(writer, asked, display, given["examples"], given["as_json"], silent, debug)
     codes, explained = list[int](), False
-    for i, (photo, found) in enumerate(_explanations(photos, model, method, asked, given, writer)):
-        try:
-            explanation = _found(found)
-            smallest = _smallest(explanation) if given["smallest"] else {}
-            files = writer.write(photo, explanation, asked, display, given["examples"], smallest)
-        except Exception as error:  # noqa: BLE001  # one bad photo must not cost the others
-            place = "" if str(error).startswith(photo) else f"{photo}: "
-            codes.append(report(error, debug=bool(context.obj), place=place))
-            if any(KEPT in note for note in getattr(error, "__notes__", [])):
-                writer.write_asked(photo, _kind(method), method.to_dict(), asked, display)
+    for i, (photo, found) in enumerate(_explanations(photos, model, method, delivery, given)):
+        if isinstance(found, Exception):  # one bad photo must not cost the others
+            place = "" if str(found).startswith(photo) else f"{photo}: "
+            codes.append(report(found, debug=debug, place=place))
+            writer.write_asked(photo, method.to_dict(), asked, display)
             continue
-        emit(
-            explanation,
-            files,
-            display,
-            as_json=given["as_json"],
-            quiet=given["quiet"],
-            later=bool(i),
-            smallest=smallest,
-        )
+        smallest = _smallest if given["smallest"] else None
+        codes.append(delivery.give(photo, found, later=bool(i), smallest=smallest))
         explained = True
-        if not explanation.complete:
-            codes.append(INTERRUPTED)
-    if explained and not given["quiet"] and not given["as_json"]:
+    if explained and not silent and not given["as_json"]:
         for note in [*left, *_notes(given, _kind(method))]:
-            click.echo(f"note: {note}")
+            say(f"note: {note}")
     return max(codes, default=DONE)
 
 
@@ -179,19 +169,12 @@ def _notes(given: dict[str, Any], kind: str) -> Iterator[str]:
         yield f"--share cuts maps, and {kind} has segments; --regions says how many of them are shown"
 
 
-def _found(explanation: Explanation | Exception) -> Explanation:
-    if isinstance(explanation, Exception):
-        raise explanation
-    return explanation
-
-
 def _explanations(
     photos: tuple[str, ...],
     model: Model,
     method: MethodSetting,
-    asked: JsonObject,
+    delivery: Delivery,
     given: dict[str, Any],
-    writer: Writer,
 ) -> Iterator[tuple[str, Explanation | Exception]]:
     """Yield each photo with its explanation, or with what went wrong; several photos share the model."""
     from seewhy.api import explain as explain_one
@@ -199,15 +182,15 @@ def _explanations(
     from seewhy.many import with_photos
 
     paths = {Path(photo): photo for photo in photos}
-    kind = _kind(method)
+    writer, asked, display = delivery.writer, delivery.asked, delivery.display
     settings: dict[str, Any] = {key: given[key] for key in ("batch_size", "keep_scores", "preflight")}
     settings |= run_options.reading_of(given)
     settings |= {"model": model, "method": method, "targets": asked["targets"], "seed": asked["seed"]}
     progress = False if given["quiet"] else None
     if len(photos) == 1:
-        path = writer.result_path(photos[0], kind)
+        save = writer.checkpoint(photos[0], display)
         try:
-            yield photos[0], explain_one(Path(photos[0]), progress=progress, checkpoint=path, **settings)
+            yield photos[0], explain_one(Path(photos[0]), progress=progress, checkpoint=save, **settings)
         except Exception as error:  # noqa: BLE001  # reported by the caller, as for many
             yield photos[0], error
         return
@@ -215,7 +198,7 @@ def _explanations(
         found = with_photos(
             map(Path, photos),
             errors="return",
-            checkpoint=lambda photo: writer.result_path(paths[Path(str(photo))], kind),
+            checkpoint=lambda photo: writer.checkpoint(paths[Path(str(photo))], display),
             progress=lambda done: bar(done, len(photos)),
             **settings,
         )

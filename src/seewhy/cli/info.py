@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 import locale
 import os
 import platform
@@ -21,6 +20,7 @@ import click
 
 from seewhy._version import __version__
 from seewhy.cli import DONE, run_options
+from seewhy.cli.terminal import say, say_json
 from seewhy.core import memory
 from seewhy.core.environment import given
 from seewhy.core.masking import MASK, masked
@@ -42,7 +42,10 @@ def info(*, as_json: bool) -> int:
     User name, home folder, host name and credentials are left out.
     """
     facts = _without_owner(_facts())
-    click.echo(json.dumps(facts) if as_json else "\n".join(_lines(facts)))
+    if as_json:
+        say_json(facts)
+    else:
+        say("\n".join(_lines(facts)))
     return DONE
 
 

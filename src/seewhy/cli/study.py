@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from seewhy.cli import DONE, FAILED, INTERRUPTED, run_options
+from seewhy.cli import DONE, FAILED, run_options, signals
 from seewhy.cli.flags import Option, Sectioned
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.cli.run_options import DETAILS
+from seewhy.cli.terminal import Page, Rows, put, say, say_json
 from seewhy.core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from seewhy.study.result import Study
 
 _METRICS = "srg, sufficiency, insertion; with --truth also iou, best-iou, ap, pointing, energy"
+_FAULTS = 10
+"""Lines of what went wrong that are printed."""
 _EXAMPLE: dict[str, Any] = {
     "photos": (),
     "kinds": (),
@@ -75,10 +77,15 @@ def study(photos: tuple[str, ...], out: Path, *, as_json: bool, quiet: bool, **g
     found = run(_photos(given), model=models, out=out, progress=False if quiet or as_json else None, **settings)
     files = [str(path) for path in found.write(out)]
     if as_json:
-        click.echo(json.dumps(found.to_dict(), allow_nan=False))
+        say_json(found.to_dict())
     elif not quiet:
         _emit(found, files)
-    return _code(found)
+    code = _code(found)
+    if code == FAILED:
+        _say_faults(found)
+    elif code != DONE and (quiet or as_json):
+        say("interrupted; the same command goes on", err=True)
+    return code
 
 
 def _of_example(given: dict[str, Any], out: Path) -> dict[str, Any]:
@@ -110,35 +117,35 @@ def _photos(given: dict[str, Any]) -> Any:
 
 def _code(found: Study) -> int:
     if not found.complete:
-        return INTERRUPTED
+        return signals.exit_code()
     judged = bool((found.tensor.best >= 0).any())
     return DONE if judged and not found.faults.photos else FAILED
 
 
 def _emit(found: Study, files: list[str]) -> None:
     """Print the best settings, the four answers, and the files."""
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True, width=1000)
-    table = Table("photo", "class", "model", "best setting", box=None, pad_edge=False)
-    for name in ("score", "default"):
-        table.add_column(name, justify="right")
+    page, table = Page(), Rows("photo", "class", "model", "best setting")
+    table.numbers("score", "default")
     kinds = dict(zip(found.photos, found.kinds, strict=True))
     for row in found.to_dict()["best"]:
         scores = ["-" if row[name] is None else f"{row[name]:.3f}" for name in ("score", "default")]
-        table.add_row(row["photo"], kinds[row["photo"]], row["model"], row["setting"] or "-", *scores)
-    with console.capture() as text:
-        console.print(table)
-        console.print(f"\n{found.plan.rule.text}\n")
-        for i, one in enumerate(found.questions, 1):
-            console.print(f"Q{i} {one.question}\n   {one.word}. {one.text}")
-        for fault in found.failed_in_brief:
-            console.print(f"not judged: {fault}")
-        for note in found.notes:
-            console.print(f"note: {note}")
-        if not found.complete:
-            console.print("interrupted; the same command goes on")
-        for file in files:
-            console.print(f"wrote {file}")
-    click.echo(text.get(), nl=False)
+        table.row(row["photo"], kinds[row["photo"]], row["model"], row["setting"] or "-", *scores)
+    page.table(table)
+    page.lines(["", found.plan.rule.text, ""])
+    for i, one in enumerate(found.questions, 1):
+        page.lines([f"Q{i} {one.question}", f"   {one.word}. {one.text}"])
+    page.lines(found.failed_in_brief, "not judged: ")
+    page.lines(found.notes, "note: ")
+    if not found.complete:
+        page.line("interrupted; the same command goes on")
+    page.lines(files, "wrote ")
+    put(str(page))
+
+
+def _say_faults(found: Study) -> None:
+    """Say on stderr why the command fails, also where nothing else is printed."""
+    faults = found.failed_in_brief or ["no photo could be judged"]
+    for fault in faults[:_FAULTS]:
+        say(f"error: {fault}", err=True)
+    if len(faults) > _FAULTS:
+        say(f"error: and {len(faults) - _FAULTS} more; see study.json", err=True)

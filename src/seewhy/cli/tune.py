@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from seewhy.cli import DONE, INTERRUPTED, run_options
+from seewhy.cli import DONE, run_options, signals
 from seewhy.cli.explain import read_settings
 from seewhy.cli.flags import Option, Sectioned
 from seewhy.cli.from_files import check_paths, model_in
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.cli.photos import photos_of
+from seewhy.cli.terminal import say, say_json
 from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import read_toml
 from seewhy.core.types import JsonObject
@@ -144,10 +144,14 @@ def tune(photos: tuple[str, ...], **given: Any) -> int:
     files = [str(path) for path in found.save(given["out"], asked["model"])]
     if given["as_json"]:
         held = {name: value for name, value in found.to_dict().items() if name != "trials"}  # they are in the file
-        click.echo(json.dumps(held | {"files": files}, allow_nan=False))
+        say_json(held | {"files": files})
     elif not given["quiet"]:
-        click.echo("\n".join([str(found), *(f"wrote {file}" for file in files), *(f"note: {note}" for note in left)]))
-    return DONE if found.complete else INTERRUPTED
+        say("\n".join([str(found), *(f"wrote {file}" for file in files), *(f"note: {note}" for note in left)]))
+    if found.complete:
+        return DONE
+    if given["quiet"] or given["as_json"]:
+        say("interrupted; the same command goes on", err=True)
+    return signals.exit_code()
 
 
 def _asked(given: dict[str, Any]) -> JsonObject:

@@ -7,7 +7,7 @@ before. Going on with a run is the same run again, with the answers that are kno
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -174,10 +174,19 @@ class Run:
             samples = self._recorder.samples().head(self._done)
             if why is not None and self._done < self._readable:
                 raise Cancelled(f"cancelled after {self._done} of {n} samples; nothing can be said from them")
-            step = why or ("design" if n < wanted else self.looks.next(n, self._spreads(samples)))
+            step = why or ("design" if n < wanted else self._next(n, samples))
             if isinstance(step, str):
                 return Outcome(samples, Stop(step, self.looks.count))
             wanted = step
+
+    def _next(self, n: int, samples: Samples) -> int | StopReason:
+        """Return how many samples are wanted next, or why the run ends; Ctrl-C keeps what there is."""
+        try:
+            return self.looks.next(n, self._spreads(samples))
+        except KeyboardInterrupt:
+            if self._done < self._readable:
+                raise
+            return "interrupted"
 
     def _saving(self, report: Report, save: Save | None) -> Report:
         """Return a report that also saves, every 20 seconds."""
@@ -306,6 +315,17 @@ class Run:
         untouched = places[whole[places]]
         samples.answers.put(untouched, self._untouched.take(np.zeros_like(untouched)))
         self._done = end
+
+
+@contextmanager
+def saved_if_interrupted(samples: Samples, save: Save) -> Iterator[None]:
+    """Save the answers of a run that is over if Ctrl-C comes while they are read."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        with suppress(Exception):  # it is Ctrl-C that must pass through
+            save(samples)
+        raise
 
 
 def evaluations(samples: Samples) -> int:

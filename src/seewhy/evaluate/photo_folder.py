@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from seewhy.methods import METHODS
@@ -11,6 +12,10 @@ PHOTO_ENDINGS = frozenset(
     ".avif .bmp .gif .heic .heif .jp2 .jpeg .jpg .pgm .png .ppm .tif .tiff .webp".split()  # noqa: SIM905  # shorter so
 )
 """Files of a folder that are photos."""
+
+
+_NUMBER = re.compile(r"-\d+\Z")
+"""What the name of a run has behind its method, where another run has the name."""
 
 
 def photos_in(folder: str | os.PathLike[str]) -> tuple[list[Path], list[Path]]:
@@ -37,5 +42,5 @@ def _is_photo(path: Path, folder: Path) -> bool:
 def _is_written(path: Path) -> bool:
     """Say whether a picture lies beside the result file that it was written with."""
     parts = path.name.split(".")
-    names = [".".join(parts[: i + 1]) for i in range(1, len(parts)) if parts[i] in METHODS]
+    names = [".".join(parts[: i + 1]) for i in range(1, len(parts)) if _NUMBER.sub("", parts[i]) in METHODS]
     return any(path.with_name(f"{name}.seewhy").exists() for name in names)

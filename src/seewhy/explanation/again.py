@@ -12,7 +12,7 @@ from seewhy.core.progress import Report, reporting
 from seewhy.core.settings import whole_number
 from seewhy.engine.loop import Cancel
 from seewhy.engine.protocols import Method, Model
-from seewhy.engine.run import Asker, Outcome, Run
+from seewhy.engine.run import Asker, Outcome, Run, saved_if_interrupted
 from seewhy.engine.stopping import Stop
 from seewhy.estimation.targets import Target, Targets, classes_of, resolve_targets
 from seewhy.explanation.same_model import as_run_now
@@ -95,7 +95,8 @@ def continued(
         found = run.collect(asker, before.model.classes, report, cancel, save)
     if len(found.samples) < len(before.samples):  # an aim that was reached before: nothing known is thrown away
         found = Outcome(before.samples, found.stop)
-    return read(found, seconds=run.seconds, seconds_model=asker.clock.model, black_box=model)
+    with saved_if_interrupted(found.samples, save):
+        return read(found, seconds=run.seconds, seconds_model=asker.clock.model, black_box=model)
 
 
 def _aimed(before: Explanation, amount: dict[str, Any]) -> dict[str, Any]:
