@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from seewhy.core.errors import FileError, InvalidInput
 from seewhy.core.progress import Report as Progress
 from seewhy.core.progress import reporting
 from seewhy.core.settings import whole_number
-from seewhy.core.types import ScoreKind, Segments
+from seewhy.core.types import ScoreKind, Scores, Segments
 from seewhy.core.words import shown
 from seewhy.engine.loop import Cancel
 from seewhy.engine.protocols import Model
@@ -277,6 +277,13 @@ class _Asked:
         return cls(photo, black_box, chosen, view, checked, size, keep_scores == "all", preflight)
 
 
+def _kept(scores: Scores, wanted: Container[int], *, everything: bool) -> tuple[int, ...]:
+    """Return the classes whose scores are kept, in order of rank: the same file comes out whichever are explained."""
+    ranked = [int(i) for i in np.argsort(-scores[0], kind="stable")]
+    strongest = ranked if everything else ranked[:_KEPT]
+    return tuple(strongest + [i for i in ranked if i in wanted and i not in strongest])
+
+
 def _explained(
     asked: _Asked,
     targets: Targets,
@@ -298,10 +305,7 @@ def _explained(
     kind: ScoreKind = model.kind or recognize_kind(scores)
     # A unit that the model does not allow, and a class that it does not have, are refused before any work.
     wanted = resolve_targets(targets, scores[0].astype(np.float64), model.labels)
-    ranked = [int(i) for i in np.argsort(-scores[0], kind="stable")]
-    strongest = ranked if asked.everything else ranked[:_KEPT]
-    # In order of rank, so that the same file comes out whichever of them are explained.
-    kept = tuple(strongest + [i for i in ranked if i in classes_of(wanted) and i not in strongest])
+    kept = _kept(scores, classes_of(wanted), everything=asked.everything)
     untouched = Answers.of(scores, kind, kept)
     chosen = tuple(Target.of(one, untouched, model.labels, method.unit, log_odds=method.log_odds) for one in wanted)
     piloted, begun = 0, perf_counter()
