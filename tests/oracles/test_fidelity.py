@@ -340,6 +340,8 @@ def test_the_time_allowed_is_for_the_exact_model_too():
     assert (found.stop.by, len(found.samples)) == ("max-seconds", 4000)
     assert 40 < found.samples.n_exact < 100  # 41 s by the quick model, and then one a second
     assert late.stop.by == "max-seconds"
+    missing = int(to_be_exact(4000).sum()) - found.samples.n_exact
+    assert [text for text in found.warnings if text.startswith(f"partial: {missing} of 500 masked images")]
     assert 16 <= late.samples.n_exact <= 24  # the least that a correction can be made of
     straight = run(two_models(), 0, n=4000)
     whole = found.continue_(model=two_models(fast, slow), n_samples=4000)

@@ -75,7 +75,7 @@ KEYS = {
     ),
     *("complete", "stopped", "seconds", "seconds_model", "files", "notes", "warnings", "version"),
 }
-TARGET = {"index", "label", "score", "unit", "versus", "error"}
+TARGET = {"index", "label", "score", "unit", "versus", "error", "error_state"}
 
 
 @dataclass

@@ -4,10 +4,14 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 import seewhy
 from seewhy.api import loaded
 from seewhy.core.errors import InvalidInput, ModelError
+from seewhy.evaluate import evaluate
+from seewhy.study import study
+from seewhy.tune import tune
 
 torch = pytest.importorskip("torch", reason="the extra torch is not installed")
 
@@ -113,3 +117,18 @@ def test_a_model_that_is_loaded_already_has_no_such_setting(named):
     assert loaded(None, 4) == (seewhy.load_model(), 4)
     with pytest.raises(InvalidInput, match="head is not a setting"):
         loaded({"name": "py:seewhy_nets:loaded", "head": "logits"}, 4)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "tune", "study"])
+def test_what_grades_many_explanations_tells_it_the_model_too(command, named, tmp_path):
+    Pillow.fromarray(PHOTO).save(tmp_path / "photo.png")
+    photo, asked = tmp_path / "photo.png", {"model": named, "batch_size": 1, "progress": False}
+    if command == "evaluate":
+        found = evaluate(photo, methods=[ASKED["method"]], metrics=["complexity"], baselines=(), **asked)
+        assert found.faults == {}
+    elif command == "study":
+        menu = {"sampling": {"lime": ASKED["method"]}}
+        assert study(photo, menu=menu, n_samples=24, **asked).faults.photos == {}
+    else:
+        free = {"num_features": [None], "regions": [1]}
+        assert tune(photo, start=ASKED["method"], search=False, n_samples=24, free=free, **asked).trials

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import json
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import Ridge
 
 import seewhy
 from seewhy.evaluate import evaluate
@@ -115,6 +118,30 @@ def test_what_a_function_holds_counts(made):
     assert asked_of(by_function(made(2))) == asked_of(by_function(made(2))) != asked_of(by_function(made(3)))
 
 
+class Regressor(BaseEstimator):
+    """A regressor whose repr says nothing of it but where it lies in memory."""
+
+    def __init__(self, alpha, inner=None):
+        self.alpha, self.inner = alpha, inner
+
+    def fit(self, x, y, sample_weight=None):
+        raise NotImplementedError
+
+    def __repr__(self):
+        return object.__repr__(self)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [Regressor, lambda n: Regressor(1, Regressor(n)), lambda n: Regressor(np.arange(n)), lambda n: Ridge(alpha=n)],
+)
+def test_a_regressor_is_known_by_its_parameters_not_by_where_it_lies(made):
+    one, same, other = (asked_of(seewhy.Lime(surrogate=made(n))) for n in (2, 2, 3))
+
+    assert one == same != other
+    assert "0x" not in json.dumps(one)
+
+
 # --- settings that a result file does not hold --------------------------------------------------------------
 
 
@@ -203,3 +230,12 @@ def test_a_photo_that_changes_after_it_was_explained_fails_with_its_reason(place
     assert "1.png must stay as it is" in found.faults["1.png"]
     other.write_bytes(good)
     assert graded(place).faults == {}
+
+
+def test_a_share_is_for_maps_so_segments_are_graded_as_they_are_shown(place):
+    shown = {"alone": {"regions": 2}, "with a share": {"regions": 2, "share": 0.9}}
+
+    found = [graded(place, {"method": LIME, "display": one}, out=place / name) for name, one in shown.items()]
+
+    first, second = ([row.value("iou") for row in one.rows] for one in found)
+    assert first == second

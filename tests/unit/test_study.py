@@ -17,6 +17,8 @@ from seewhy.render.display import Display
 from seewhy.study import study
 from seewhy.study.menu import Menu
 from seewhy.study.rule import ALLOWED, CHOSEN_ON, REPORTED_ON, Rule
+from support.graded import folder
+from support.graded import model as graded_model
 
 SIDE = 32
 COARSE = {"name": "lime", "segmentation": {"name": "grid", "rows": 2, "columns": 2}, "fill": "black"}
@@ -341,3 +343,10 @@ def test_what_breaks_a_rule_is_refused_before_any_work(two_classes, given, messa
 def test_photos_that_are_none_are_refused(photos):
     with pytest.raises(InvalidInput, match="photos must be"):
         run(photos)
+
+
+def test_a_class_that_no_model_has_is_refused_before_any_work(tmp_path):
+    folder(tmp_path, 1)
+    with pytest.raises(InvalidInput, match="nosuchclass"):
+        study(tmp_path / "photos", model=graded_model(), target="nosuchclass", out=tmp_path / "out", progress=False)
+    assert not (tmp_path / "out").exists()

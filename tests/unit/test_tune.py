@@ -33,10 +33,12 @@ def test_the_truth_names_the_class_and_which_photos_belong_together():
     truths = [known((third, other)), known((third, other), sure=True), known(("no such class",)), known(())]
 
     photos = [PHOTO, *(np.clip(PHOTO, 0, 250 + i) for i in range(3))]
-    found = only_free(photos=photos, truth=truths, target=None, n_samples=64, free={"regions": [1]})
+    given = {"truth": truths, "target": None, "n_samples": 64, "free": {"regions": [1]}}
+    found = only_free(photos=photos, groups="none", **given)
 
     assert [one.target for one in found.photos] == [strongest, third, top, top]
     assert found.held_out == ("photos",)
+    assert not only_free(photos=photos, **given).held_out  # they look alike
     together = [known((), group="film")] * 2
     assert not only_free(photos=photos[:2], truth=together, target=None, n_samples=64, free={"regions": [1]}).held_out
     asked = only_free(truth=known((third,)), target=other, n_samples=64, free={"regions": [1]})
@@ -292,8 +294,11 @@ def test_without_optuna_free_settings_can_be_tuned_still(monkeypatch):
         ({"calls": 30}, "calls must be enough"),
         ({"trials": 0}, "trials must be a whole number of at least 1"),
         ({"seed": -1}, "seed must be a whole number"),
-        ({"groups": ["a", "b"]}, "groups must be one of auto, name, none, or one name for each of the 1 photos"),
-        ({"groups": "frames"}, "groups must be one of auto, name, none, or one name .* got 'frames'"),
+        (
+            {"groups": ["a", "b"]},
+            "groups must be a way to group photos, or a list of one name for each of the 1 photos",
+        ),
+        ({"groups": "frames"}, "groups must be one of auto, name, folder, none, or a CSV file .* got 'frames'"),
         ({"target": "0 vs 1"}, "target must be one class"),
         ({"photos": []}, "photos must be at least one"),
     ],

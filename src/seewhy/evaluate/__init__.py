@@ -105,7 +105,7 @@ def evaluate(  # noqa: PLR0913  # the front door
     sources = [photos] if isinstance(photos, str | os.PathLike) else photos
     listed, independence, notes = photos_of(sources, truth, groups)
     notes += [*lacking(graded, listed, named=metrics is not None), *grouped(listed), *said]
-    plan = Plan(listed, models_of(model), contenders, graded, checked, size)
+    plan = Plan(listed, models_of(model, size), contenders, graded, checked, size)
     with tempfile.TemporaryDirectory(prefix="seewhy-") as nothing_kept:
         folder = Path(nothing_kept if out is None else out)
         with Store(folder, lease, needed=NEEDED) as store:

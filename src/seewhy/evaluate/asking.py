@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from seewhy.api import loaded
 from seewhy.core.errors import ImageError, InvalidInput
 from seewhy.core.settings import Settings
 from seewhy.core.words import shown
@@ -19,7 +20,6 @@ from seewhy.evaluate.plan import MEASURED_ALWAYS, Contender, NamedModel, Photo
 from seewhy.images import Image, load_image
 from seewhy.methods import MethodSetting, as_method
 from seewhy.metrics import BASELINES, METRICS, Metric
-from seewhy.models import load_model
 from seewhy.render.display import Display
 from seewhy.truth import matched, printable, read_truth
 
@@ -128,12 +128,12 @@ def lacking(metrics: Mapping[str, Metric], photos: Iterable[Photo], *, named: bo
     return [f"{', '.join(needy)} need truth that says where the object is, and are not measured"]
 
 
-def models_of(model: object) -> tuple[NamedModel, ...]:
-    """Return the models to ask; a list or tuple means several."""
+def models_of(model: object, batch_size: int | None = None) -> tuple[NamedModel, ...]:
+    """Return the models to ask; a list or tuple means several. One that is loaded here is told ``batch_size``."""
     sources = list(model) if isinstance(model, list | tuple) else [model]
     if not sources:
         raise InvalidInput("model must be at least one, got none")
-    found = [one if isinstance(one, NamedModel) else NamedModel("", load_model(one), one) for one in sources]
+    found = [one if isinstance(one, NamedModel) else NamedModel("", loaded(one, batch_size)[0], one) for one in sources]
     labels = _unlike([printable(one.model.name) for one in found])
     return tuple(replace(one, label=label) for one, label in zip(found, labels, strict=True))
 

@@ -46,6 +46,15 @@ def _held(value: Any, place: str) -> Iterator[tuple[str, str]]:
     elif callable(value) and not isinstance(value, type):
         state = json.dumps([code_digest(value), *_state_of(value)], sort_keys=True)
         yield place, hashlib.sha256(state.encode()).hexdigest()
+    elif _is_estimator(value):  # its repr may hide parameters, or name the place in memory
+        state = json.dumps([code_digest(value.fit), _plain(value)], sort_keys=True)
+        yield place, hashlib.sha256(state.encode()).hexdigest()
+
+
+def _is_estimator(value: object) -> bool:
+    """Say whether an object follows scikit-learn's convention, by which its parameters are all that decides it."""
+    named = not isinstance(value, type)
+    return named and all(callable(getattr(value, name, None)) for name in ("fit", "get_params"))
 
 
 def digest_of(path: Path) -> str:
@@ -83,4 +92,6 @@ def _plain(value: Any) -> object:
         return [_plain(one) for one in value]
     if value is None or isinstance(value, bool | int | float | str | bytes):
         return repr(value)
+    if _is_estimator(value):
+        return [type(value).__module__, type(value).__qualname__, _plain(value.get_params(deep=False))]
     return code_digest(value) if callable(value) else type(value).__qualname__

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seewhy.api import loaded
 from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.evaluate.here import WAIT, Report, missing, task_of
 from seewhy.evaluate.plan import EXPLANATION, Plan, Unit
 from seewhy.evaluate.store import Record, Store
 from seewhy.evaluate.work import Task, Worker, reason
 from seewhy.metrics import METRICS, Metric
-from seewhy.models import load_model
 from seewhy.models.extras import need
 
 _DEATHS = 3
@@ -50,7 +50,7 @@ class Hands:
         """Begin a task, in place of the one before; return the first piece of it."""
         if model not in self._workers:
             source, fingerprint = self._sources[model]
-            found = load_model(source)
+            found, _ = loaded(source, task.batch_size)
             if found.fingerprint != fingerprint:
                 raise ModelError(
                     f"model {model} must be the same on every machine, {fingerprint}, got {found.fingerprint}"

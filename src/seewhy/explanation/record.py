@@ -148,7 +148,8 @@ def _ids(segments: Segments) -> NDArray[np.uint8]:
 def _target(explanation: Explanation, i: int) -> JsonObject:
     found = explanation.attributions[i]
     error = _finite(found.error)
-    known = asdict(explanation.targets[i]) | {"error": error}
+    state = "known" if error is not None else "unknown" if found.error is None else "infinite"
+    known = asdict(explanation.targets[i]) | {"error": error, "error_state": state}
     if isinstance(found, SegmentAttribution):
         facts = {
             "intercept": found.intercept,

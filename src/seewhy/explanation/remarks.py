@@ -12,7 +12,7 @@ from seewhy.engine.stopping import RISK, SLACK, WORDS
 from seewhy.estimation.attribution import SegmentAttribution
 from seewhy.estimation.targets import ULPS, Prediction, Target
 from seewhy.explanation import significance
-from seewhy.sampling.samples import LOG_ODDS_LIMIT, Samples
+from seewhy.sampling.samples import LOG_ODDS_LIMIT, Samples, to_be_exact
 
 if TYPE_CHECKING:
     from seewhy.explanation.explanation import Explanation
@@ -37,8 +37,8 @@ def remarks(found: Explanation) -> Iterator[str]:
     if not found.complete:
         yield f"partial: {WORDS[found.stop.by]} after {len(samples)} samples"
     exact = samples.answers.exact
-    if exact is not None and not exact.known.any():
-        yield "partial: the exact model was not asked yet, so this speaks of the one of lower precision"
+    if exact is not None:
+        yield from _not_exact(int(np.count_nonzero(exact.known)), int(np.count_nonzero(to_be_exact(len(samples)))))
     yield from _aim_missed(found)
     logged = [target for target in found.targets if target.unit == "log-odds"]
     classes = [k for target in logged for k in (target.index, target.versus) if k is not None]
@@ -48,6 +48,17 @@ def remarks(found: Explanation) -> Iterator[str]:
     yield from _weak_fit(found)
     yield from _no_evidence(found)
     yield from found.method.warnings(samples)
+
+
+def _not_exact(known: int, wanted: int) -> Iterator[str]:
+    """Say how much of its share the exact model did not answer."""
+    if not known:
+        yield "partial: the exact model was not asked yet, so this speaks of the one of lower precision"
+    elif known < wanted:
+        yield (
+            f"partial: {wanted - known} of {wanted} masked images still need an answer of the exact model, so its "
+            f"correction is less certain; resume to evaluate them"
+        )
 
 
 def _weak_fit(found: Explanation) -> Iterator[str]:

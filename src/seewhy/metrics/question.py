@@ -190,9 +190,10 @@ class Candidate:
     def of(
         cls, explanation: Explanation, target: int = 0, display: Display | None = None, name: str | None = None
     ) -> Candidate:
-        """Return the candidate of an explanation, with the region that ``display`` shows."""
+        """Return the candidate of an explanation, with the region that ``display`` shows: shares are for maps alone."""
         shown = display or Display()
-        region = explanation.region(shown.regions, sign=shown.sign, share=shown.share, target=target)
+        share = shown.share if explanation.segments is None else None
+        region = explanation.region(shown.regions, sign=shown.sign, share=share, target=target)
         return cls(
             name or explanation.method.name,
             on_view(explanation.attributions[target], explanation.scene_segments),

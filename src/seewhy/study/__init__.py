@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from seewhy.core.errors import InvalidInput
 from seewhy.core.progress import Report as Progress
@@ -17,8 +19,10 @@ from seewhy.core.progress import reporting
 from seewhy.core.settings import whole_number
 from seewhy.core.types import JsonObject
 from seewhy.core.words import shown
+from seewhy.estimation.targets import resolve_targets
 from seewhy.evaluate.asking import models_of
 from seewhy.evaluate.grouping import Grouping
+from seewhy.evaluate.plan import NamedModel
 from seewhy.evaluate.store import Store
 from seewhy.study.facts import gathered
 from seewhy.study.menu import MENUS, Menu
@@ -104,12 +108,28 @@ def study(  # noqa: PLR0913  # the front door
     size = None if batch_size is None else whole_number("batch_size", batch_size, 1)
     choices = Menu.of(menu, samples, region=rule.region)
     listed, notes = classed(photos, truth, groups)
-    plan = Plan(listed, models_of(model), choices, rule, target, checked, size)
+    models = models_of(model, size)
+    _check_target(target, models)
+    plan = Plan(listed, models, choices, rule, target, checked, size)
     with (
         tempfile.TemporaryDirectory(prefix="seewhy-") as nothing_kept,
         Store(Path(nothing_kept if out is None else os.fspath(out)), needed=needed(rule)) as store,
     ):
         return _studied(plan, store, progress, (*notes, *choices.notes))
+
+
+def _check_target(target: str | int, models: Sequence[NamedModel]) -> None:
+    """Refuse a class that none of the models has, as far as their labels tell, before any work is done."""
+    faults = []
+    for one in models:
+        if one.model.labels is None:
+            return
+        try:
+            resolve_targets(target, np.zeros(len(one.model.labels)), one.model.labels)
+        except InvalidInput as error:
+            faults.append(error)
+    if len(faults) == len(models):
+        raise faults[0]
 
 
 def _studied(plan: Plan, store: Store, progress: Progress | bool | None, notes: tuple[str, ...]) -> Study:

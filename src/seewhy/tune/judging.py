@@ -169,12 +169,7 @@ class Grades:
         return _digest(np.packbits(region))
 
     def _candidate(self, fitted: Explanation, display: Display) -> Candidate:
-        return Candidate.of(fitted, display=_own(fitted, display))
-
-
-def _own(fitted: Explanation, display: Display) -> Display:
-    """Return what is shown as the command line shows it: shares are for maps."""
-    return display if fitted.segments is None else display.replace(share=None)
+        return Candidate.of(fitted, display=display)
 
 
 def _digest(values: np.ndarray[Any, Any]) -> str:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from seewhy.api import loaded
 from seewhy.core.errors import FileError, InvalidInput
 from seewhy.core.progress import Report, reporting
 from seewhy.core.settings import plain, whole_number
@@ -19,7 +20,6 @@ from seewhy.images import Background
 from seewhy.methods import as_method
 from seewhy.methods.presets import PRESETS
 from seewhy.metrics import Question
-from seewhy.models import load_model
 from seewhy.render.display import Display
 from seewhy.tune.budget import Budget
 from seewhy.tune.concluding import conclude
@@ -136,12 +136,12 @@ def tune(  # noqa: PLR0913  # the front door
         raise InvalidInput(f"metric {judge.name} needs truth, the place of the object, got none; srg needs none")
     shown_to, counting = subjects(photos, truth, groups, background)
     memory, budget = Memory(_folder(out)), _budget(seconds, calls, cancel)
-    looker = Looker(judge, seed, batch_size, preflight, budget, memory)
     space = space.without_fill(judge.reported) if search else space
     finder = _search(space, first, judge, n, seed) if search else OnlyStart(first)
     most = whole_number("trials", trials, 1) if search else 1
     with reporting(progress, "tuning", unit="calls") as report:
-        black_box = load_model(model)
+        black_box, size = loaded(model, batch_size)
+        looker = Looker(judge, seed, size, preflight, budget, memory)
         key = _key(shown_to, black_box, judge, first, target=target, space=space, free=free, search=search, seed=seed)
         _remember_lost(budget, memory, key)
 

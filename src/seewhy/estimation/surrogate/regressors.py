@@ -7,6 +7,7 @@ get the rows as float64 (8 n d bytes while they fit).
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -17,6 +18,9 @@ from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import Settings, setting
 from seewhy.core.types import Floats
 from seewhy.estimation.surrogate.sums import WeightedSums
+
+_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
+"""Where an object lies in memory, which says nothing of what it is and differs from process to process."""
 
 
 class Ridge(Settings):
@@ -118,7 +122,7 @@ class Regressor(Settings):
 
     @field_serializer("regressor")
     def _as_text(self, value: Any) -> str:
-        return repr(value)
+        return _ADDRESS.sub("", repr(value))
 
     def fit_rows(self, x: Floats, y: Floats, weights: Floats) -> tuple[Floats, float]:
         """Return coefficients (d,) and the intercept."""
