@@ -1,5 +1,7 @@
 """What pictures show of a result."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -79,3 +81,14 @@ def test_a_score_that_changes_in_its_last_digits_alone_never_changes(steps, same
     assert np.ptp(found.samples.scores[:, 0]) > 0
     assert any("the score is the same in every picture" in text for text in found.warnings) == same
     assert found.values().any()
+
+
+@pytest.mark.parametrize(("error", "state"), [(0.5, "known"), (None, "unknown"), (np.inf, "infinite")])
+def test_plain_values_tell_an_infinite_error_from_an_unknown_one(error, state):
+    got = seewhy.explain(PICTURE, model=corner, method=seewhy.Rise(n_samples=60, grid=4))
+    got = replace(got, attributions=tuple(replace(one, error=error) for one in got.attributions))
+
+    (target,) = got.to_dict()["targets"]
+
+    assert target["error"] == (error if state == "known" else None)
+    assert target["error_state"] == state
