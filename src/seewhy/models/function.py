@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, NoReturn, Self, get_args
 
 import numpy as np
 
@@ -14,21 +13,17 @@ from seewhy.core.types import Batch, Pixels, ScoreKind, Scores
 from seewhy.images.geometry import View
 from seewhy.models.code_digest import code_digest
 from seewhy.models.extras import need
-from seewhy.models.heads import Head, as_head
+from seewhy.models.function_answers import Unreadable, numbers_in
+from seewhy.models.heads import HEADS, Head, as_head, check_head
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import Size
-
-_KINDS = ("softmax", "logits", "multi-label", "regression")
-"""Heads that leave the numbers as they are; what else must be done to them, a function does by itself."""
-_FEW_BITS = re.compile(r"float[468]_|bfloat16$")
-"""Names of the numbers of ml_dtypes, which come with arrays of JAX and others; NumPy has no kind for most of them."""
 
 
 class FunctionModel:
     """Wraps a function from pictures (B, H, W, C), float32 in 0..1, to scores (B, K) or (B,).
 
     Scores may be any array that NumPy reads or that speaks DLPack; a torch tensor may need gradients, be on a device,
-    or hold bfloat16.
+    or hold bfloat16. They may be the only array in a list, tuple, dictionary or object; of several none is chosen.
 
     Parameters
     ----------
@@ -109,8 +104,6 @@ class FunctionModel:
         name = _origin(function)[1]
         options.refuse(name, "input_size", "labels", "head", "batch_size")
         head = None if options.head == "auto" else as_head(options.head)
-        if head is not None and head.name not in _KINDS:
-            raise InvalidInput(f"head of the function {name} must be one of {', '.join(_KINDS)}, got {head.name}")
         found = cls(
             function,
             input_size=options.input_size,
@@ -119,6 +112,8 @@ class FunctionModel:
             batch_size=options.batch_size,
         )
         found.head = head
+        if head is not None and head.changes:
+            found.fingerprint += f" {head.name}"
         return found
 
     def view(self, height: int, width: int) -> View:
@@ -140,7 +135,7 @@ class FunctionModel:
             The function returned something other than finite scores, one row a picture, of the same K each
             time and as many as there are labels. Its own exceptions keep their type and gain a note.
         """
-        classes = None if self.labels is None else len(self.labels)
+        classes = self._stated
         for batch in batches:
             try:
                 answer = self.function(batch if self.layout == "NHWC" else need("torch", "torch").from_numpy(batch))
@@ -153,53 +148,42 @@ class FunctionModel:
 
     def _checked(self, answer: Any, pictures: int, classes: int | None) -> Scores:
         """Return ``answer`` as a new array (B, K): the function may use its own array again."""
-        scores = self._numbers(answer)
+        try:
+            scores = numbers_in(answer, pictures)
+        except Unreadable as error:
+            self._refuse(str(error), error)
         if scores.ndim == 1:
             scores = scores[:, None]
         if scores.ndim != 2 or len(scores) != pictures or scores.shape[1] == 0:
-            self._refuse(f"one row of scores a picture, returned shape {np.shape(answer)} for {pictures} pictures")
-        if classes not in {None, scores.shape[1]}:
-            whose = "as there are labels" if self.labels is not None else "as for the batch before"
-            self._refuse(f"as many scores a picture {whose}, {classes}, returned {scores.shape[1]}")
+            turned = scores.ndim == 2 and scores.shape[1] == pictures != len(scores)
+            advice = "; transpose it" if turned and pictures > 1 else ""
+            self._refuse(f"one row of scores a picture, returned shape {scores.shape} for {pictures} pictures{advice}")
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused below
             found: Scores = scores.astype(np.float32)
         bad = np.argwhere(~np.isfinite(found))
         if len(bad):
             row, column = (int(place) for place in bad[0])
             self._refuse(f"finite scores, returned {scores[row, column]} at picture {row}, class {column}")
+        found = self._read(found, first=classes is None or classes == self._stated)
+        if classes not in {None, found.shape[1]}:
+            whose = "as there are labels" if self.labels is not None else "as for the batch before"
+            self._refuse(f"as many scores a picture {whose}, {classes}, returned {found.shape[1]}")
         return found
 
-    def _numbers(self, answer: Any) -> Any:
-        try:
-            scores = _on_the_cpu(answer)
-        except Exception as error:  # whose __array__ it is, is not known
-            what = f"an array, returned an object of type {type(answer).__name__}: {error}"
-            raise ModelError(f"model {self.name} must return {what}") from error
-        if scores.dtype.kind == "c":
-            self._refuse(f"real numbers, returned complex ones ({scores.dtype}); take their real part or size")
-        if scores.dtype.kind not in "fiub":
-            self._refuse(f"numbers, returned an object of type {type(answer).__name__} ({scores.dtype})")
-        return scores
+    @property
+    def _stated(self) -> int | None:
+        return None if self.labels is None else len(self.labels)
 
-    def _refuse(self, rule_and_value: str) -> None:
-        raise ModelError(f"model {self.name} must return {rule_and_value}")
+    def _read(self, raw: Scores, *, first: bool) -> Scores:
+        """Return scores of what the function gives, as its user said that it is."""
+        if first and self.head is not None:
+            check_head(self.head, raw, self.name)
+        if self.kind == "logit" and self.head is None and raw.shape[1] == 1:
+            check_head(HEADS["logits"], raw, self.name)
+        return raw if self.head is None else self.head.scores(raw)
 
-
-def _on_the_cpu(answer: Any) -> Any:
-    """Return an array of any library as one of NumPy, in numbers that NumPy knows by itself."""
-    if hasattr(answer, "detach") and hasattr(answer, "cpu"):  # torch, without importing it
-        answer = answer.detach().cpu()
-        answer = answer.float() if answer.is_floating_point() else answer
-    speaks = hasattr(answer, "__dlpack__")
-    try:
-        found = np.asarray(answer)
-    except (TypeError, ValueError):
-        if not speaks:
-            raise
-        return np.from_dlpack(answer, device="cpu")
-    if found.dtype.kind == "O" and speaks:  # taken for a single object
-        return np.from_dlpack(answer, device="cpu")
-    return found.astype(np.float32) if _FEW_BITS.match(found.dtype.name) else found
+    def _refuse(self, rule_and_value: str, cause: Exception | None = None) -> NoReturn:
+        raise ModelError(f"model {self.name} must return {rule_and_value}") from cause
 
 
 def _origin(function: Callable[..., Any]) -> tuple[str, str]:

@@ -27,6 +27,11 @@ class Head:
     scores: Callable[[Scores], Scores]
     """Numbers (B, N) to scores (B, K)."""
 
+    @property
+    def changes(self) -> bool:
+        """Whether scores are other numbers than what comes out of the network."""
+        return self.scores is not _as_they_are
+
 
 def _as_they_are(raw: Scores) -> Scores:
     return raw
