@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from seewhy.core.progress import reporting
 from seewhy.core.settings import whole_number
 from seewhy.core.types import ScoreKind, Scores, Segments
 from seewhy.core.words import shown
-from seewhy.engine.loop import Cancel
+from seewhy.engine.loop import Cancel, Clock
 from seewhy.engine.protocols import Model
 from seewhy.engine.run import Asker, Run, Subject, saved_if_interrupted
 from seewhy.engine.stopping import Stop
@@ -27,6 +27,7 @@ from seewhy.explanation.explanation import Explanation
 from seewhy.explanation.model_facts import ModelFacts
 from seewhy.explanation.same_model import answered_alone
 from seewhy.images import MAX_PIXELS, Background, Image, Order, Reading, Scale
+from seewhy.images.fills import hides, most_different
 from seewhy.images.geometry import View
 from seewhy.images.segmentation import Segmentation, Slic, segment_view
 from seewhy.methods import AnyMethod, Auto, Lime, MethodSetting, as_method
@@ -39,6 +40,8 @@ from seewhy.sampling.samples import Answers, Samples, recognize_kind
 Checkpoint: TypeAlias = str | os.PathLike[str] | Callable[[Explanation], object]
 """Where a run saves what it has."""
 
+_OVER = 1.5
+"""What is beyond the seconds allowed by this factor is said; a batch more than fits is not."""
 _KEPT = 10
 """Classes whose scores are kept beside the targets."""
 
@@ -140,7 +143,12 @@ def explain(  # noqa: PLR0913  # the front door
     )
     with reporting(progress, asked.image.name) as report:
         found = _explained(asked, targets, report, cancel, checkpoint)
-    return replace(found, seconds=perf_counter() - started)
+    seconds, limit = perf_counter() - started, found.method.amount.max_seconds
+    if limit is not None and seconds > _OVER * limit:
+        late = f"this took {seconds:.3g} s, longer than max_seconds={limit:g}: a run asks at least a pair of pictures"
+        late += ", and reading the photo and the scores takes time"
+        found = replace(found, warnings=(*found.warnings, late))
+    return replace(found, seconds=seconds)
 
 
 def segment(
@@ -284,6 +292,45 @@ def _kept(scores: Scores, wanted: Container[int], *, everything: bool) -> tuple[
     return tuple(strongest + [i for i in ranked if i in wanted and i not in strongest])
 
 
+_PREFLIGHT, _ALONE = 7, 2
+"""Pictures that checks of a model ask, at most: beside the first one, and after the run."""
+
+
+def _first_answer(asked: _Asked, subject: Subject, clock: Clock) -> tuple[Asker, Scores, tuple[str, ...], list[str]]:
+    """Return who asks the model that was chosen, its scores (1, K) of the untouched picture, and what is to be said.
+
+    The last are notes about this call alone, which no other one that goes on with its result repeats. Where the time
+    is limited, the answer comes first and shows whether there is time to check the model as well.
+    """
+    timed: list[Scores] = []
+    unchecked: list[str] = []
+
+    def in_time(chosen: Model) -> bool:
+        if not asked.preflight or clock.deadline is None:
+            return asked.preflight
+        timed.append(Asker(chosen, subject, asked.batch_size, clock).untouched())
+        fits = clock.allows(_PREFLIGHT, 0.5)
+        if not fits:
+            limit = f"max_seconds={asked.method.max_seconds:g}"
+            unchecked.append(f"{chosen.name} was not checked first: {limit} leaves no time for it; see seewhy.check")
+        return fits
+
+    model, findings = vetted(asked.model, subject, asked.batch_size, check=in_time)
+    asker = Asker(model, subject, asked.batch_size, clock)
+    return asker, timed[0] if timed else asker.untouched(), findings, unchecked
+
+
+def _idle_fill(subject: Subject) -> Iterator[str]:
+    """Say where the fill is the photo itself, so that every masked picture is the photo again."""
+    pixels, fill = subject.scene.pixels, subject.scene.fill
+    if not hides(pixels, fill):
+        other = most_different(pixels, subject.seed)
+        yield (
+            f"the fill hides nothing of this photo: every masked image is the photo again, so the map carries no "
+            f"information; use fill={other!r}"
+        )
+
+
 def _explained(
     asked: _Asked,
     targets: Targets,
@@ -292,33 +339,34 @@ def _explained(
     checkpoint: Checkpoint | None,
 ) -> Explanation:
     """Ask the untouched picture first, then the samples, and read the explanation out of them."""
-    auto, model = asked.method if isinstance(asked.method, Auto) else None, asked.model
+    begun = perf_counter()
+    auto = asked.method if isinstance(asked.method, Auto) else None
     method: AnyMethod = asked.method.usual if isinstance(asked.method, Auto) else asked.method
     subject = Subject.of(asked.image, asked.view, method, asked.seed)
     # A design that cannot be drawn, or read, says so before the model is asked.
     (method if auto is None else auto).check(method.draws(subject.masks).readable())
     next(method.rows(subject.masks, asked.seed))
-    model, findings = vetted(model, subject, asked.batch_size, check=asked.preflight)
-    halved = getattr(model, "halved", 0)
-    asker = Asker(model, subject, asked.batch_size)
-    scores = asker.untouched()
+    clock = Clock(deadline=None if method.max_seconds is None else begun + method.max_seconds)
+    asker, scores, findings, unchecked = _first_answer(asked, subject, clock)
+    model, halved = asker.model, getattr(asker.model, "halved", 0)
     kind: ScoreKind = model.kind or recognize_kind(scores)
     # A unit that the model does not allow, and a class that it does not have, are refused before any work.
     wanted = resolve_targets(targets, scores[0].astype(np.float64), model.labels)
     kept = _kept(scores, classes_of(wanted), everything=asked.everything)
     untouched = Answers.of(scores, kind, kept)
     chosen = tuple(Target.of(one, untouched, model.labels, method.unit, log_odds=method.log_odds) for one in wanted)
-    piloted, begun = 0, perf_counter()
+    piloted = 0
     if auto is not None:
         pilot = Pilot(
             asked.image, asked.view, model, asked.seed, chosen[0], untouched, scores.shape[1], asked.batch_size, cancel,
-            asker.clock,
+            clock,
         )  # fmt: skip
         decided, piloted, reasons = auto.choose(pilot)
         findings = (*findings, *reasons)
         if decided != method:
             method, subject = decided, Subject.of(asked.image, asked.view, decided, asked.seed)
-            asker = Asker(model, subject, asked.batch_size, asker.clock)
+            asker = Asker(model, subject, asked.batch_size, clock)
+    findings = (*findings, *_idle_fill(subject))
     facts = ModelFacts.of(model, kind, scores.shape[1], kept, findings)
     run = Run(subject, chosen, untouched, exact=asker.exact is not None, started=begun)
 
@@ -329,13 +377,14 @@ def _explained(
         return checkpoint(part) if callable(checkpoint) else part.save(checkpoint)
 
     found = run.collect(asker, scores.shape[1], report, cancel, save)
-    if asked.preflight and found.stop.complete:
+    if asked.preflight and found.stop.complete and clock.allows(_ALONE):
         with suppress(Exception, KeyboardInterrupt):  # the run is done, whatever the model does now
             facts = facts.noted(*answered_alone(asker, found.samples))
     again = getattr(model, "halved", 0) - halved
     if again:
         facts = facts.noted(f"{model.name}: {again} batches were halved, because memory was full")
     with saved_if_interrupted(found.samples, save):
-        return Explanation.of(
+        explanation = Explanation.of(
             subject, facts, found.samples, chosen, found.stop, piloted, seconds_model=asker.clock.model, black_box=model
         )
+    return replace(explanation, warnings=(*explanation.warnings, *unchecked))

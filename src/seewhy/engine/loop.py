@@ -6,6 +6,7 @@ is composed in a second thread while the model works on the one before.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,9 +37,41 @@ _ONE_EACH = "must give one answer for every batch"
 
 @dataclass
 class Clock:
-    """Seconds the model was at work, or waited for."""
+    """Seconds the model was at work, or waited for, and how many are left."""
 
     model: float = 0.0
+    deadline: float | None = None
+    """When the time allowed is over, as :func:`time.perf_counter` counts; None: it never is."""
+    picture: float | None = None
+    """Seconds that the last call took for each of its pictures; None: there was none."""
+
+    def took(self, seconds: float, pictures: int) -> None:
+        """Write down a call."""
+        self.model += seconds
+        if pictures:
+            # A model that works on several batches answers some of them at once: the mean tells what it can do.
+            now = seconds / pictures
+            self.picture = now if self.picture is None else (self.picture + now) / 2
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline, 0 behind it; infinite without one."""
+        return math.inf if self.deadline is None else max(self.deadline - perf_counter(), 0.0)
+
+    def allows(self, pictures: float, share: float = 1.0) -> bool:
+        """Say whether so many pictures take at most this share of the time that is left."""
+        return self.deadline is None or pictures * (self.picture or 0.0) <= share * self.left
+
+    def most(self, ahead: int) -> int | None:
+        """Return how many pictures the next batch may have, so that the run ends in time; None: any number.
+
+        ``ahead``: batches that the model holds. While they are at work the next one is made, and then it is sent.
+        """
+        if self.deadline is None:
+            return None
+        if self.picture is None:  # nothing is known of its speed yet
+            return 1
+        return int(np.clip(self.left / max(self.picture, 1e-9) / (2 + ahead), 1, 2**31))
 
 
 @dataclass
@@ -117,11 +150,17 @@ def best_batch_size(model: Model, picture_bytes: int, wanted: int | None) -> int
     return wanted or model.batch_size or int(np.clip(_BATCH_BYTES // picture_bytes, 1, _LARGEST_BATCH))
 
 
+def _in_time(model: Model, picture_bytes: int, wanted: int | None, clock: Clock) -> int:
+    """Return the best batch size, or what the time that is left allows."""
+    best, most = best_batch_size(model, picture_bytes, wanted), clock.most(model.in_flight)
+    return best if most is None else min(best, most)
+
+
 def score_untouched(model: Model, composer: Composer, clock: Clock) -> Scores:
     """Return the scores (1, K) of the picture as it is."""
     start = perf_counter()
     scores = next(iter(model.stream([composer.untouched()])), None)
-    clock.model += perf_counter() - start
+    clock.took(perf_counter() - start, 1)
     if scores is None:
         raise ModelError(f"the model {_ONE_EACH}, gave none for the untouched picture")
     _check(scores, 1, None, 0)
@@ -133,7 +172,7 @@ def score_masks(model: Model, composer: Composer, masks: Masks, batch_size: int,
     start = perf_counter()
     pieces = [masks[i : i + batch_size] for i in range(0, len(masks), batch_size)]
     scores = list(model.stream(composer(piece) for piece in pieces))
-    clock.model += perf_counter() - start
+    clock.took(perf_counter() - start, len(masks))
     if len(scores) != len(pieces):
         raise ModelError(f"the model {_ONE_EACH}, gave {len(scores)} for {len(pieces)}")
     for piece, answer in zip(pieces, scores, strict=True):
@@ -168,7 +207,7 @@ def collect(
     asked: deque[Block] = deque()
 
     def compose() -> Iterator[Batch | Masked]:
-        for block in _rebatch(blocks, lambda: best_batch_size(model, composer.picture_bytes, batch_size)):
+        for block in _rebatch(blocks, lambda: _in_time(model, composer.picture_bytes, batch_size, clock)):
             batch = composer.batch(masks, block)
             asked.append(block)
             yield batch
@@ -183,7 +222,7 @@ def collect(
             except Exception as error:
                 error.add_note(f"while scoring samples from {done} on")
                 raise
-            clock.model += perf_counter() - start - (waiting.seconds - starved)
+            clock.took(perf_counter() - start - (waiting.seconds - starved), 0 if answer is None else len(answer))
             if answer is None and waiting.exhausted and answered == waiting.taken:
                 composer.buffers.release()
                 return

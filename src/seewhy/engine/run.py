@@ -140,7 +140,7 @@ class Run:
         self.subject, self.targets, self.known = subject, targets, known
         draws = method.draws(masks)
         self.looks = Looks(method.amount, draws, SHARE if exact else 0.0)
-        self._readable = draws.readable()
+        self._readable, self._partial = draws.readable(), draws.partial()
         self._untouched = untouched
         self._source = _Rows(method.rows(masks, subject.seed))
         self._recorder = Recorder(masks.d, untouched, exact=exact)
@@ -172,7 +172,7 @@ class Run:
                 self._save_before(error, save)
                 raise
             samples = self._recorder.samples().head(self._done)
-            if why is not None and self._done < self._readable:
+            if why is not None and self._done < (self._partial if why == "max-seconds" else self._readable):
                 raise Cancelled(f"cancelled after {self._done} of {n} samples; nothing can be said from them")
             step = why or ("design" if n < wanted else self._next(n, samples))
             if isinstance(step, str):
@@ -237,7 +237,7 @@ class Run:
         open_rows = np.flatnonzero((first == np.arange(len(samples))) & ~whole)
         open_rows = open_rows[open_rows >= self._done]
         total = max(len(samples), self.looks.forecast or 0)
-        reason = _Reasons(cancel, self.subject.method.amount.max_seconds, self._started, self._readable)
+        reason = _Reasons(cancel, self.subject.method.amount.max_seconds, self._started, self._partial)
         sent = 0
         report(self._done, total)
         try:

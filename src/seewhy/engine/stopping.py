@@ -154,6 +154,9 @@ class Draws(Protocol):
     def readable(self) -> int:
         """Return the fewest rows from which anything can be read."""
 
+    def partial(self) -> int:
+        """Return the fewest rows from which a run that its time cuts short can give a rough answer."""
+
     def boundary(self, n: int) -> int:
         """Return the end of the block that row ``n`` - 1 is in: at least ``n``."""
 
@@ -175,6 +178,10 @@ class WholeBlocks:
 
     def readable(self) -> int:
         """Return the fewest rows from which anything can be read."""
+        return self.first
+
+    def partial(self) -> int:
+        """Return the same."""
         return self.first
 
     def least(self) -> int:

@@ -12,6 +12,7 @@ from seewhy.engine.stopping import RISK, SLACK, WORDS
 from seewhy.estimation.attribution import SegmentAttribution
 from seewhy.estimation.targets import ULPS, Prediction, Target
 from seewhy.explanation import significance
+from seewhy.sampling.designs import FoldoverHadamard
 from seewhy.sampling.samples import LOG_ODDS_LIMIT, Samples, to_be_exact
 
 if TYPE_CHECKING:
@@ -122,6 +123,13 @@ def _aim_missed(found: Explanation) -> Iterator[str]:
     if found.stop.by not in {"max-evaluations", "max-seconds"}:
         return
     limit = f"{found.stop.by.replace('-', '_')}={getattr(amount, found.stop.by.replace('-', '_')):g}"
+    first = _first_block(found)
+    if first is not None and first > len(found.samples):
+        yield (
+            f"partial: {limit} ended the run after {len(found.samples)} samples instead of the {first} of its first "
+            f"segmentation, so the map is mostly noise; resume for a better one"
+        )
+        return
     if amount.n_samples is not None:
         yield f"stopped by {limit} after {len(found.samples)} of {amount.n_samples} samples"
         return
@@ -135,6 +143,14 @@ def _aim_missed(found: Explanation) -> Iterator[str]:
         needed = f"; about {_rounded(len(found.samples) * max(worst, 1) ** 2)} samples would do" if worst < 1e3 else ""
     raised = f"; raise {found.stop.by.replace('-', '_')} for that" if needed else ""
     yield f"stopped by {limit} before {aim} was sure: the estimated relative error is {reached}{needed}{raised}"
+
+
+def _first_block(found: Explanation) -> int | None:
+    """Return the samples of the first block, where each block has segments of its own."""
+    segments = found.scene_segments
+    if segments is None or segments.ndim == 2:
+        return None
+    return FoldoverHadamard().block_rows(int(segments[0].max()) + 1)
 
 
 def _rounded(n: float) -> int:

@@ -25,7 +25,7 @@ from seewhy.engine.run import Asker, Subject
 from seewhy.engine.stopping import Amount
 from seewhy.estimation.targets import Target
 from seewhy.images import Image
-from seewhy.images.fills import AnyFill, Blur, Color, ImageMean
+from seewhy.images.fills import AnyFill, Blur, Color, ImageMean, hides
 from seewhy.images.geometry import View
 from seewhy.images.segmentation import Grid
 from seewhy.methods.ensemble_lime import EnsembleLime
@@ -40,6 +40,10 @@ _PILOT = 99
 """Pictures of the pilot, at most: a block of 32 and the bare fill, for each fill."""
 _FEW, _COARSE = 300, (15, 30)
 """Samples up to which fewer and larger regions found objects better."""
+_HARDLY, _COARSEST = 120, (8, 12)
+"""Samples that do not make two blocks of such regions, and regions of which they do."""
+_BLOCK, _TIME = 33, 0.5
+"""Pictures that a fill takes, and the share of the time left that they may take."""
 _LEAVES = 0.5
 """A bare fill that keeps this share of the class's score does not remove it."""
 _AGREE = 0.5
@@ -101,22 +105,28 @@ class Auto(Amount):
         Cancelled
             It was cancelled.
         """
-        tried, failed = asked.tried()
-        name, why = _fill(tried, asked.kind)
+        tried, notes, untried = asked.tried()
+        name, why = _fill(tried, asked.kind) if tried else _unchecked(untried)
         method = self.usual.replace(fill=_FILLS[name])
-        low, high = method.n_segments
         few = f", for {_FEW} samples or fewer" if method.n_segments == _COARSE else ""
-        kept = "" if asked.kind == "score" else f"; through half of the photo it keeps {_percent(tried[name].kept)}"
+        affordable = asked.affordable
+        if affordable is not None and affordable <= _FEW:
+            method = method.replace(n_segments=_COARSE if affordable > _HARDLY else _COARSEST)
+            few = f", because max_seconds leaves time for {affordable} samples at most"
+        low, high = method.n_segments
+        known = asked.kind != "score" and name in tried
+        kept = f"; through half of the photo it keeps {_percent(tried[name].kept)}" if known else ""
         said = f"auto, for {asked.target.label}"
         pictures = sum(one.asked for one in tried.values())
+        by = f"by a pilot of {pictures} pictures, beside those of the samples" if tried else "without a pilot"
         reasons = [
             f"{said}: fill {name}, {why}",
             f"{said}: many segmentations, of {low} to {high} regions{few}",
             f"{said}: unit {asked.target.unit}{kept}",
-            f"{said}: chosen by a pilot of {pictures} pictures, beside those of the samples",
+            f"{said}: chosen {by}",
         ]
-        doubts = [f"{said}: {text}" for text in (*failed, *_doubts(tried, name, asked.kind))]
-        return method, pictures, (*reasons, *doubts)
+        doubts = _doubts(tried, name, asked.kind) if tried else ()
+        return method, pictures, (*reasons, *(f"{said}: {text}" for text in (*notes, *doubts)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,24 +170,41 @@ class Pilot:
         """What the scores are."""
         return self.whole.kind
 
-    def tried(self) -> tuple[dict[str, _Tried], list[str]]:
-        """Return what each fill does, and what is to be said of those on which the model fails."""
-        found, failed = {}, []
-        for name, fill in _FILLS.items():
-            try:
-                found[name] = self._one(fill)
-            except ModelError as error:
-                failed.append((name, error))
-        if not found:
-            raise failed[0][1]
-        return found, [f"the model fails over {name}, which was left out: {error}" for name, error in failed]
+    @property
+    def affordable(self) -> int | None:
+        """Samples for which there is time; None: any number."""
+        clock = self.clock
+        return None if clock.deadline is None else int(min(clock.left / max(clock.picture or 0.0, 1e-9), 10**9))
 
-    def _one(self, fill: AnyFill) -> _Tried:
+    def tried(self) -> tuple[dict[str, _Tried], list[str], list[str]]:
+        """Return what each fill does, what is to be said of others, and those for which there was no time."""
+        found, notes, late = {}, [], []
+        failed: ModelError | None = None
+        for name, fill in _FILLS.items():
+            subject = self._subject(fill)
+            if not hides(subject.scene.pixels, subject.scene.fill):
+                notes.append(f"fill {name} was left out, because it changes nothing of this photo")
+            elif not self.clock.allows(_BLOCK, _TIME):
+                late.append(name)
+            else:
+                try:
+                    found[name] = self._one(subject)
+                except ModelError as error:
+                    failed = failed or error
+                    notes.append(f"the model fails over {name}, which was left out: {error}")
+        if failed is not None and not found and not late:
+            raise failed
+        if late:
+            notes.append(f"not tried, because max_seconds leaves no time for it: fill {', '.join(late)}")
+        return found, notes, late
+
+    def _subject(self, fill: AnyFill) -> Subject:
         height, width = self.view.apply(self.image).shape[:2]
         grid = Grid(rows=min(_GRID[0], height), columns=min(_GRID[1], width))
-        method = Lime(segmentation=grid, fill=fill)
-        subject = Subject.of(self.image, self.view, method, self.seed)
-        rows = next(method.rows(subject.masks, self.seed)).coalitions
+        return Subject.of(self.image, self.view, Lime(segmentation=grid, fill=fill), self.seed)
+
+    def _one(self, subject: Subject) -> _Tried:
+        rows = next(subject.method.rows(subject.masks, self.seed)).coalitions
         block = Block(np.concatenate([np.zeros_like(rows[:1]), rows]))
         asker = Asker(self.model, subject, self.batch_size, self.clock)
         asker = asker.exact or asker
@@ -193,6 +220,13 @@ class Pilot:
             left, kept = float(shares[0]), float(shares[1:].mean())
         signs = np.where(rows, 2.0, -2.0)  # columns are balanced and orthogonal
         return _Tried(len(scores), left, kept, signs.T @ self.target.scores(answers)[1:] / len(signs))
+
+
+def _unchecked(untried: list[str]) -> tuple[str, str]:
+    """Return the fill to take where none was tried, and why."""
+    if not untried:
+        return next(iter(_FILLS)), "though none of the pilot's fills changes anything of this photo"
+    return untried[0], "which was not checked"
 
 
 def _fill(tried: dict[str, _Tried], kind: ScoreKind) -> tuple[str, str]:

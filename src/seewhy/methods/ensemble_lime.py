@@ -176,6 +176,7 @@ class EnsembleLime(SampledSettings):
     def _maps(self, samples: Samples, scene: Scene, scores: Floats) -> Iterator[tuple[Floats, float]]:
         """Yield the map (h, w) of every whole block, and how many times a value stands in it at most.
 
+        Where a run was cut short in the first block, its map is that of the rows there are.
         Columns of a block are balanced and orthogonal, so least squares is twice the mean of score times sign.
         """
         masks, parts, scores = self.masks(scene), _parts(samples), canonical(scores, np.float64)
@@ -185,8 +186,9 @@ class EnsembleLime(SampledSettings):
             if len(rows) < FoldoverHadamard().block_rows(d):
                 if number:
                     return
-                least = FoldoverHadamard().block_rows(d)
-                raise InvalidInput(f"EnsembleLime needs {least} rows, the first block of a picture, got {len(parts)}")
+                rows = rows[: len(rows) // 2 * 2]  # of a run cut short: pairs stay balanced, and so right on average
+                if not len(rows):
+                    raise InvalidInput(f"EnsembleLime needs 2 rows, a pair of opposite pictures, got {len(parts)}")
             kept = samples.block(rows).coalitions[:, :d]
             away = scores[rows] - scores[rows[0]]
             values = 2 * canonical(np.where(kept, 1.0, -1.0), np.float64).T @ away / len(rows)
@@ -225,6 +227,10 @@ class _Blocks:
     def readable(self) -> int:
         """Return the rows of the first block."""
         return self._rows(0)
+
+    def partial(self) -> int:
+        """Return the rows of a pair: already one is a map, if a rough one."""
+        return 2
 
     def total(self) -> None:
         """Return None: there is no last block."""

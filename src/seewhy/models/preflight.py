@@ -6,7 +6,7 @@ pictures of a batch, that change from call to call, or pictures in another range
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Literal, cast
@@ -116,18 +116,18 @@ _known: WeakKeyDictionary[object, dict[object, tuple[Finding, ...]]] = WeakKeyDi
 
 
 def vetted(
-    model: Model, subject: Subject, batch_size: int | None = None, *, check: bool = True
+    model: Model, subject: Subject, batch_size: int | None = None, *, check: Callable[[Model], bool] | bool = True
 ) -> tuple[Model, tuple[str, ...]]:
     """Return the model to ask about a photo, and what a reader of the result must know of it.
 
     A compiled model is held against the original on this very photo, always, and the original taken if they differ.
-    ``check``: whether the model itself is checked; those that this project tests by itself are taken as they are.
+    ``check``: whether the model itself is checked, or what decides it; those that this project tests are taken as is.
     """
     chosen = settled(model, subject)
     notes: tuple[str, ...] = ()
     if getattr(model, "exact", None) is not None and not _may_be_corrected(subject):
         notes = (f"{model.name} is run in f32: of this design no share of the rows stands for all of them",)
-    if not check or getattr(chosen, "tested", False):
+    if getattr(chosen, "tested", False) or not (check(chosen) if callable(check) else check):
         return chosen, notes
     findings = preflight(chosen, trial(chosen, subject), subject.scene.pixels, batch_size)
     return chosen, (*notes, *(f"{model.name}: {one.text}" for one in findings if one.level == "warning"))

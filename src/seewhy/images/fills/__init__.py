@@ -35,12 +35,17 @@ __all__ = [
     "Picture",
     "SegmentMean",
     "fill_picture",
+    "hides",
+    "most_different",
 ]
 
 AnyFill: TypeAlias = SegmentMean | ImageMean | Color | Blur | Noise | Picture
 
 FILLS: dict[str, type[Settings]] = members(AnyFill)
 """Every fill by its name."""
+
+_STEP = 1.5 / 255
+"""What a fill must change somewhere to hide anything."""
 
 _by_name = by_name(FILLS)
 
@@ -79,3 +84,16 @@ def fill_picture(fill: Fill, pixels: Pixels, segments: Segments | None, seed: in
     if filled.min() < 0 or filled.max() > 1:
         raise InvalidInput(f"{place} must give numbers in 0..1, got {filled.min():g}..{filled.max():g}")
     return filled
+
+
+def hides(pixels: Pixels, filled: Pixels) -> bool:
+    """Say whether a filled picture differs from the picture itself, anywhere by more than one step of eight bits."""
+    return bool(np.abs(pixels - filled).max() > _STEP)
+
+
+def most_different(pixels: Pixels, seed: int) -> str:
+    """Return the usual fill that differs most from ``pixels`` (H, W, C) on average, by name."""
+    fills: dict[str, AnyFill] = {"blur": Blur(), "image-mean": ImageMean()}
+    fills |= {name: Color(value=hex_color(name)) for name in ("black", "white")}
+    away = {name: float(np.abs(pixels - fill_picture(fill, pixels, None, seed)).mean()) for name, fill in fills.items()}
+    return max(away, key=lambda name: away[name])
