@@ -311,7 +311,7 @@ def _first_answer(asked: _Asked, subject: Subject, clock: Clock) -> tuple[Asker,
         timed.append(Asker(chosen, subject, asked.batch_size, clock).untouched())
         fits = clock.allows(_PREFLIGHT, 0.5)
         if not fits:
-            limit = f"max_seconds={asked.method.max_seconds:g}"
+            limit = f"max_seconds={subject.method.amount.max_seconds:g}"
             unchecked.append(f"{chosen.name} was not checked first: {limit} leaves no time for it; see seewhy.check")
         return fits
 
@@ -346,7 +346,7 @@ def _explained(
     # A design that cannot be drawn, or read, says so before the model is asked.
     (method if auto is None else auto).check(method.draws(subject.masks).readable())
     next(method.rows(subject.masks, asked.seed))
-    clock = Clock(deadline=None if method.max_seconds is None else begun + method.max_seconds)
+    clock = Clock.of(method.amount.max_seconds, begun)
     asker, scores, findings, unchecked = _first_answer(asked, subject, clock)
     model, halved = asker.model, getattr(asker.model, "halved", 0)
     kind: ScoreKind = model.kind or recognize_kind(scores)
@@ -358,16 +358,15 @@ def _explained(
     piloted = 0
     if auto is not None:
         pilot = Pilot(
-            asked.image, asked.view, model, asked.seed, chosen[0], untouched, scores.shape[1], asked.batch_size, cancel,
-            clock,
+            asked.image, asked.view, model, asked.seed, chosen[0], untouched, scores.shape[1],
+            asked.batch_size, cancel, clock,
         )  # fmt: skip
         decided, piloted, reasons = auto.choose(pilot)
         findings = (*findings, *reasons)
         if decided != method:
             method, subject = decided, Subject.of(asked.image, asked.view, decided, asked.seed)
             asker = Asker(model, subject, asked.batch_size, clock)
-    findings = (*findings, *_idle_fill(subject))
-    facts = ModelFacts.of(model, kind, scores.shape[1], kept, findings)
+    facts = ModelFacts.of(model, kind, scores.shape[1], kept, (*findings, *_idle_fill(subject)))
     run = Run(subject, chosen, untouched, exact=asker.exact is not None, started=begun)
 
     def save(samples: Samples) -> object:
@@ -380,8 +379,7 @@ def _explained(
     if asked.preflight and found.stop.complete and clock.allows(_ALONE):
         with suppress(Exception, KeyboardInterrupt):  # the run is done, whatever the model does now
             facts = facts.noted(*answered_alone(asker, found.samples))
-    again = getattr(model, "halved", 0) - halved
-    if again:
+    if again := getattr(model, "halved", 0) - halved:
         facts = facts.noted(f"{model.name}: {again} batches were halved, because memory was full")
     with saved_if_interrupted(found.samples, save):
         explanation = Explanation.of(

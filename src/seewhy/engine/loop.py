@@ -45,6 +45,11 @@ class Clock:
     picture: float | None = None
     """Seconds that the last call took for each of its pictures; None: there was none."""
 
+    @classmethod
+    def of(cls, limit: float | None, begun: float) -> Clock:
+        """Return a clock of a run that may take ``limit`` seconds from ``begun`` on; None: any number."""
+        return cls(deadline=None if limit is None else begun + limit)
+
     def took(self, seconds: float, pictures: int) -> None:
         """Write down a call."""
         self.model += seconds
