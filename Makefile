@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test quick check fix pictures bench servers kserve-server wheel clean
+.PHONY: help demo test quick check fix pictures bench servers kserve-server wheel matrix clean
 
 help:            ## list these commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -42,6 +42,9 @@ kserve-server: $(VENV)/servers/kserve/.ready
 
 wheel: $(VENV)/.test     ## build the wheel, install it into an empty environment, explain a photo there
 	$(BIN)/python bench/wheel.py
+
+matrix: $(VENV)/.test    ## lowest, pinned and newest packages on every Python found: explain, load an old file, compare; takes minutes
+	$(BIN)/python bench/matrix.py --folder $(VENV)/matrix
 
 clean:           ## remove the environment and what was made
 	rm -rf $(VENV) demo build dist seewhy-out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
