@@ -40,6 +40,7 @@ CHANGES = {
     "lime, two": (LIME, {"n_samples": 2}),
     "lime of coin flips, fewer and odd": (LIME.replace(design="bernoulli"), {"n_samples": 33}),
     "lime, much at once": (LIME, {"n_samples": 71, "unit": "log-odds", "kernel": "none", "surrogate": "ridge"}),
+    "occlusion in log-odds": (seewhy.Occlusion(window=8, stride=8), {"unit": "log-odds"}),
     "centered": (RISE, {"estimator": "centered"}),
     "ratio": (RISE, {"estimator": "ratio"}),
     "reference": (RISE, {"estimator": "reference"}),

@@ -91,6 +91,8 @@ def test_integers_stand_for_numbers(runtime):
     bytes_only = np.rint(PICTURES * 255) / np.float32(255)
 
     assert any("became -128..127, which stands for 0..1" in note for note in model.notes)
+    # As a run does: not every processor adds bytes exactly, and where OpenVINO is off, the framework itself answers.
+    model = model.checked(np.stack([model.prepare(one) for one in bytes_only]))
     np.testing.assert_allclose(ask(model, bytes_only), by_hand(bytes_only), atol=0.3)  # steps of 0.1
     assert (ask(model, bytes_only).argmax(axis=1) == by_hand(bytes_only).argmax(axis=1)).all()
 
@@ -100,8 +102,11 @@ def test_openvino_and_litert_agree_about_integers():
         ours, own = tiny(name), tiny(name, runtime="native")
         found = ours.checked(np.stack([ours.prepare(one) for one in PICTURES]))
 
-        assert found.run_by.startswith("OpenVINO f32")
-        np.testing.assert_allclose(ask(ours), ask(own), atol=0.11)  # one step
+        if found.run_by.startswith("OpenVINO f32"):
+            np.testing.assert_allclose(ask(found), ask(own), atol=0.11)  # one step
+        else:  # this processor does not add bytes exactly: said, and the framework itself answers
+            assert "is run by its own framework, since OpenVINO in f32 was up to" in found.notes[-1]
+            np.testing.assert_array_equal(ask(found), ask(own))
 
 
 def test_numbers_that_integers_cannot_hold_are_refused_or_noted():
