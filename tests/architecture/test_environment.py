@@ -9,7 +9,11 @@ from seewhy.core.environment import VARIABLES, given
 
 ROOT = Path(__file__).parents[2]
 NAMES = {variable.name for variable in VARIABLES}
-READ = re.compile(r"""\bSEEWHY_[A-Z_]*[A-Z]\b|(?<=environ\.get\(["'])\w+|(?<=environ\[["'])\w+|(?<=getenv\(["'])\w+""")
+READ = re.compile(
+    r"""\bSEEWHY_[A-Z_]*[A-Z]\b|(?<=environ\.get\(["'])\w+|(?<=getenv\(["'])\w+"""
+    r"""|(?<=environ\[["'])\w+(?=["']\](?! = ))"""
+)
+"""What is set for others, such as Matplotlib's backend, is not read."""
 
 
 @pytest.mark.parametrize("folder", ["src", "docs"])
