@@ -88,7 +88,7 @@ def test_no_more_masks_are_sent_than_allowed():
 
 
 def test_time_stops_a_slow_model_and_the_rest_is_said(monkeypatch):
-    slow = Clock(monkeypatch).taking(0.02, Watched())
+    slow = Clock(monkeypatch).taking(0.02 / 8, Watched(), each=True)
     got = run(LIME.replace(max_seconds=0.2, tolerance=0.001), slow, batch_size=8)
 
     assert got.stop.by == "max-seconds"
