@@ -259,7 +259,7 @@ def test_a_server_that_says_nothing_of_itself_is_asked_by_json(answer, words):
 def test_a_version_is_asked_for_and_stands_in_the_fingerprint():
     with Inference() as server:
         latest = load(server)
-        model = load_model(f"kserve:{server.url}/versions/7/", preprocessing="0..1")
+        model = load_model(f"kserve:{server.url}/versions/7/", preprocessing="0..1", head="regression")
         ask(model)
         server.outputs[0]["name"] = "logits"
         other = load(server)

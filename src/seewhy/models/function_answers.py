@@ -68,7 +68,7 @@ def _only(answer: Any, pictures: int) -> Any:
 
 def _only_of(answer: Any, pictures: int) -> Any:
     """Return the rows of a list, or the only thing in it; of several arrays none is taken for the scores."""
-    if len(answer) == 1 and not isinstance(answer[0], int | float | str) and np.ndim(_first(answer[0])) > 0:
+    if len(answer) == 1 and _is_all(answer[0], pictures):
         return _only(answer[0], pictures)
     if any(isinstance(one, Mapping | str) or one is None for one in answer):
         raise Unreadable(f"an array with the scores of all classes, in one order, returned {_what(answer)}")
@@ -78,9 +78,12 @@ def _only_of(answer: Any, pictures: int) -> Any:
     return [on_the_cpu(one) if _is_array(one) else one for one in answer]
 
 
-def _first(part: Any) -> Any:
-    """Return a part if it may be rows by itself, else nothing that has axes."""
-    return part if isinstance(part, list | tuple) or _is_array(part) or isinstance(part, Mapping) else 0
+def _is_all(part: Any, pictures: int) -> bool:
+    """Return whether the only part of a list holds all rows; for a batch of one picture it may be that one's row."""
+    if isinstance(part, Mapping):
+        return True
+    axes = np.ndim(part) if isinstance(part, list | tuple) or _is_array(part) else 0
+    return axes > 1 or (axes == 1 and pictures > 1)
 
 
 def on_the_cpu(answer: Any) -> Any:
