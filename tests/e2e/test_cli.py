@@ -60,8 +60,11 @@ def test_the_settings_file_gives_the_same_bytes_again(call: Call, place: Path, m
         "lime": ["--segmentation", "grid", "--grid-rows", "3", "--keep", "0.4"],
         "rise": ["--grid", "4"],
         "ensemble-lime": ["--n-segments", "4,6", "--weighting", "density"],
+        "occlusion": ["--window", "8", "--stride", "8"],
     }[method]
-    run = ["explain", "cat.png", "--model", TINY, "--method", method, "--n-samples", "40"]
+    if METHODS[method].chance:
+        own += ["--n-samples", "40"]
+    run = ["explain", "cat.png", "--model", TINY, "--method", method]
     assert call(*run, *flags, *own, "--out", "one").code == 0
 
     again = call("explain", "cat.png", "--settings", f"one/cat.{method}.toml", "--model", TINY, "--out", "two")
