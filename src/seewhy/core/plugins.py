@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import Any, Literal, TypeAlias
 
 from seewhy.core.words import clean, shortened
@@ -26,13 +27,19 @@ def entries(group: Group, taken: Iterable[str]) -> dict[str, EntryPoint]:
     """Return the entry points of a group by name, not loaded; names in ``taken`` are refused with a warning."""
     known = set(taken)
     kept: dict[str, EntryPoint] = {}
-    for entry in sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value)):
+    for entry in sorted(_installed().select(group=group), key=lambda entry: (entry.name, entry.value)):
         if entry.name in known:
             _warn(entry, group, "its name is taken")
             continue
         known.add(entry.name)
         kept[entry.name] = entry
     return kept
+
+
+@cache
+def _installed() -> EntryPoints:
+    """Return the entry points of all packages; every package is looked at, so it is done once."""
+    return entry_points()
 
 
 def plugins(group: Group, taken: Iterable[str], fits: Callable[[Any], str | None]) -> dict[str, Any]:
