@@ -15,7 +15,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable
 from functools import cache
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, TypeAlias
 
 from seewhy.core.words import clean, shortened
@@ -37,7 +37,7 @@ def entries(group: Group, taken: Iterable[str]) -> dict[str, EntryPoint]:
 
 
 @cache
-def _installed() -> EntryPoints:
+def _installed() -> Any:  # the type differs between Python 3.11 and 3.12
     """Return the entry points of all packages; every package is looked at, so it is done once."""
     return entry_points()
 
