@@ -93,8 +93,8 @@ graded = seewhy.evaluate(
 )
 mask = np.asarray(Image.open("masks/p0.png")) > 0
 tuned = seewhy.tune(
-    "photos/p0.png", truth=mask, model="bright:tiny", start=settings, metric="iou", target=0, calls=400,
-    progress=False,
+    "photos/p0.png", truth=mask, model="bright:tiny", start=settings, methods=["doubled"], metric="iou", target=0,
+    calls=400, progress=False,
 )
 print(json.dumps([graded.to_dict(), tuned.to_dict()], default=str))
 """
