@@ -127,8 +127,9 @@ def test_all_scores_are_kept_on_demand(call: Call, place: Path) -> None:
     (place / "many.py").write_text("def model(batch):\n    return batch[:, 5, :15, 0]\n")
     for kept, count in (("top10", 10), ("all", 15)):
         found = call(
-            "explain", "cat.png", "--model", "py:many:model", *GRID, "--n-samples", "30", "--keep-scores", kept
-        )
+            "explain", "cat.png", "--model", "py:many:model", *GRID, "--n-samples", "30", "--keep-scores", kept,
+            "--overwrite",
+        )  # fmt: skip
         assert found.code == 0
         assert len(seewhy.load(FILE).samples.classes) == count
     assert call("refit", FILE, "--targets", "top15").code == 0

@@ -25,7 +25,8 @@ def test_what_was_chosen_stands_in_every_file(call: Call) -> None:
     assert kept["method"]["name"] == "ensemble-lime"
     assert kept["method"]["fill"] == said["settings"]["fill"]
 
-    again = call("explain", "cat.png", "--settings", "seewhy-out/cat.ensemble-lime.toml", "--out", "again", "--json")
+    kept_settings = ("--settings", "seewhy-out/cat.ensemble-lime.toml", "--model", TINY)
+    again = call("explain", "cat.png", *kept_settings, "--out", "again", "--json")
     assert strict(again.out)["targets"] == said["targets"]
 
 

@@ -162,7 +162,7 @@ WRONG = {
     "metric": (["evaluate", "photos", "--metrics", "iou", "ious"], "got 'ious'"),
     "metric without truth": (["evaluate", "photos", "--metrics", "srg", "iou"], "got iou; give truth"),
     "photos after a list": (["evaluate", "--methods", "lime", "photos"], "missing argument 'PHOTOS...'"),
-    "truth": (["evaluate", "photos", "--truth", "nowhere"], "truth nowhere must be a folder of PNG masks"),
+    "truth": (["evaluate", "photos", "--truth", "nowhere"], "truth nowhere: no such file"),
     "groups": (["evaluate", "photos", "--groups", "frames"], "groups must be one of auto, name, folder, none"),
     "settings": (["evaluate", "photos", "--settings", "empty.toml"], "empty.toml must hold a method"),
     "out": (["evaluate", "photos", "--settings", "few.toml", "--model", TINY, "--out", "cat.png"], "cat.png"),

@@ -102,7 +102,7 @@ def test_what_a_file_says_beside_the_name_is_kept_where_the_name_is_given_too(ca
     asked = ("explain", "cat.png", "--settings", "asked.toml", *GRID, "-q")
     assert call(*asked, "--model", "py:seewhy_tiny:_scores").code == 0
     assert seewhy.load(FILE).view.height == 24
-    assert call(*asked, "--model", "py:seewhy_tiny:model").code == 0
+    assert call(*asked, "--model", "py:seewhy_tiny:model", "--overwrite").code == 0
     assert seewhy.load(FILE).view.height == 32
 
 
@@ -216,7 +216,10 @@ def test_a_picture_nearby_may_be_named_and_one_elsewhere_by_its_flag(call: Call,
 
     assert call("explain", "cat.png", "--settings", "near.toml", *asked).code == 0
     assert call("explain", "cat.png", "--settings", "far.toml", *asked).code == 2
-    assert call("explain", "cat.png", "--settings", "far.toml", "--picture-path", "../far.png", *asked).code == 0
+    assert (
+        call("explain", "cat.png", "--settings", "far.toml", "--picture-path", "../far.png", *asked, "--overwrite").code
+        == 0
+    )
     again = seewhy.load(FILE)
     assert again.values().shape == (12,)
     with pytest.raises(FileError) as wrong:

@@ -38,7 +38,7 @@ def test_check_as_json(call: Call) -> None:
 
 @pytest.mark.preflight
 def test_a_warning_is_an_exit_code(call: Call) -> None:
-    found = call("check", BRIGHT, "--head", "logits")
+    found = call("check", BRIGHT, "--head", "regression")
     assert (found.code, found.err) == (0, "")
     found = call("check", "py:seewhy_tiny:_scores", "--head", "logits")
     assert found.code == 1
@@ -100,7 +100,7 @@ def test_flags_win_over_a_settings_file(call: Call) -> None:
         (("--head", "softmx"), "--head must be auto or one of softmax"),
         (("--runtime", "gpu"), "--runtime must be"),
         (("--precision", "f16"), "--precision must be"),
-        (("--labels", "nowhere.txt"), "labels must be imagenet"),
+        (("--labels", "nowhere.txt"), "nowhere.txt: no such file"),
         (("--device", "cuda"), "--device is not a setting of the model"),
     ],
 )
@@ -157,7 +157,7 @@ def test_a_table_without_a_name_means_the_default(call: Call) -> None:
     assert kept == {"name": "efficientnet-lite0", "precision": "bf16"}
     Path("empty.toml").write_text("[model]\n")
     assert call("explain", "cat.png", "--settings", "empty.toml", *GRID, "--model", TINY).code == 0
-    assert call("explain", "cat.png", "--settings", "empty.toml", *GRID).code == 0
+    assert call("explain", "cat.png", "--settings", "empty.toml", *GRID, "--overwrite").code == 0
     assert tomllib.loads(Path("seewhy-out/cat.lime.toml").read_text())["model"] == "efficientnet-lite0"
 
 
@@ -173,7 +173,17 @@ class OneByOne(torch.nn.Module):
 
 net = OneByOne()
 """
-ONE_BY_ONE = ("py:seewhy_single:net", "--preprocessing", "0..1", "--input-size", "24", "--runtime", "native")
+ONE_BY_ONE = (
+    "py:seewhy_single:net",
+    "--preprocessing",
+    "0..1",
+    "--input-size",
+    "24",
+    "--runtime",
+    "native",
+    "--head",
+    "regression",
+)
 
 
 @pytest.mark.preflight
@@ -187,7 +197,13 @@ def test_the_batch_size_that_an_error_advises_helps(call: Call) -> None:
         found = call(*command, "--batch-size", "1")
         assert (found.code, found.err) == (0, "")
     kept = tomllib.loads(Path("seewhy-out/cat.lime.toml").read_text())["model"]
-    assert kept == {"name": ONE_BY_ONE[0], "preprocessing": "0..1", "input_size": 24, "runtime": "native"}
+    assert kept == {
+        "name": ONE_BY_ONE[0],
+        "preprocessing": "0..1",
+        "input_size": 24,
+        "runtime": "native",
+        "head": "regression",
+    }
     named = ("--model", ONE_BY_ONE[0])
     more = call("resume", "seewhy-out/cat.lime.seewhy", *named, "--n-samples", "80", "--batch-size", "1")
     assert (more.code, more.err) == (0, "")

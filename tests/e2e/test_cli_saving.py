@@ -289,6 +289,6 @@ def test_a_study_that_fails_says_why_also_when_quiet(call: Call, place: Path) ->
 
     for flag in ("--quiet", "--json"):
         found = call(*asked, flag)
-        assert found.code == 1
+        assert found.code == 2
         assert "nosuchclass" in found.error
         assert found.out == "" or strict(found.out)["failed"]

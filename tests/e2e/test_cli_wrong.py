@@ -13,15 +13,15 @@ from support.cli import SMALL, TINY, Call, strict
 WRONG: dict[str, tuple[list[str], str]] = {
     "no photo": (["explain"], "missing argument 'PHOTO...'; see seewhy explain --help"),
     "no such command": (["explian"], "no such command 'explian'. Did you mean 'explain'?; see seewhy --help"),
-    "no such flag": (["explain", "cat.png", "--n-smaples", "5"], "did you mean one of: '--examples', '--n-samples'"),
+    "no such flag": (["explain", "cat.png", "--n-smaples", "5"], "did you mean one of: '--n-samples'"),
     "flag without value": (["explain", "cat.png", "--n-samples"], "option '--n-samples' requires an argument"),
     "value for a switch": (["explain", "cat.png", "--json=3"], "option '--json' does not take a value"),
     "surplus word": (["models", "extra"], "got unexpected extra argument (extra); see seewhy models --help"),
     "method": (
         ["explain", "cat.png", "--method", "lmie"],
-        "--method must be one of lime, rise, ensemble-lime, auto, got 'lmie'; did you",
+        "--method must be one of lime, rise, ensemble-lime, occlusion, auto, got 'lmie'; did you",
     ),
-    "methods": (["methods", "nope"], "there is no method 'nope'; there are lime, rise, ensemble-lime, auto"),
+    "methods": (["methods", "nope"], "there is no method 'nope'; there are lime, rise, ensemble-lime, occlusion, auto"),
     "preset": (["explain", "cat.png", "--preset", "rise-lba"], "got 'rise-lba'; did you mean rise-lab?"),
     "preset and settings": (["explain", "cat.png", "--preset", "rise-lab", "--settings", "x.toml"], "together"),
     "preset and method": (
@@ -99,9 +99,9 @@ BAD_FILES = {
     "display = {regions = 0}": "Display.regions must be at least 1, at most 10000, got 0",
     "display = {colors = 1}": "Display.colors is not a setting",
     "method = 5": "method must be a name or a table, got 5",
-    "method = 'lmie'": "method must be one of lime, rise, ensemble-lime, auto, got 'lmie'",
-    "method = {n_samples = 5}": "method must be one of lime, rise, ensemble-lime, auto, got {'n_samples': 5}",
-    "method = {name = [1]}": "method must be one of lime, rise, ensemble-lime, auto, got {'name': [1]}",
+    "method = 'lmie'": "method must be one of lime, rise, ensemble-lime, occlusion, auto, got 'lmie'",
+    "method = {n_samples = 5}": "method must be one of lime, rise, ensemble-lime, occlusion, auto, got {'n_samples'",
+    "method = {name = [1]}": "method must be one of lime, rise, ensemble-lime, occlusion, auto, got {'name': [1]}",
     "method = {name = 'lime', foo = 1}": "Lime.foo is not a setting; Lime has name, n_samples, tolerance",
     "method = {name = 'lime', segmentation = [1]}": "Lime.segmentation must be one of slic",
     "method = {name = 'lime', segmentation = {name = 'slic', n = 5}}": "Slic.n is not a setting",
@@ -170,7 +170,7 @@ def test_a_file_that_cannot_be_written_costs_only_its_photo(call: Call, place: P
 
 FAILING = {
     "raises": "error: cat.png: RuntimeError: weights exploded (in model raises, batch of 1 pictures",
-    "garbage": "error: cat.png: model garbage must return numbers, returned an object of type str",
+    "garbage": "error: cat.png: model garbage must return numbers, a row for each picture",
     "nan": "error: cat.png: model nan must return finite scores, returned nan at picture 0, class 0",
 }
 
