@@ -13,7 +13,7 @@ from seewhy.core.settings import whole_number
 from seewhy.engine.loop import Cancel
 from seewhy.engine.protocols import Method, Model
 from seewhy.engine.run import Asker, Outcome, Run, saved_if_interrupted
-from seewhy.engine.stopping import Stop
+from seewhy.engine.stopping import AMOUNT, Stop
 from seewhy.estimation.targets import Target, Targets, classes_of, resolve_targets
 from seewhy.explanation.same_model import as_run_now
 from seewhy.sampling.samples import Samples
@@ -68,15 +68,14 @@ def continued(
     checkpoint: str | os.PathLike[str] | None,
 ) -> Explanation:
     """Go on with a run up to another aim; see :meth:`seewhy.Explanation.continue_`."""
-    known = before.method.amounts
-    if not known:
+    if not before.method.amounts:
         raise InvalidInput(
             f"{before.method.name} leaves nothing to chance, so its result cannot be made surer",
             setting="method", rule="be a method that samples", value=before.method.name,
         )  # fmt: skip
-    surplus = sorted(set(amount) - known)
+    surplus = sorted(set(amount) - AMOUNT)
     if surplus:
-        raise InvalidInput(f"{', '.join(surplus)} cannot change here; only {', '.join(sorted(known))}")
+        raise InvalidInput(f"{', '.join(surplus)} cannot change here; only {', '.join(sorted(before.method.amounts))}")
     amount = _aimed(before, amount)
     subject = before.subject(before.method.replace(**amount))
     asker = Asker(model, subject, batch_size)
