@@ -138,3 +138,19 @@ def test_coalitions_that_are_left_out_are_drawn_again(files, method, tmp_path):
     short = {name: a for name, a in arrays.items() if name != "bits"}
     for change in ({"seed": 1}, {"settings": header["settings"] | {"keep": 0.4, "design": "bernoulli"}}):
         check_refused(tmp_path, closed(header | change, short))
+
+
+@pytest.mark.parametrize("error", [AttributeError, TypeError, KeyError, IndexError, ValueError, ZeroDivisionError])
+def test_a_fault_of_the_program_is_not_called_a_damaged_file(files, error, tmp_path, monkeypatch):
+    file = tmp_path / "file"
+    file.write_bytes(files["rise"])
+
+    def broken(*_, **__):
+        raise error("a bug")
+
+    for place in ("seewhy.explanation.loading.evaluations", "seewhy.explanation.loading.Explanation"):
+        with monkeypatch.context() as patched:
+            patched.setattr(place, broken)
+            with pytest.raises(error, match="a bug"):
+                seewhy.load(file)
+    assert seewhy.load(file).complete

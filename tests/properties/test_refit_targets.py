@@ -68,8 +68,12 @@ def test_a_class_that_was_not_kept_is_refused(labels):
     before = run(model=model)
     left_out = next(k for k in range(K) if k not in before.samples.classes)
 
-    with pytest.raises(InvalidInput, match=rf"target {left_out} was not kept: only classes"):
+    with pytest.raises(
+        InvalidInput, match=rf"target {left_out} was not kept: .* 10 of the model's 14 classes"
+    ) as caught:
         before.refit(targets=left_out)
+    assert (caught.value.setting, caught.value.value) == ("targets", left_out)
+    assert "keep_scores='all'" in str(caught.value)
     with pytest.raises(InvalidInput, match=rf"target {left_out} was not kept"):
         before.refit(targets=f"{order(before)[0]} vs {left_out}")
     with pytest.raises(InvalidInput, match="was not kept"):
@@ -80,8 +84,12 @@ def test_a_name_that_was_not_kept_and_an_index_that_is_none_are_refused():
     before = run()
     left_out = next(k for k in range(K) if k not in before.samples.classes)
 
-    with pytest.raises(InvalidInput, match=rf"'class-{left_out}' is not a class of this model"):
-        before.refit(targets=f"class-{left_out}")
+    for asked in (f"class-{left_out}", f"0 vs class-{left_out}", ["top1", f"class-{left_out}"]):
+        with pytest.raises(InvalidInput, match=rf"target 'class-{left_out}' was not kept: this result has") as caught:
+            before.refit(targets=asked)
+        assert caught.value.rule == "be a class whose scores were kept"
+    with pytest.raises(InvalidInput, match="'zebra' is not a class of this model"):
+        run(keep_scores="all").refit(targets="zebra")
     with pytest.raises(InvalidInput, match="from 0 to 13, got 14"):
         before.refit(targets=14)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -200,3 +201,20 @@ def test_a_folder_is_made_or_the_reason_said(tmp_path: Path) -> None:
         make_folder(tmp_path / "file", "--out")
     with pytest.raises(FileError, match="cannot make the folder"):
         make_folder(tmp_path / "file" / "below")
+
+
+WRITES = re.compile(r"\.write_(bytes|text)\(|\.savefig\(|imsave|open\([^)]*[\"'][wax]b?[\"']|\.replace\(target\)")
+ALLOWED = {
+    "atomic.py": "the place itself",
+    "conversions.py": "a folder that appears as a whole, by its own rename",
+    "openvino_files.py": "a folder of its own, gone afterwards",
+    "work.py": "a folder of its own, gone afterwards",
+    "png.py": "a figure into memory",
+}
+
+
+def test_files_are_written_in_one_place() -> None:
+    source = Path(seewhy.__file__).parent
+    writers = {path.name for path in source.rglob("*.py") if WRITES.search(path.read_text(encoding="utf-8"))}
+
+    assert writers <= set(ALLOWED)

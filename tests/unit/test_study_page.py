@@ -73,7 +73,7 @@ def found(tmp_path_factory):
     menu = {"sampling": {"lime <4>": grid, "rise": {"name": "rise", "grid": 4}}, "free": {"regions": [2]}}
     models = [
         FunctionModel(score, kind="probability", name="<b>model</b>", labels=("cat </td>", "dog")),
-        FunctionModel(lambda batch: score(batch)[:, ::-1], kind="probability", name="other"),
+        FunctionModel(lambda batch: score(batch)[:, ::-1], kind="probability", name="other\u202e"),
     ]
     return study(kinds, model=models, menu=menu, n_samples=40, metric="sufficiency", progress=False)
 
@@ -177,3 +177,16 @@ def test_without_jinja_one_is_told_what_to_install(found, monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(MissingExtra, match=r"seewhy\[study\]"):
         found.html()
+
+
+def test_names_give_the_page_no_orders() -> None:
+    from seewhy.study.page import _shown
+
+    assert _shown("a\u202eb\x1b[2J\x00") == "a\\u202eb\\x1b[2J\\x00"
+    assert _shown("a\nb") == "a\nb"
+    assert _shown(3) == 3
+
+
+def test_no_name_reorders_the_page(html) -> None:
+    assert "\u202e" not in html
+    assert "other\\u202e" in html

@@ -13,6 +13,7 @@ from seewhy.cli.explain import read_settings
 from seewhy.cli.flags import Option, Sectioned
 from seewhy.cli.from_files import check_paths
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
+from seewhy.cli.replaced import Held
 from seewhy.cli.run_options import DETAILS
 from seewhy.cli.terminal import Page, Rows, put, say, say_json
 from seewhy.core.errors import InvalidInput
@@ -112,7 +113,7 @@ def evaluate(photos: tuple[str, ...], **given: Any) -> int:
     """  # noqa: D301  # \b keeps click from joining the lines
     from seewhy.evaluate import evaluate as evaluated
 
-    methods = _methods(given)
+    held, methods = Held(given["out"], "photos.csv"), _methods(given)
     baselines = given["baselines"] or tuple(BASELINES)
     found = evaluated(
         photos,
@@ -130,7 +131,7 @@ def evaluate(photos: tuple[str, ...], **given: Any) -> int:
         retry=given["retry"],
         progress=False if given["quiet"] else None,
     )
-    _emit(found, given)
+    _emit(found, given, held.notes(quiet=given["quiet"] and not given["as_json"]))
     if not found.complete:
         say("interrupted; the same call goes on", err=True)
         return signals.exit_code()
@@ -158,25 +159,25 @@ def _models(given: dict[str, Any]) -> list[NamedModel]:
     return [NamedModel("", named_model(one, given["batch_size"]), one) for one in asked]
 
 
-def _emit(found: Evaluation, given: dict[str, Any]) -> None:
+def _emit(found: Evaluation, given: dict[str, Any], notes: list[str]) -> None:
     if given["as_json"]:
-        say_json(found.to_dict() | {"out": str(found.out)})
+        say_json(found.to_dict() | {"out": str(found.out), "notes": [*found.notes, *notes]})
     elif not given["quiet"]:
-        put(str(_page(found)))
+        put(str(_page(found, notes)))
     for photo, why in list(found.faults.items())[:_FAULTS]:
         say(f"error: {'' if why.startswith(photo) else f'{photo}: '}{why}", err=True)
     if len(found.faults) > _FAULTS:
         say(f"error: and {len(found.faults) - _FAULTS} more photos; see photos.csv", err=True)
 
 
-def _page(found: Evaluation) -> Page:
+def _page(found: Evaluation, notes: list[str]) -> Page:
     """Return the tables: photos, summary, differences; then what was decided, and the files."""
     page = Page(None) if is_terminal(sys.stdout) else Page()  # as wide as the terminal, if there is one
     _photos(page, found)
     page.line()
     _summary(page, found)
     _differences(page, found)
-    page.lines(found.notes, "note: ")
+    page.lines([*found.notes, *notes], "note: ")
     if not found.complete:
         page.line("note: some grades are missing: the run was interrupted")
     page.line(f"wrote {found.out}: photos.csv, cells.csv, summary.csv, differences.csv, summary.json")

@@ -10,6 +10,7 @@ import click
 from seewhy.cli import DONE, FAILED, run_options, signals
 from seewhy.cli.flags import Option, Sectioned
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
+from seewhy.cli.replaced import Held
 from seewhy.cli.run_options import DETAILS
 from seewhy.cli.terminal import Page, Rows, put, say, say_json
 from seewhy.core.errors import InvalidInput
@@ -75,11 +76,13 @@ def study(photos: tuple[str, ...], out: Path, *, as_json: bool, quiet: bool, **g
     said = [asked_model({"name": name}, given) for name in given["models"] or (None,)]
     models = [named_model(one, given["batch_size"]) for one in said]
     found = run(_photos(given), model=models, out=out, progress=False if quiet or as_json else None, **settings)
+    held = Held(out, "study.json")
     files = [str(path) for path in found.write(out)]
+    notes = held.notes(quiet=quiet and not as_json)
     if as_json:
-        say_json(found.to_dict())
+        say_json(found.to_dict() | {"notes": [*found.notes, *notes]})
     elif not quiet:
-        _emit(found, files)
+        _emit(found, files, notes)
     code = _code(found)
     if code == FAILED:
         _say_faults(found)
@@ -122,7 +125,7 @@ def _code(found: Study) -> int:
     return DONE if judged and not found.faults.photos else FAILED
 
 
-def _emit(found: Study, files: list[str]) -> None:
+def _emit(found: Study, files: list[str], notes: list[str]) -> None:
     """Print the best settings, the four answers, and the files."""
     page, table = Page(), Rows("photo", "class", "model", "best setting")
     table.numbers("score", "default")
@@ -135,7 +138,7 @@ def _emit(found: Study, files: list[str]) -> None:
     for i, one in enumerate(found.questions, 1):
         page.lines([f"Q{i} {one.question}", f"   {one.word}. {one.text}"])
     page.lines(found.failed_in_brief, "not judged: ")
-    page.lines(found.notes, "note: ")
+    page.lines([*found.notes, *notes], "note: ")
     if not found.complete:
         page.line("interrupted; the same command goes on")
     page.lines(files, "wrote ")

@@ -14,6 +14,7 @@ from seewhy.cli.flags import Option, Sectioned
 from seewhy.cli.from_files import check_paths, model_in
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.cli.photos import photos_of
+from seewhy.cli.replaced import Held
 from seewhy.cli.terminal import say, say_json
 from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import read_toml
@@ -141,10 +142,12 @@ def tune(photos: tuple[str, ...], **given: Any) -> int:
         **{name: given[name] for name in ("n_samples", "seconds", "calls", "batch_size", "background", "preflight")},
         **({} if given["trials"] is None else {"trials": given["trials"]}),
     )
+    held = Held(given["out"], "tune.json")
     files = [str(path) for path in found.save(given["out"], asked["model"])]
+    left += held.notes(quiet=given["quiet"] and not given["as_json"])
     if given["as_json"]:
-        held = {name: value for name, value in found.to_dict().items() if name != "trials"}  # they are in the file
-        say_json(held | {"files": files})
+        facts = {name: value for name, value in found.to_dict().items() if name != "trials"}  # they are in the file
+        say_json(facts | {"files": files, "notes": [*found.notes, *left]})
     elif not given["quiet"]:
         say("\n".join([str(found), *(f"wrote {file}" for file in files), *(f"note: {note}" for note in left)]))
     if found.complete:

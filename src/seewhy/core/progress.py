@@ -5,13 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
-from typing import TYPE_CHECKING, NoReturn, TextIO, TypeGuard
+from typing import Any, TextIO, TypeGuard
 
 from seewhy.core.words import clean
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 Report = Callable[[int, int], None]
 """Called with the samples scored so far and the samples in all, a forecast where the run stops by itself."""
@@ -43,41 +39,44 @@ def reporting(progress: Report | bool | None, label: str, unit: str = "samples")
     if callable(progress):
         yield progress
     elif (progress or (progress is None and is_watched())) and _can_write(sys.stderr):
-        bar = _bar(label, unit, sys.stderr)
-        try:
-            yield partial(_report, bar)
-        finally:
-            with suppress(OSError, ValueError):
-                bar.close()
+        from tqdm import tqdm
+
+        stream = _Patient(sys.stderr)
+        with tqdm(
+            desc=clean(label), unit=f" {unit}", dynamic_ncols=is_terminal(stream), leave=False, file=stream
+        ) as bar:
+
+            def report(done: int, total: int) -> None:
+                changed = bar.total != total
+                bar.total = total
+                bar.set_postfix_str(f"about {total - done} more", refresh=False)
+                bar.update(done - bar.n)
+                if changed:  # show at once how much there is to do
+                    bar.refresh()
+
+            yield report
     else:
         yield _say_nothing
 
 
-def _bar(label: str, unit: str, stream: TextIO) -> tqdm[NoReturn]:
-    from tqdm import tqdm
+class _Patient:
+    """A stream whose faults, such as a reader who has gone or a full disk, do not end a run; it may lack a flush."""
 
-    # A stream of somebody's own may have nothing but write.
-    seen = stream if hasattr(stream, "flush") else _Flushed(stream)
-    return tqdm(desc=clean(label), unit=f" {unit}", dynamic_ncols=is_terminal(stream), leave=False, file=seen)
-
-
-def _report(bar: tqdm[NoReturn], done: int, total: int) -> None:
-    """Show how far a run is; a stream that takes no more must not end it."""
-    with suppress(OSError, ValueError):
-        changed = bar.total != total
-        bar.total = total
-        bar.set_postfix_str(f"about {total - done} more", refresh=False)
-        bar.update(done - bar.n)
-        if changed:  # show at once how much there is to do
-            bar.refresh()
-
-
-class _Flushed:
     def __init__(self, stream: TextIO) -> None:
-        self.write = stream.write
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> None:
+        """Write what can be written."""
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
 
     def flush(self) -> None:
-        """Do nothing."""
+        """Hand over what was written, if that can be done."""
+        with suppress(AttributeError, OSError, ValueError):
+            self._stream.flush()
 
 
 def _say_nothing(done: int, total: int) -> None:

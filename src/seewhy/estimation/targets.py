@@ -100,6 +100,10 @@ def _rounding(answers: Answers, index: int, unit: Unit) -> float:
     return off
 
 
+A_CLASS = "be a class of this model"
+"""The rule that an unknown name breaks."""
+
+
 def label_of(index: int, labels: Mapping[int, str] | Sequence[str] | None) -> str:
     """Return the name of a class, or ``class 7`` where names are not known."""
     return f"class {index}" if labels is None else labels[index]
@@ -182,7 +186,8 @@ def _by_name(name: str, labels: Sequence[str] | None) -> int:
     listed = ", ".join(f"{labels[i]} ({i})" for i in same or _nearest(plain, labels))
     if same:
         raise InvalidInput(f"targets={name!r} names several classes: {listed}; give an index")
-    raise InvalidInput(f"targets={name!r} is not a class of this model; nearest: {listed or 'none'}")
+    text = f"targets={name!r} is not a class of this model; nearest: {listed or 'none'}"
+    raise InvalidInput(text, setting="targets", rule=A_CLASS, value=name)
 
 
 def _nearest(plain: str, labels: Sequence[str]) -> list[int]:

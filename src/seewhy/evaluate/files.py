@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seewhy.core.atomic import replace_file
+from seewhy.core.tables import csv_bytes
 from seewhy.core.types import JsonObject
 from seewhy.evaluate.result import Evaluation
 from seewhy.models.extras import need
@@ -28,7 +28,7 @@ def written(found: Evaluation, out: Path, *, parquet: bool) -> list[Path]:
     paths = []
     for name, rows in tables.items():
         columns = _COLUMNS.get(name) or tuple(rows[0])
-        paths.append(replace_file(out / f"{name}.csv", _csv(rows, columns)))
+        paths.append(replace_file(out / f"{name}.csv", csv_bytes(rows, columns)))
         if parquet:
             paths.append(replace_file(out / f"{name}.parquet", _parquet(rows, columns)))
     text = json.dumps(found.to_dict(), indent=1, allow_nan=False) + "\n"
@@ -61,14 +61,6 @@ def _summary(found: Evaluation) -> list[JsonObject]:
             row[f"{name} photos"] = 0 if one is None else one["photos"]
         rows.append(row)
     return rows
-
-
-def _csv(rows: list[JsonObject], columns: tuple[str, ...]) -> bytes:
-    stream = io.StringIO(newline="")
-    writer = csv.DictWriter(stream, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue().encode("utf-8", "backslashreplace")
 
 
 def need_parquet() -> Any:

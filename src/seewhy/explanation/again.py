@@ -10,18 +10,20 @@ import numpy as np
 from seewhy.core.errors import InvalidInput
 from seewhy.core.progress import Report, reporting
 from seewhy.core.settings import whole_number
+from seewhy.core.words import shown
 from seewhy.engine.loop import Cancel
 from seewhy.engine.protocols import Method, Model
 from seewhy.engine.run import Asker, Outcome, Run, saved_if_interrupted
 from seewhy.engine.stopping import AMOUNT, Stop
-from seewhy.estimation.targets import Target, Targets, classes_of, resolve_targets
+from seewhy.estimation.targets import A_CLASS, Target, Targets, classes_of, resolve_targets
 from seewhy.explanation.same_model import as_run_now
 from seewhy.sampling.samples import Samples
 
 if TYPE_CHECKING:
     from seewhy.explanation.explanation import Explanation
 
-_KEPT_ONLY = "only classes whose scores were kept are known here; keep_scores='all' keeps all of them"
+_NAMED = 10
+"""Kept classes that a message lists."""
 _AIMS = {"tolerance", "until", "max_evaluations"}
 
 
@@ -111,6 +113,21 @@ def _aimed(before: Explanation, amount: dict[str, Any]) -> dict[str, Any]:
     return amount
 
 
+def _not_kept(before: Explanation, target: object) -> InvalidInput:
+    """Say which classes a result knows the scores of, and how to keep more."""
+    classes, labels = before.samples.classes, before.model.labels
+    listed = [str(i) if labels is None else f"{labels[k]} ({i})" for k, i in enumerate(classes[:_NAMED])]
+    more = ", ..." if len(classes) > _NAMED else ""
+    return InvalidInput(
+        f"target {shown(target)} was not kept: this result has the scores of {len(classes)} of the model's "
+        f"{before.model.classes} classes, {', '.join(listed)}{more}; explain the photo again with that target, or with "
+        "keep_scores='all' for all classes",
+        setting="targets",
+        rule="be a class whose scores were kept",
+        value=target,
+    )
+
+
 def _targets(before: Explanation, targets: Targets | None, method: Method) -> tuple[Target, ...]:
     """Return targets in the method's unit: those there, or others whose classes were kept."""
     kept = before.model.labels
@@ -125,10 +142,10 @@ def _targets(before: Explanation, targets: Targets | None, method: Method) -> tu
         try:
             wanted = resolve_targets(targets, scores, names)
         except InvalidInput as error:
-            if len(untouched.classes) == before.model.classes:
+            if len(untouched.classes) == before.model.classes or error.rule != A_CLASS:
                 raise
-            raise InvalidInput(f"{error}; {_KEPT_ONLY}") from None
+            raise _not_kept(before, error.value) from None
     lost = [index for index in classes_of(wanted) if index not in untouched.classes]
     if lost:
-        raise InvalidInput(f"target {lost[0]} was not kept: {_KEPT_ONLY}")
+        raise _not_kept(before, lost[0])
     return tuple(Target.of(one, untouched, labels, method.unit, log_odds=method.log_odds) for one in wanted)

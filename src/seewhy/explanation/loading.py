@@ -31,6 +31,7 @@ from seewhy.images import KEPT_PIXELS, Image, from_bytes
 from seewhy.images.geometry import View
 from seewhy.images.scene import Scene
 from seewhy.sampling.blocks import Block, cut, join
+from seewhy.sampling.masks import GridMasks
 from seewhy.sampling.protocols import MaskMaker
 from seewhy.sampling.samples import Answers, Samples, packed, to_be_exact
 
@@ -50,9 +51,8 @@ def load(path: str | os.PathLike[str]) -> Explanation:
         fault = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in fault["loc"])
         raise FileError(f"{path} is damaged: {place}: {fault['msg']}") from error
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        reason = f"{type(error).__name__}: {error}" if not isinstance(error, SeewhyError) else str(error)
-        raise FileError(f"{path} is damaged: {' '.join(reason.split())}") from error
+    except SeewhyError as error:
+        raise FileError(f"{path} is damaged: {' '.join(str(error).split())}") from error
 
 
 def _explanation(header: Header, arrays: result_file.Arrays, folder: Path) -> Explanation:
@@ -193,6 +193,8 @@ def _asked(
     if "bits" in arrays:
         own = masks.columns
         shifts = _array(arrays, "shifts", (n, 2)) if "shifts" in own else None
+        if shifts is not None and isinstance(masks, GridMasks) and (shifts >= masks.cell).any():
+            raise FileError(f"shifts must be below the size of a cell, {masks.cell}, got {shifts.max()}")
         parts = _array(arrays, "parts", (n,)) if "parts" in own else None
         return _array(arrays, "bits", (n, -(-d // 8))), shifts, parts
     drawn: list[Block] = []
@@ -212,6 +214,8 @@ def _segments(arrays: result_file.Arrays, header: Header, view: View) -> Segment
     fits = len(shape) in {2, 3} and shape[-2:] == (view.height, view.width)
     if not fits or found.shape != (math.prod(shape[:-1]), shape[-1]):
         raise FileError(f"segments {found.shape} of {shape} do not fit the view, {view.height} x {view.width}")
+    if found.max() >= header.d:
+        raise FileError(f"segments go up to {found.max()}, but {header.d} were switched")
     return found.reshape(shape)
 
 

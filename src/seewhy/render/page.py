@@ -10,6 +10,7 @@ import math
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+from seewhy.core.words import clean
 from seewhy.render.colors import FAINT, INK, Color, Rgb8, unit_rgb
 
 if TYPE_CHECKING:
@@ -41,12 +42,12 @@ class Page:
         return found
 
     def text(self, left: float, top: float, words: str, size: float, **style: Any) -> None:
-        """Write ``words`` as they are; no letter of a class name is taken for a formula."""
+        """Write ``words``; no letter of a class name is taken for a formula, and no control character reaches the font."""
         across, down = self._size
         style = {"color": unit_rgb(INK)} | style
         # Lines are placed by their baseline: by their top, words with and without high letters do not align.
         base = 1 - (top + 0.93 * size / 72) / down
-        self.figure.text(left / across, base, words, fontsize=size, parse_math=False, **style)
+        self.figure.text(left / across, base, clean(words), fontsize=size, parse_math=False, **style)
 
     def picture(self, left: float, top: float, width: float, height: float, picture: Rgb8) -> Axes:
         """Show a picture (h, w, 3) as large as the box allows, at its top left."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seewhy.core.types import Floats, Heatmap, Segments, Sign, Unit
+from seewhy.core.words import clean
 from seewhy.render import overlay
 from seewhy.render.colors import FAINT, INK, Rgb8, scale_colors, sign_color, unit_rgb
 from seewhy.render.page import Page, badge, rounded_up, signed, wrapped
@@ -216,7 +217,7 @@ def heat_on(axes: Axes, photo: Rgb8, seen: overlay.Region, target: TargetPanel) 
     axes.imshow(_heat(photo, seen, target, target.spread if target.segments is None else None))
     axes.set(xticks=[], yticks=[])
     if not axes.get_title():
-        axes.set_title(target.label)
+        axes.set_title(clean(target.label), parse_math=False)
 
 
 def _heat(photo: Rgb8, seen: overlay.Region, target: TargetPanel, spread: Heatmap | None) -> Rgb8:

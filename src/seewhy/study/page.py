@@ -7,6 +7,7 @@ from typing import Any
 
 from seewhy._version import __version__
 from seewhy.core.types import JsonObject
+from seewhy.core.words import clean
 from seewhy.estimation.intervals import FEWEST
 from seewhy.models.extras import need
 from seewhy.study.chance import Estimate
@@ -40,9 +41,15 @@ def page(study: StudyFacts) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja.StrictUndefined,
+        finalize=_shown,
     )
     found: str = environment.get_template("study.html.j2").render(_words(study))
     return found
+
+
+def _shown(value: object) -> object:
+    """Return text without characters that hide, reorder or control it; markup of the template is as it is."""
+    return clean(value, keep="\n") if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _words(study: StudyFacts) -> JsonObject:
