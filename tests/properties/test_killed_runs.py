@@ -102,7 +102,7 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 def test_a_killed_run_leaves_whole_files_and_comes_to_the_same_bytes(
     seed: int, tmp_path: Path, straight: dict[str, bytes]
 ) -> None:
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     folder = new_folder(tmp_path / "run")
     states = moments(folder / "seewhy-out")
     name = list(states)[seed % len(states)]

@@ -141,7 +141,7 @@ def test_the_page_says_the_rule_the_answers_and_what_failed(found, page):
     assert found.plan.rule.text in text
     for one in found.questions:
         assert one.text in text
-    assert "bad.png, other: bad.png must be a picture" in text
+    assert "bad.png, other\\u202e: bad.png must be a picture" in text
     assert "The larger a region, the easier it scores high" in text
     for one in found.plan.menu.settings:
         assert one.label in text

@@ -42,7 +42,7 @@ class Page:
         return found
 
     def text(self, left: float, top: float, words: str, size: float, **style: Any) -> None:
-        """Write ``words``; no letter of a class name is taken for a formula, and no control character reaches the font."""
+        """Write ``words``; no letter is taken for a formula, and no control character reaches the font."""
         across, down = self._size
         style = {"color": unit_rgb(INK)} | style
         # Lines are placed by their baseline: by their top, words with and without high letters do not align.
