@@ -16,6 +16,7 @@ import numpy as np
 
 from seewhy.core.errors import ModelError
 from seewhy.core.types import Batch, Pixels, ScoreKind, Scores
+from seewhy.core.words import clean
 from seewhy.engine.protocols import Model
 from seewhy.engine.run import Asker, Subject
 from seewhy.engine.together import SharedModel
@@ -87,7 +88,7 @@ class Report:
             *(f"{'ok  ' if one.level == 'ok' else 'WARN'}  {one.check}: {one.text}" for one in self.findings),
             *(f"note: {note}" for note in self.notes),
         ]
-        return "\n".join(lines)
+        return "\n".join(map(clean, lines))
 
 
 @dataclass(frozen=True, eq=False)
