@@ -9,14 +9,13 @@ from seewhy.core.errors import InvalidInput
 from seewhy.methods import Lime, Rise
 from seewhy.metrics.facts import Facts, Measure, Metric, NotMeasured
 from seewhy.metrics.question import Candidate, Question
+from seewhy.metrics.ranks import rank_correlation
 
 _SAMPLES = 512
 
 
 def _agreement(question: Question, candidate: Candidate) -> Measure:
     """The rank correlation with the map of the other method, which is asked once for a question."""
-    from scipy.stats import spearmanr
-
     own = candidate.explanation
     of_rise = own is not None and own.method.name == "rise"
     method = Lime(n_samples=_SAMPLES) if of_rise else Rise(n_samples=_SAMPLES)
@@ -36,7 +35,7 @@ def _agreement(question: Question, candidate: Candidate) -> Measure:
     one, two = candidate.on_view.ravel(), other.on_view.ravel()
     if np.ptp(one) == 0 or np.ptp(two) == 0:
         raise NotMeasured("a map is flat")
-    return Measure(float(spearmanr(one, two).statistic))
+    return Measure(rank_correlation(one, two))
 
 
 AGREEMENT = Metric(
@@ -49,6 +48,7 @@ AGREEMENT = Metric(
         f"{_SAMPLES + 1}, shared by all maps of a question, and once more for those of RISE",
         "model",
         "two methods can be wrong together; their fills differ by default",
+        version=2,
         region=False,
     ),
     _agreement,

@@ -12,6 +12,7 @@ from seewhy.estimation.attribution import Attribution, SegmentAttribution, on_vi
 from seewhy.explanation.explanation import Explanation
 from seewhy.metrics.facts import Facts, Measure, Metric, NotMeasured
 from seewhy.metrics.question import Candidate, Question
+from seewhy.metrics.ranks import rank_correlation
 from seewhy.sampling.samples import Samples
 
 _BOUND = 0.05
@@ -82,8 +83,6 @@ def _stability(name: str) -> Callable[[Question, Candidate], Measure]:
 
 def _class_swap(question: Question, candidate: Candidate) -> Measure:
     """The rank correlation of the map with that of the strongest other class, from the same samples."""
-    from scipy.stats import spearmanr
-
     del question
     explanation, found = _of(candidate)
     target = explanation.targets[candidate.place]
@@ -94,7 +93,7 @@ def _class_swap(question: Question, candidate: Candidate) -> Measure:
     one, two = (on_view(one, explanation.scene_segments).ravel() for one in (found, swapped))
     if np.ptp(one) == 0 or np.ptp(two) == 0:
         raise NotMeasured("a map is flat")
-    return Measure(float(spearmanr(one, two).statistic))
+    return Measure(rank_correlation(one, two))
 
 
 def _complexity(question: Question, candidate: Candidate) -> Measure:
@@ -182,6 +181,7 @@ CLASS_SWAP = Metric(
         "0",
         "samples",
         "classes that look alike have maps that are alike, and rightly so",
+        version=2,
         region=False,
     ),
     _class_swap,
