@@ -6,6 +6,8 @@ So the claim is weighed before anything of its size is allocated.
 
 from __future__ import annotations
 
+import math
+
 from seewhy.core import memory
 from seewhy.core.errors import FileError
 from seewhy.engine.protocols import Method
@@ -40,12 +42,11 @@ def check_view(header: Header, view: View, image: Image) -> None:
     memory.check(pixels, f"a model input of {height} x {width}, cut out of {view.resized},", FileError)
     maps = len(header.targets) * (_DOUBLE * height * width + _PANEL)
     memory.check(maps, f"heat maps of {len(header.targets)} targets", FileError)
-    memory.check(_CLASS * header.model_classes, f"a model of {header.model_classes:.6g} classes", FileError)
+    memory.check(_CLASS * header.model_classes, f"a model of {_shown([header.model_classes])} classes", FileError)
     if header.segments is not None:
-        count = 1.0
-        for length in header.segments.shape:
-            count *= length
-        memory.check(2 * _FLOAT * count, f"segments {_shown(header.segments.shape)}", FileError)
+        memory.check(
+            2 * _FLOAT * math.prod(header.segments.shape), f"segments {_shown(header.segments.shape)}", FileError
+        )
 
 
 def check_rows(header: Header, method: Method, masks: MaskMaker, *, kept: bool) -> None:
@@ -57,17 +58,17 @@ def check_rows(header: Header, method: Method, masks: MaskMaker, *, kept: bool) 
         Says how many rows and segments there would be.
     """
     n, d = header.n_samples, masks.d
-    what = f"{n} rows of {d} segments or cells"
-    needed = float(n) * d
+    what = f"{_shown([n])} rows of {d} segments or cells"
+    needed = n * d  # numbers of any length are exact as they are
     if isinstance(masks, GridMasks):
-        needed += 2 * _FLOAT * (float(masks.height) ** 2 + float(masks.width) ** 2)
+        needed += 2 * _FLOAT * (masks.height**2 + masks.width**2)
     else:
-        needed = _DOUBLE * needed + 2 * _DOUBLE * float(d) ** 2
+        needed = _DOUBLE * needed + 2 * _DOUBLE * d**2
     memory.check(needed, what, FileError)
     if not kept:
         draws = method.draws(masks)
-        block = float(draws.boundary(1))
-        memory.check(2.0 * draws.boundary(n) * d + n * d + 2 * block**2, f"{what}, drawn again,", FileError)
+        block = draws.boundary(1)
+        memory.check(2 * draws.boundary(n) * d + n * d + 2 * block**2, f"{what}, drawn again,", FileError)
 
 
 def check_parts(header: Header, samples: Samples) -> None:
