@@ -177,7 +177,7 @@ def table(rows: list[Row]) -> None:
 
 
 def arguments() -> Arguments:
-    parser = Arguments(__doc__, samples=128)
+    parser = Arguments(__doc__, samples=160)
     parser.add_argument("--python", nargs="+", default=list(PYTHONS), metavar="VERSION")
     parser.add_argument("--resolution", nargs="+", default=list(RESOLUTIONS), choices=RESOLUTIONS)
     parser.add_argument("--folder", type=Path, default=ROOT / ".venv" / "matrix", help="for the environments")

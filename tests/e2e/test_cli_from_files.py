@@ -24,7 +24,7 @@ from support.patience import PATIENCE
 
 GRID = ("--segmentation", "grid", "--grid-rows", "3", "--grid-columns", "4", "--n-samples", "60")
 FILE = "seewhy-out/cat.lime.seewhy"
-EVIL = "open('RAN', 'w')\ndef f(batch): return batch.mean((1, 2))\n"
+EVIL = "import pathlib; pathlib.Path('RAN').touch()\ndef f(batch): return batch.mean((1, 2))\n"
 
 FOREIGN = [
     "py:evil:f",
@@ -238,7 +238,7 @@ def test_labels_of_a_model_in_a_file_are_not_read_from_elsewhere(call: Call, pla
 
 def test_python_files_in_the_current_folder_are_not_taken_for_libraries(place: Path, modules: Path) -> None:
     for name in ("tqdm", "click", "rich", "safetensors"):
-        (place / f"{name}.py").write_text(f"open('RAN', 'w')\nraise SystemExit('{name}')\n")
+        (place / f"{name}.py").write_text(f"import pathlib; pathlib.Path('RAN').touch()\nraise SystemExit('{name}')\n")
     done = subprocess.run(
         [sys.executable, "-m", "seewhy", "models"],
         env=environment(modules) | {"PYTHONSAFEPATH": ""},

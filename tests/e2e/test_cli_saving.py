@@ -174,18 +174,17 @@ model = FunctionModel(scores, labels=NAMES, kind="score", name="model" + {ESCAPE
 def fails(batch):
     raise RuntimeError({ESCAPE!r})
 """
-EVIL_MODEL = ("--model", "py:evil:model", "--segmentation", "grid", "--n-samples", "40")
+EVIL_MODEL = ("--model", "py:hostile:model", "--segmentation", "grid", "--n-samples", "40")
 UNSAFE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
 
 
 @pytest.fixture
 def evil(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (place / "evil.py").write_text(EVIL)
+    (place / "hostile.py").write_text(EVIL)
     monkeypatch.setenv("COLUMNS", "300")  # or a table may break a line of its own just before "wrote"
     name = f"bad{ESCAPE.replace('/', '')}.png"
     (place / "cat.png").rename(place / name)
-    monkeypatch.setattr(sys, "modules", {**sys.modules})
-    sys.modules.pop("evil", None)
+    monkeypatch.delitem(sys.modules, "hostile", raising=False)
     return Path(name)
 
 
@@ -195,11 +194,11 @@ def test_nothing_of_others_gives_the_terminal_orders(call: Call, evil: Path) -> 
         "json": ("explain", str(evil), *EVIL_MODEL, "--json"),
         "refit": ("refit", f"seewhy-out/{evil.stem}.lime.seewhy", "--kernel", "none"),
         "compare": ("compare", f"seewhy-out/{evil.stem}.lime.seewhy"),
-        "check": ("check", "py:evil:model", str(evil)),
-        "segments": ("segments", str(evil), "--model", "py:evil:model"),
-        "evaluate": ("evaluate", str(evil), "--model", "py:evil:model", "--methods", "lime", "--metrics", "srg"),
-        "failing": ("explain", str(evil), "--model", "py:evil:fails"),
-        "debug": ("explain", str(evil), "--model", "py:evil:fails", "--debug"),
+        "check": ("check", "py:hostile:model", str(evil)),
+        "segments": ("segments", str(evil), "--model", "py:hostile:model"),
+        "evaluate": ("evaluate", str(evil), "--model", "py:hostile:model", "--methods", "lime", "--metrics", "srg"),
+        "failing": ("explain", str(evil), "--model", "py:hostile:fails"),
+        "debug": ("explain", str(evil), "--model", "py:hostile:fails", "--debug"),
         "missing": ("explain", f"no{ESCAPE}.png"),
         "option": ("explain", "cat.png", f"--{ESCAPE}"),
         "command": (ESCAPE,),

@@ -239,8 +239,6 @@ def mean_and_squares(maps: Iterable[Floats]) -> tuple[int, Floats, Floats]:
 def jackknife(values: Floats, without: Sequence[Floats]) -> Spread | None:
     """Return the spread of ``values`` (m,) from estimates that leave one group of draws out at a time.
 
-    A value that is 0 in all of them was never chosen, or always shrunk away: that they agree says nothing of its error.
-
     Source: Quenouille (1956), doi:10.1093/biomet/43.3-4.353; Tukey (1958). None from fewer than two groups.
     """
     count = len(without)
@@ -248,9 +246,7 @@ def jackknife(values: Floats, without: Sequence[Floats]) -> Spread | None:
         return None
     left = canonical(np.stack(without), np.float64)
     away = left - np.mean(left, axis=0)
-    unknown = (values == 0) & ~left.any(axis=0)
-    covariance = away.T @ away * ((count - 1) / count)
-    return Spread(values, covariance, count - 1, unknown if unknown.any() else None)
+    return Spread(values, away.T @ away * ((count - 1) / count), count - 1)
 
 
 def expanded_tail(n: int) -> float:

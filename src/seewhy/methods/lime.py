@@ -214,8 +214,14 @@ class Lime(SampledSettings):
             penalty = self.surrogate.alpha if isinstance(self.surrogate, Ridge) else 0.0
             found = sandwich(linear, rows.pieces(), penalty=penalty, pairs=design.pairs)
         else:
-            places = groups(n, design.block_rows(d), pairs=design.pairs)
-            found = jackknife(linear.coef, [self._fit(rows.outside(place)).coef for place in places])
+            without = [
+                self._fit(rows.outside(place)).coef for place in groups(n, design.block_rows(d), pairs=design.pairs)
+            ]
+            found = jackknife(linear.coef, without)
+            # A value that is 0 in all of them was never chosen, or always shrunk away: that they agree says nothing of it.
+            never = (linear.coef == 0) & ~np.any(without, axis=0)
+            if found is not None and never.any():
+                found = replace(found, unknown=never)
         if found is None:
             return None
         return replace(found, covariance=found.covariance * left, unknown=None if constant else found.unknown)
