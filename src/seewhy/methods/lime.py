@@ -218,7 +218,7 @@ class Lime(SampledSettings):
                 self._fit(rows.outside(place)).coef for place in groups(n, design.block_rows(d), pairs=design.pairs)
             ]
             found = jackknife(linear.coef, without)
-            # A value that is 0 in all of them was never chosen, or always shrunk away: that they agree says nothing of it.
+            # A value that is 0 in all of them was never chosen, or always shrunk away: their agreement says nothing.
             never = (linear.coef == 0) & ~np.any(without, axis=0)
             if found is not None and never.any():
                 found = replace(found, unknown=never)
