@@ -22,6 +22,7 @@ from seewhy.engine.loop import Cancel, Clock
 from seewhy.engine.protocols import Model
 from seewhy.engine.run import Asker, Run, Subject, saved_if_interrupted
 from seewhy.engine.stopping import Stop
+from seewhy.engine.traits import traits_of
 from seewhy.estimation.targets import Target, Targets, classes_of, resolve_targets
 from seewhy.explanation.explanation import Explanation
 from seewhy.explanation.model_facts import ModelFacts
@@ -246,7 +247,7 @@ def loaded(model: object, batch_size: int | None) -> tuple[Model, int | None]:
         if not any(isinstance(one, NotASetting) and one.option == "batch_size" for one in (error, error.__cause__)):
             raise
         found = load_model(model)
-    own: int | None = getattr(found, "at_most", None)
+    own = traits_of(found).at_most
     return found, min(said if own is None else [*said, own])
 
 
@@ -348,7 +349,7 @@ def _explained(
     next(method.rows(subject.masks, asked.seed))
     clock = Clock.of(method.amount.max_seconds, begun)
     asker, scores, findings, unchecked = _first_answer(asked, subject, clock)
-    model, halved = asker.model, getattr(asker.model, "halved", 0)
+    model, halved = asker.model, traits_of(asker.model).halved
     kind: ScoreKind = model.kind or recognize_kind(scores)
     # A unit that the model does not allow, and a class that it does not have, are refused before any work.
     wanted = resolve_targets(targets, scores[0].astype(np.float64), model.labels)
@@ -379,7 +380,7 @@ def _explained(
     if asked.preflight and found.stop.complete and clock.allows(_ALONE):
         with suppress(Exception, KeyboardInterrupt):  # the run is done, whatever the model does now
             facts = facts.noted(*answered_alone(asker, found.samples))
-    if again := getattr(model, "halved", 0) - halved:
+    if again := traits_of(model).halved - halved:
         facts = facts.noted(f"{model.name}: {again} batches were halved, because memory was full")
     with saved_if_interrupted(found.samples, save):
         explanation = Explanation.of(

@@ -6,11 +6,13 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 import seewhy
+from seewhy.engine.traits import ModelTraits
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "seewhy"
@@ -69,6 +71,24 @@ def test_frameworks_are_named_only_by_their_adapters():
     users = {path.relative_to(SOURCE).parts[0] for path in MODULES if named.search(code_of(path))}
 
     assert users == {"models"}
+
+
+def test_nothing_is_asked_of_a_model_but_what_its_protocol_and_its_traits_say():
+    known = {field.name for field in fields(ModelTraits)} | {"traits", "head", "preprocessing", "runtime", "original"}
+    asked = [
+        f"{path.relative_to(SOURCE)}:{node.lineno} {node.args[1].value}"
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in {"getattr", "hasattr"}
+        and isinstance(node.args[1], ast.Constant)
+        and (node.args[1].value in known or (ast.unparse(node.args[0]) == "model" and "models" not in path.parts))
+    ]
+    of_code = [one for one in asked if one.startswith(str(Path("models", "code_digest.py")))]
+
+    assert [one.split(":")[0] for one in asked if one not in of_code] == [str(Path("engine", "traits.py"))]
+    assert [one.split()[-1] for one in of_code] == ["code"]  # of what torch compiled, which is no model
 
 
 def test_no_global_randomness():

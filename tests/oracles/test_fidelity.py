@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,10 +40,20 @@ def quick(batch):
     return exact(batch) + z @ OFF + 0.12 * np.prod(2 * z[:, ODD] - 1, axis=2).sum(axis=1) + 0.3
 
 
+class Corrected(FunctionModel):
+    """A function that stands for another one."""
+
+    def __init__(self, function, exact, **stated):
+        super().__init__(function, kind="score", **stated)
+        self.exact = exact
+
+    @property
+    def traits(self):
+        return replace(super().traits, exact=self.exact)
+
+
 def two_models(function=quick, original=exact):
-    model = FunctionModel(function, kind="score", name="quick")
-    model.exact = FunctionModel(original, kind="score", name="exact")
-    return model
+    return Corrected(function, FunctionModel(original, kind="score", name="exact"), name="quick")
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +88,7 @@ def test_values_and_intervals_are_those_of_the_exact_model(truth):
 def test_maps_too():
     rise = seewhy.Rise(grid=4, fill="black", n_samples=4000)
     model = FunctionModel(lambda batch: batch[:, 2, 3].mean(axis=1) * batch[:, 9, 12].mean(axis=1), kind="score")
-    off = FunctionModel(lambda batch: model.function(batch) + 0.1 * batch[:, 13, 1].mean(axis=1) - 0.02, kind="score")
-    off.exact = model
+    off = Corrected(lambda batch: model.function(batch) + 0.1 * batch[:, 13, 1].mean(axis=1) - 0.02, model)
     long = seewhy.explain(PHOTO, model=model, method=rise.replace(n_samples=60_000), seed=77, batch_size=4096)
     truth = long.heatmap()
     found = [seewhy.explain(PHOTO, model=off, method=rise, seed=seed, batch_size=4096) for seed in range(12)]

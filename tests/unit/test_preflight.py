@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,7 +64,9 @@ def of_bytes(classes):
 class Told(seewhy.FunctionModel):
     """Said to want 0..255."""
 
-    preprocessing = seewhy.Preprocessing(scale=255)
+    @property
+    def traits(self):
+        return replace(super().traits, ends=(0.0, 255.0))
 
     def prepare(self, pixels):
         return super().prepare(pixels * np.float32(255))

@@ -17,6 +17,7 @@ from seewhy.core.types import Batch, Coalitions, Pixels, ScoreKind, Scores, Segm
 from seewhy.core.words import shown
 from seewhy.engine.canvas import Masked
 from seewhy.engine.run import Asker, Run, Subject
+from seewhy.engine.traits import ModelTraits
 from seewhy.images import Image
 from seewhy.images.geometry import View
 from seewhy.images.scene import Scene
@@ -67,7 +68,8 @@ class Repainted:
 
     kind, labels, channels = _KIND, None, None
     layout: Literal["NHWC", "NCHW"] = "NHWC"
-    composes, in_flight = True, 0
+    in_flight = 0
+    traits = ModelTraits(composes=True)
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ from seewhy.core.types import Batch, Masks, Scores
 from seewhy.engine.buffers import Buffers
 from seewhy.engine.canvas import Canvas, Masked
 from seewhy.engine.protocols import Model
+from seewhy.engine.traits import traits_of
 from seewhy.images.scene import Scene
 from seewhy.sampling.blocks import Block, cut, join
 from seewhy.sampling.protocols import MaskMaker
@@ -107,7 +108,7 @@ class Composer:
 
     def batch(self, masks: MaskMaker, block: Block) -> Batch | Masked:
         """Return the pictures of rows, or the rows themselves for a model that composes."""
-        if not getattr(self.model, "composes", False):
+        if not traits_of(self.model).composes:
             opposite = masks.opposite(block)
             return self._in_pairs(masks, block, opposite) if opposite.any() else self(masks(block))
         if self._canvas is None or self._canvas.masks is not masks:

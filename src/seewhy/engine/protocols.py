@@ -26,8 +26,8 @@ class Model(Protocol):
     Preprocessing acts on each pixel alone and is linear between two pictures, so that mixing two prepared
     pictures is the same as preparing their mixture. Resizing and cropping belong to :meth:`view`.
 
-    A model that has a true attribute ``composes`` is streamed :class:`seewhy.engine.canvas.Masked` beside arrays: rows,
-    of which it composes the pictures itself.
+    What else a model states about itself is its attribute ``traits``, a :class:`seewhy.engine.traits.ModelTraits`,
+    which it may leave out.
     """
 
     @property

@@ -20,6 +20,7 @@ from seewhy.core.types import Batch, Masks, Scores, Segments
 from seewhy.engine.loop import Cancel, Clock, Composer, best_batch_size, collect, score_masks, score_untouched
 from seewhy.engine.protocols import Method, Model
 from seewhy.engine.stopping import Looks, Stop, StopReason
+from seewhy.engine.traits import traits_of
 from seewhy.estimation.intervals import Spread
 from seewhy.estimation.targets import Target
 from seewhy.images import Image
@@ -68,11 +69,11 @@ class Asker:
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
-        said = [one for one in (self.batch_size, getattr(self.model, "at_most", None)) if one is not None]
-        self.batch_size = min(said, default=None)
+        traits = traits_of(self.model)
+        self.batch_size = min((n for n in (self.batch_size, traits.at_most) if n is not None), default=None)
         self._composer = Composer(self.model, self.subject.scene, keep_batches=self.model.in_flight)
-        original = getattr(self.model, "exact", None)
-        self.exact = None if original is None else Asker(original, self.subject, self.batch_size, self.clock)
+        exact = traits.exact
+        self.exact = None if exact is None else Asker(exact, self.subject, self.batch_size, self.clock)
         """Asks the original of a model of lower precision."""
 
     @property

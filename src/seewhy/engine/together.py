@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, Self
@@ -20,6 +20,7 @@ from seewhy.core.errors import ModelError
 from seewhy.core.types import Batch, Scores
 from seewhy.engine.canvas import Masked, merged
 from seewhy.engine.protocols import Model
+from seewhy.engine.traits import ModelTraits, traits_of
 
 _BATCH = 16
 """Pictures that are merged into one batch where the model has no preference."""
@@ -55,7 +56,7 @@ class Together:
     def share(self, model: Any) -> Any:
         """Return ``model`` to be asked by any thread; the same network is asked by one thread, whoever names it."""
         with self._lock:
-            network = getattr(model, "runtime", model)
+            network = traits_of(model).network or model
             first = self._shared.get(id(network))
             if first is None:
                 first = self._shared[id(network)] = SharedModel(self, model, _Server(model, self._most))
@@ -75,10 +76,15 @@ class SharedModel:
     def __getattr__(self, name: str) -> Any:
         if name == "model" or name.startswith("__"):  # asked for before there is anything, by copy and pickle
             raise AttributeError(name)
-        found = getattr(self.model, name)
-        if name == "checked":  # a compiled model answers with itself or its original, to be shared as well
-            return lambda pictures: self._together.share(found(pictures))
-        return found if name != "exact" or found is None else self._together.share(found)
+        return getattr(self.model, name)
+
+    @property
+    def traits(self) -> ModelTraits:
+        """What the model states of itself; its original is shared as well."""
+        traits, share = traits_of(self.model), self._together.share
+        if (checked := traits.checked) is not None:
+            traits = replace(traits, checked=lambda pictures: share(checked(pictures)))
+        return traits if traits.exact is None else replace(traits, exact=share(traits.exact))
 
     def stream(self, batches: Iterable[Batch]) -> Iterator[Scores]:
         """Yield scores for each batch, in order; see :meth:`seewhy.engine.protocols.Model.stream`."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from seewhy._version import __version__
 from seewhy.core.types import JsonObject
 from seewhy.engine.protocols import Model
+from seewhy.engine.traits import traits_of
 from seewhy.evaluate.identity import asked_of
 from seewhy.methods import MethodSetting
 from seewhy.metrics import Metric
@@ -151,7 +152,7 @@ def identity_of(model: Model) -> list[object]:
     A function's fingerprint is its name alone, so the rest of what is known of it stands beside.
     """
     view = model.view(_SQUARE, _SQUARE).to_dict()
-    return [model.fingerprint, getattr(model, "code", ""), model.kind, model.channels, model.labels, view]
+    return [model.fingerprint, traits_of(model).code, model.kind, model.channels, model.labels, view]
 
 
 def hashed(**what: object) -> str:

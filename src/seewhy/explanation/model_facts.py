@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from seewhy.core.types import ScoreKind
 from seewhy.engine.protocols import Model
+from seewhy.engine.traits import traits_of
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,9 @@ class ModelFacts:
         """Return the facts of a model whose scores were taken as ``kind``."""
         labels = None if model.labels is None else tuple(model.labels[i] for i in kept)
         assumed = () if model.kind is not None else (_assumed(model.name, kind),)
-        notes = (*assumed, *getattr(model, "notes", ()), *findings)
-        run_by, code = getattr(model, "run_by", ""), getattr(model, "code", "")
-        return cls(model.name, model.fingerprint, kind, classes, labels, notes, run_by, code)
+        traits = traits_of(model)
+        notes = (*assumed, *traits.notes, *findings)
+        return cls(model.name, model.fingerprint, kind, classes, labels, notes, traits.run_by, traits.code)
 
     def noted(self, *notes: str) -> ModelFacts:
         """Return the same with more for the reader of a result."""

@@ -12,6 +12,7 @@ from seewhy.core.errors import InvalidInput
 from seewhy.core.types import Floats
 from seewhy.engine.protocols import Model
 from seewhy.engine.run import Asker, Subject, first_equal
+from seewhy.engine.traits import traits_of
 from seewhy.explanation.model_facts import ModelFacts
 from seewhy.models import load_model
 from seewhy.models.preflight import settled, what_answers
@@ -55,16 +56,17 @@ def same_model(before: Explanation, model: object) -> Model:
     if isinstance(known, Recalled):
         model, known = known.loaded if model is None else model, None
     found = known if model is None and known is not None else load_model(model)
-    if found is not known and hasattr(found, "checked"):  # compiled: held against its original as at first
+    if found is not known and traits_of(found).checked is not None:  # compiled: held against its original as at first
         found = settled(found, before.subject())
     if _base(found.fingerprint) != _base(before.model.fingerprint):
         raise InvalidInput(
             f"model must be the one that answered before, {before.model.name} ({before.model.fingerprint}), "
             f"got {found.name} ({found.fingerprint})"
         )
-    if _one_function(found, known) or getattr(found, "tested", False):
+    traits = traits_of(found)
+    if _one_function(found, known) or traits.tested:
         return found
-    code = getattr(found, "code", "")
+    code = traits.code
     both = before.model.code and code  # a file does not tell, and what is not Python has none
     if both and code != before.model.code:
         raise InvalidInput(
@@ -89,7 +91,7 @@ def answered_alone(asker: Asker, samples: Samples) -> tuple[str, ...]:
     """
     model, size = asker.model, asker.batch
     asked = np.flatnonzero((first_equal(samples) == np.arange(len(samples))) & ~samples.whole)[:size]
-    if asker.exact is not None or size == 1 or not len(asked) or getattr(model, "tested", False):
+    if asker.exact is not None or size == 1 or not len(asked) or traits_of(model).tested:
         return ()
     try:
         known = _alone.setdefault(what_answers(model), {})
@@ -121,7 +123,7 @@ def as_run_now(before: Explanation, model: Model, samples: Samples) -> ModelFact
     """Return the facts of the model, with a word where the same network is run by something else than before."""
     if model.fingerprint == before.model.fingerprint or len(samples) <= len(before.samples):
         return before.model
-    runner = getattr(model, "run_by", "") or "its own framework"
+    runner = traits_of(model).run_by or "its own framework"
     return before.model.noted(f"{model.name}: run by {runner} from sample {len(before.samples)} on")
 
 
@@ -129,10 +131,10 @@ def _base(fingerprint: str) -> str:
     return fingerprint.replace(_COMPILED, "")
 
 
-def _one_function(one: Any, other: Any) -> bool:
+def _one_function(one: Model, other: Model | None) -> bool:
     """Whether two models call the same object, whose own values may have changed since."""
-    function = getattr(one, "function", None)
-    return function is not None and function is getattr(other, "function", None)
+    function = traits_of(one).function
+    return function is not None and function is traits_of(other).function
 
 
 def _check_answers(before: Explanation, model: Model) -> None:

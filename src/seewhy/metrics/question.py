@@ -15,6 +15,7 @@ from seewhy.core.randomness import Purpose, generator
 from seewhy.core.types import Floats, Heatmap, Unit
 from seewhy.engine.loop import Clock, Composer, best_batch_size, score_masks, score_untouched
 from seewhy.engine.protocols import Model
+from seewhy.engine.traits import traits_of
 from seewhy.estimation.attribution import SegmentAttribution, on_view
 from seewhy.estimation.targets import resolve_targets
 from seewhy.explanation.explanation import Explanation
@@ -87,7 +88,7 @@ class Question:
             The truth is of another size than the photo, or the target is not one class.
         """
         image, black_box, view = opened(photo, load_model(model), Reading(background))
-        black_box = getattr(black_box, "exact", None) or black_box  # grades are of the model, not of a quick stand-in
+        black_box = traits_of(black_box).exact or black_box  # grades are of the model, not of a quick stand-in
         if truth is not None and not isinstance(truth, Truth):
             truth = Truth(np.asarray(truth, dtype=bool))
         if truth is not None and truth.mask.shape != (image.height, image.width):

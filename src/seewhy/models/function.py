@@ -10,6 +10,7 @@ import numpy as np
 
 from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.core.types import Batch, Pixels, ScoreKind, Scores
+from seewhy.engine.traits import ModelTraits
 from seewhy.images.geometry import View
 from seewhy.models.code_digest import code_digest
 from seewhy.models.extras import need
@@ -88,6 +89,17 @@ class FunctionModel:
         """Its name: what a function does cannot be hashed."""
         self.code = code_digest(function)
         """A hash of its own code, by which stored results are told from those of another version."""
+
+    @property
+    def traits(self) -> ModelTraits:
+        """What is known of it beyond the protocol."""
+        return ModelTraits(
+            at_most=self.at_most,
+            code=self.code,
+            function=self.function,
+            softmax=self.head is not None and self.head.softmax,
+            one_number=self.head is not None and self.head.outputs == 1,
+        )
 
     def __deepcopy__(self, _: object) -> Self:
         return copy.copy(self)  # the function that answered is the one that answers

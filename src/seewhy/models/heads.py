@@ -28,6 +28,11 @@ class Head:
     """Numbers (B, N) to scores (B, K)."""
 
     @property
+    def softmax(self) -> bool:
+        """Whether its numbers are a softmax already."""
+        return self.name == "softmax"
+
+    @property
     def changes(self) -> bool:
         """Whether scores are other numbers than what comes out of the network."""
         return self.scores is not _as_they_are

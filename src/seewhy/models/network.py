@@ -6,12 +6,14 @@ import copy
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 
 from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.core.types import Batch, Pixels, ScoreKind, Scores
+from seewhy.engine.traits import ModelTraits, traits_of
 from seewhy.images.geometry import View
 from seewhy.models.heads import Head
 from seewhy.models.preprocessing import Preprocessing
@@ -28,7 +30,10 @@ _ONE_CHANNEL = re.compile(r"to have 1 channels?\b|expected axis -1 .* to have va
 
 
 class Runtime(Protocol):
-    """Runs a network: prepared pictures in, its numbers out."""
+    """Runs a network: prepared pictures in, its numbers out.
+
+    Like a model it may have ``traits``, which become those of the model: whether it composes, say.
+    """
 
     @property
     def batch_size(self) -> int | None:
@@ -62,6 +67,9 @@ class NetworkModel:
     notes
         What was assumed about it, for the result.
     """
+
+    tested = False
+    """Whether its answers are held against the original network by this project's own tests."""
 
     def __init__(
         self,
@@ -136,14 +144,20 @@ class NetworkModel:
         return self.runtime.in_flight
 
     @property
-    def composes(self) -> bool:
-        """Whether it takes rows, :class:`seewhy.engine.canvas.Masked`, and composes their pictures itself."""
-        return bool(getattr(self.runtime, "composes", False))
-
-    @property
-    def halved(self) -> int:
-        """Times that a batch was halved so far, because the memory of a device was full."""
-        return int(getattr(self.runtime, "halved", 0))
+    def traits(self) -> ModelTraits:
+        """What is known of it beyond the protocol, what its runtime states included."""
+        return replace(
+            traits_of(self.runtime),
+            at_most=self.at_most,
+            notes=self.notes,
+            run_by=self.run_by,
+            network=self.runtime,
+            tested=self.tested,
+            softmax=self.head.softmax,
+            one_number=self.head.outputs == 1,
+            ends=self.preprocessing.ends,
+            recipe=self.recipe,
+        )
 
     def noted(self, *notes: str) -> Self:
         """Return the same model with more for the reader of its results to know."""
@@ -200,7 +214,7 @@ def probe(runtime: Runtime, preprocessing: Preprocessing, name: str) -> Scores:
     except InvalidInput as error:  # what was asked for is not in its answer
         raise InvalidInput(f"{name}: {error}") from error
     except Exception as error:
-        if isinstance(error, ModelError) and getattr(runtime, "remote", False):
+        if isinstance(error, ModelError) and traits_of(runtime).remote:
             raise
         why = " ".join(str(error).split())[:300] or type(error).__name__
         advice = _advice(runtime, pictures, preprocessing, str(error))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal, cast
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -20,9 +20,9 @@ from seewhy.core.words import clean
 from seewhy.engine.protocols import Model
 from seewhy.engine.run import Asker, Subject
 from seewhy.engine.together import SharedModel
+from seewhy.engine.traits import traits_of
 from seewhy.models import FunctionModel
-from seewhy.models.heads import Head, is_softmax, is_within
-from seewhy.models.preprocessing import Preprocessing
+from seewhy.models.heads import is_softmax, is_within
 from seewhy.sampling.samples import comparable, recognize_kind
 
 PICTURES = 4
@@ -126,9 +126,9 @@ def vetted(
     """
     chosen = settled(model, subject)
     notes: tuple[str, ...] = ()
-    if getattr(model, "exact", None) is not None and not _may_be_corrected(subject):
+    if traits_of(model).exact is not None and not _may_be_corrected(subject):
         notes = (f"{model.name} is run in f32: of this design no share of the rows stands for all of them",)
-    if getattr(chosen, "tested", False) or not (check(chosen) if callable(check) else check):
+    if traits_of(chosen).tested or not (check(chosen) if callable(check) else check):
         return chosen, notes
     findings = preflight(chosen, trial(chosen, subject), subject.scene.pixels, batch_size)
     return chosen, (*notes, *(f"{model.name}: {one.text}" for one in findings if one.level == "warning"))
@@ -146,14 +146,14 @@ def inspect(model: Model, subject: Subject, batch_size: int | None = None) -> Re
     strongest = np.argsort(-scores[0], kind="stable")[:3]
     return Report(
         model=model.name,
-        run_by=getattr(model, "run_by", ""),
+        run_by=traits_of(model).run_by,
         kind=kind,
         classes=scores.shape[1],
         labels=model.labels,
         picture=pictures.shape[1:],
         top=tuple((int(i), float(shown[i])) for i in strongest),
         findings=findings,
-        notes=tuple(getattr(model, "notes", ())),
+        notes=traits_of(model).notes,
     )
 
 
@@ -169,10 +169,10 @@ def settled(model: Model, subject: Subject) -> Model:
     The original where their answers to the photo and pictures made of it differ by too much; that of a model of lower
     precision also where the design does not let a share of the rows correct the rest.
     """
-    checked = getattr(model, "checked", None)
-    chosen = model if checked is None else cast("Model", checked(trial(model, subject)))
-    exact = getattr(chosen, "exact", None)
-    return chosen if exact is None or _may_be_corrected(subject) else cast("Model", exact)
+    checked = traits_of(model).checked
+    chosen = model if checked is None else checked(trial(model, subject))
+    exact = traits_of(chosen).exact
+    return chosen if exact is None or _may_be_corrected(subject) else exact
 
 
 def _may_be_corrected(subject: Subject) -> bool:
@@ -203,7 +203,7 @@ def preflight(
         It answers with other than one row of finite numbers a picture, or fails on several pictures at once.
     """
     asked = what_answers(model)
-    said = (model.fingerprint, model.kind, _adds_up(model), pictures.shape[1:], batch_size == 1, crowd)
+    said = (model.fingerprint, model.kind, traits_of(model).softmax, pictures.shape[1:], batch_size == 1, crowd)
     try:
         known = _known.setdefault(asked, {})
     except TypeError:  # what cannot be referred to weakly is checked each time
@@ -218,7 +218,7 @@ def what_answers(model: Any) -> object:
     inner = model.model if isinstance(model, SharedModel) else model
     if isinstance(inner, FunctionModel):
         return inner.function if type(inner) is FunctionModel else inner
-    return getattr(inner, "runtime", inner)
+    return traits_of(inner).network or inner
 
 
 def _ask(model: Model, pictures: Batch, pixels: Pixels, batch_size: int | None, crowd: int) -> _Asked:
@@ -245,19 +245,13 @@ def _ask(model: Model, pictures: Batch, pixels: Pixels, batch_size: int | None, 
         if crowded is not None:
             moods = max(moods, _apart(crowded, _answers(model, pictures[places], crowd), kind))
     ranged = _in_another_range(model, together, kind, pixels, size)
-    return _Asked(kind, _adds_up(model), alone, together, moved, moods, crowded, ranged)
+    return _Asked(kind, traits_of(model).softmax, alone, together, moved, moods, crowded, ranged)
 
 
 def _apart(one: Scores, other: Scores, kind: ScoreKind) -> float:
     """Return how far answers (B, K) lie apart at most, as differences are judged."""
     scale = max(float(np.abs(one).max()), float(np.abs(other).max())) or 1.0
     return float(np.abs(comparable(one, kind, scale) - comparable(other, kind, scale)).max())
-
-
-def _adds_up(model: Model) -> bool:
-    """Return whether the model's rows are taken as a softmax because somebody said so, or its last layer does."""
-    head = getattr(model, "head", None)
-    return isinstance(head, Head) and head.name == "softmax"
 
 
 def _in_another_range(
@@ -268,11 +262,10 @@ def _in_another_range(
     None where nothing speaks for one, where chance is not known (one output, plain scores, labels judged by
     themselves), or where the model cannot take it.
     """
-    head, preprocessing = getattr(model, "head", None), getattr(model, "preprocessing", None)
-    one_number = isinstance(head, Head) and head.outputs == 1
-    if one_number or together.shape[1] == 1 or not _shares(together, kind):
+    traits = traits_of(model)
+    if traits.one_number or together.shape[1] == 1 or not _shares(together, kind):
         return None
-    low, high = preprocessing.ends if isinstance(preprocessing, Preprocessing) else (0.0, 1.0)
+    low, high = traits.ends
     usual, other, factor = ("0..255", "0..1", 1 / 255) if low >= 0 and high > _WIDE else ("0..1", "0..255", 255)
     if factor > 1 and (high > _WIDE or not _hardly_sees(together, kind)):
         return None

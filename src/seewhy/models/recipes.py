@@ -9,6 +9,7 @@ from pickle import Pickler
 from typing import Any
 
 from seewhy.core.errors import InvalidInput
+from seewhy.engine.traits import Loadable, traits_of
 
 _FILES = {"torchscript", "torchexport", "keras", "onnx", "openvino", "tflite"}
 """Prefixes that a file's path may follow."""
@@ -48,7 +49,7 @@ class Recalled:
         Of the model, for messages.
     """
 
-    def __init__(self, recipe: Recipe | None, name: str) -> None:
+    def __init__(self, recipe: Loadable | None, name: str) -> None:
         self.recipe = recipe
         self.name = name
 
@@ -83,7 +84,7 @@ def recalled(model: Any) -> Any:
     """Return what can be pickled in place of a model: itself, or :class:`Recalled`."""
     if model is None or isinstance(model, Recalled):
         return model
-    recipe = getattr(model, "recipe", None)
+    recipe = traits_of(model).recipe
     if recipe is None and can_be_pickled(model):
         return model
     return Recalled(recipe if recipe is not None and can_be_pickled(recipe) else None, str(model.name))

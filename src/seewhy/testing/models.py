@@ -10,6 +10,7 @@ import numpy as np
 from seewhy.core.types import Batch, Pixels, ScoreKind, Scores
 from seewhy.engine.canvas import Canvas, Masked, merged
 from seewhy.engine.protocols import Model
+from seewhy.engine.traits import traits_of
 from seewhy.images import Image
 from seewhy.sampling.blocks import Block
 from seewhy.sampling.masks import GridMasks
@@ -35,6 +36,7 @@ def check_model(model: Model, *, tolerance: float = 1e-5) -> None:
         Names the first rule that is broken, and how.
     """
     _check_facts(model)
+    _check_traits(model)
     for height, width in _PHOTOS:
         _check_view(model, height, width)
     view = model.view(*_PHOTOS[0])
@@ -42,7 +44,7 @@ def check_model(model: Model, *, tolerance: float = 1e-5) -> None:
     _check_prepare(model, pictures[0], pictures[1])
     prepared = np.stack([model.prepare(picture) for picture in pictures])
     _check_stream(model, prepared, tolerance)
-    if getattr(model, "composes", False):
+    if traits_of(model).composes:
         _check_composes(model, prepared, tolerance)
     _check_ends(model, prepared)
 
@@ -55,6 +57,18 @@ def _check_facts(model: Model) -> None:
     must(model.layout in {"NHWC", "NCHW"}, f"layout must be NHWC or NCHW, got {model.layout!r}")
     must(model.in_flight >= 0, f"in_flight must be at least 0, got {model.in_flight}")
     must(model.batch_size is None or model.batch_size > 0, f"batch_size must be above 0, got {model.batch_size}")
+
+
+def _check_traits(model: Model) -> None:
+    """What a model states beyond the protocol; one that states nothing keeps every rule."""
+    traits = traits_of(model)  # refuses what is no ModelTraits
+    must(traits.at_most is None or traits.at_most > 0, f"traits.at_most must be above 0, got {traits.at_most}")
+    text = [type(traits.notes), *map(type, traits.notes)] == [tuple] + [str] * len(traits.notes)
+    must(text, f"traits.notes must be a tuple of texts, got {traits.notes!r}")
+    must(traits.ends[0] < traits.ends[1], f"traits.ends must be the lowest and the highest number, got {traits.ends}")
+    exact = traits.exact
+    must(exact is None or exact is not model, "traits.exact must be another model")
+    must(exact is None or exact.kind == model.kind, f"traits.exact must give scores of kind {model.kind!r}")
 
 
 def _check_view(model: Model, height: int, width: int) -> None:

@@ -17,6 +17,7 @@ from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import plain
 from seewhy.core.types import JsonObject
 from seewhy.engine.protocols import Model
+from seewhy.engine.traits import traits_of
 from seewhy.evaluate.identity import asked_of
 from seewhy.evaluate.plan import identity_of
 from seewhy.explanation.explanation import Explanation
@@ -179,7 +180,7 @@ def digest_of(truth: Truth) -> list[str]:
 def most_pictures(model: Model, method: Tuned) -> int:
     """Return how many pictures an explanation sends at most: the whole one, the samples, and those asked exactly."""
     n = method.n_samples or 0
-    return 1 + n + (n // 8 + 4 if getattr(model, "exact", None) is not None else 0)
+    return 1 + n + (n // 8 + 4 if traits_of(model).exact is not None else 0)
 
 
 def described(way: Reading) -> JsonObject:

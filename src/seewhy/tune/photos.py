@@ -12,6 +12,7 @@ import numpy as np
 from seewhy.core.errors import InvalidInput
 from seewhy.core.words import shown
 from seewhy.engine.protocols import Model
+from seewhy.engine.traits import traits_of
 from seewhy.evaluate.grouping import Grouped, Independence, check_groups, grouped_by, together
 from seewhy.evaluate.plan import identity_of
 from seewhy.images import Background, Image, load_image
@@ -69,7 +70,7 @@ def question(subject: Subject, model: Model, target: str | int | None, looker: L
     InvalidInput
         The truth is of another size than the photo, or the target is not one class.
     """
-    asked = getattr(model, "exact", None) or model
+    asked = traits_of(model).exact or model
     key = key_of(photo=subject.image.sha256, model=identity_of(asked), answer="untouched")
     held = _answer(looker.memory.get(key))
     with looker.budget.work() as work:

@@ -15,6 +15,7 @@ from seewhy.core.progress import Report, reporting
 from seewhy.core.settings import plain, whole_number
 from seewhy.core.words import shown
 from seewhy.engine.protocols import Model
+from seewhy.engine.traits import traits_of
 from seewhy.evaluate.plan import identity_of
 from seewhy.images import Background
 from seewhy.methods import as_method
@@ -190,7 +191,7 @@ def _key(
     facts = judge.metric.facts
     return key_of(
         photos=[[one.image.sha256, one.truth and digest_of(one.truth)] for one in photos],
-        model=identity_of(getattr(model, "exact", None) or model),
+        model=identity_of(traits_of(model).exact or model),
         target=target,
         metric=[facts.name, facts.version, judge.chosen, judge.reported],
         start=[first.method.to_dict(), first.display.to_dict()],

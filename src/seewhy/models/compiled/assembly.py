@@ -13,6 +13,7 @@ import numpy as np
 
 from seewhy.core.errors import InvalidInput, MissingExtra, ModelError
 from seewhy.core.types import Batch
+from seewhy.engine.traits import ModelTraits, traits_of
 from seewhy.models.compiled.conversions import converted
 from seewhy.models.compiled.openvino_runtime import Network, with_fixed_size
 from seewhy.models.compiled.quantized import quantized
@@ -105,7 +106,7 @@ def _original(found: Found, options: ModelOptions) -> NetworkModel:
     head, notes = options.head_of(raw, found.last, found.name)
     classes = head.scores(raw).shape[1]
     labels = checked_labels(options.labels_of(found.labels, classes), classes, found.name)
-    read = tuple(f"{found.name} {note}" for note in getattr(found.native, "notes", ()))
+    read = tuple(f"{found.name} {note}" for note in traits_of(found.native).notes)
     return NetworkModel(
         found.native,
         found.preprocessing,
@@ -158,6 +159,11 @@ class Compiled(NetworkModel):
         """Remember what both were loaded from."""
         super().made_from(recipe)
         self.original.made_from(recipe)
+
+    @property
+    def traits(self) -> ModelTraits:
+        """Those of the network, with its original and how it is held against it."""
+        return replace(super().traits, exact=self.exact, checked=self.checked)
 
     def checked(self, pictures: Batch) -> NetworkModel:
         """Return this model, or the original if its answers to these prepared pictures differ by too much.

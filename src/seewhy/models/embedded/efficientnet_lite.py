@@ -97,7 +97,6 @@ class EfficientNetLite(NetworkModel):
     """
 
     tested = True
-    """Its answers are held against the original network by this project's own tests."""
 
     def __init__(self, variant: Variant) -> None:
         size = variant.resolution

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from seewhy.core import forks
 from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.core.types import Batch, Scores
+from seewhy.engine.traits import ModelTraits
 from seewhy.models.answers import LOGITS, Reader
 from seewhy.models.last_layer import LastLayer
 from seewhy.models.options import GIVE_SIZE, ModelOptions
@@ -180,9 +181,9 @@ class GraphRuntime:
         self.batch_size = batch_size
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def traits(self) -> ModelTraits:
         """What was read of the first answers without being asked for."""
-        return () if self._read is None else self._read.notes
+        return ModelTraits(notes=() if self._read is None else self._read.notes)
 
     def stream(self, batches: Iterable[Batch]) -> Iterator[Scores]:
         """Yield the numbers (B, N), float32, for each batch, in order."""

@@ -19,6 +19,7 @@ from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.core.masking import masked
 from seewhy.core.types import Batch, Scores
 from seewhy.core.words import shown
+from seewhy.engine.traits import ModelTraits
 from seewhy.models.compiled.assembly import Found, assemble
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
@@ -102,8 +103,7 @@ class ServedRuntime:
     """
 
     in_flight = 1  # a batch has been copied into requests before the next one is taken
-    remote = True
-    """Its errors say by themselves what was asked and what came, and asking again may take minutes."""
+    traits = ModelTraits(remote=True)
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ from seewhy.core import forks
 from seewhy.core.errors import ModelError
 from seewhy.core.types import Batch, Scores
 from seewhy.engine.canvas import Masked
+from seewhy.engine.traits import ModelTraits
 from seewhy.models.answers import Reader
 from seewhy.models.extras import need
 from seewhy.models.last_layer import LastLayer, last_of
@@ -89,9 +90,9 @@ class TorchRuntime:
         """Times that a batch was halved because memory was full."""
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What was read of the first answers without being asked for."""
-        return self._read.notes
+    def traits(self) -> ModelTraits:
+        """Whether it composes, how often memory was full, and what was read of answers without being asked."""
+        return ModelTraits(composes=self.composes, halved=self.halved, notes=self._read.notes)
 
     @property
     def batch_size(self) -> int | None:
