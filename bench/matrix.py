@@ -9,8 +9,9 @@ decisions` is about the class, the method and unit, when the run stopped, and th
 what was asked and each score that the model answered; `map differs by` is the largest difference of a heat map from
 that environment's, relative to the map's largest value.
 
-Pythons that are looked for: 3.11 to 3.14, on the PATH and among pyenv's. What is not there is said. ``--smoke`` asks
-the environment that runs this script, twice.
+Pythons that are looked for: 3.11 to 3.14, on the PATH and among pyenv's. What is not there is said. An environment in
+FOLDER that has answered for the same wheel and number of samples is not asked again, so a run can be resumed.
+``--smoke`` asks the environment that runs this script, twice.
 
 Run: ``python bench/matrix.py [--python 3.11 3.12] [--resolution lowest pinned newest] [--folder FOLDER] [--smoke]``;
 it takes minutes, and some GB in FOLDER.
@@ -18,6 +19,7 @@ it takes minutes, and some GB in FOLDER.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -100,6 +102,19 @@ def asked(name: str, python: Path, folder: Path, samples: int) -> Row:
         return Row(name, None, folder, str(error).splitlines()[-1][:120])
 
 
+def answered(name: str, place: Path, key: str) -> Row | None:
+    """Return what an environment answered for this wheel before, or None."""
+    kept = place / "answer.json"
+    answer = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    return Row(name, answer["answer"], place / "results") if answer.get("key") == key else None
+
+
+def remembered(row: Row, place: Path, key: str) -> Row:
+    if row.answer is not None:
+        (place / "answer.json").write_text(json.dumps({"key": key, "answer": row.answer}), encoding="utf-8")
+    return row
+
+
 def uv_of(folder: Path) -> Path:
     """Return uv: the one on the PATH, or one of its own."""
     there = shutil.which("uv")
@@ -119,19 +134,26 @@ def all_rows(pythons: list[str], resolutions: list[str], folder: Path, samples: 
             print(f"Python {version}: not found on this machine", flush=True)
     done(uv, "build", "--quiet", "--wheel", "--out-dir", folder / "wheel", ROOT)
     wheel = max((folder / "wheel").glob("*.whl"), key=lambda path: path.stat().st_mtime)
+    key = f"{hashlib.sha256(wheel.read_bytes()).hexdigest()} {samples}"
     rows = []
     for version, python in here.items():
         for resolution in resolutions:
-            name = f"{version}, {resolution}"
-            place = folder / f"{version}-{resolution}"
-            try:
-                inside = environment(uv, python, resolution, wheel, place)
-            except RuntimeError as error:
-                rows.append(Row(name, None, place, "not installed: " + str(error).splitlines()[-1][:100]))
-            else:
-                rows.append(asked(name, inside, place / "results", samples))
+            name, place = f"{version}, {resolution}", folder / f"{version}-{resolution}"
+            row = answered(name, place, key)
+            if row is None:
+                row = remembered(made(name, uv, python, wheel, place, samples), place, key)
+            rows.append(row)
             print(f"{name} done", flush=True)
     return rows
+
+
+def made(name: str, uv: Path, python: Path, wheel: Path, place: Path, samples: int) -> Row:
+    """Make one environment and ask it; where it cannot be made, say why."""
+    try:
+        inside = environment(uv, python, name.split(", ")[1], wheel, place)
+    except RuntimeError as error:
+        return Row(name, None, place, "not installed: " + str(error).splitlines()[-1][:100])
+    return asked(name, inside, place / "results", samples)
 
 
 def difference(row: Row, base: Row, method: str) -> float:
@@ -152,8 +174,8 @@ def agreement(row: Row, base: Row) -> list[str]:
 
 def table(rows: list[Row]) -> None:
     """Print Markdown: a row for each environment."""
-    answered = [row for row in rows if row.answer]
-    pinned = [row for row in answered if "pinned" in row.name] or answered
+    able = [row for row in rows if row.answer]
+    pinned = [row for row in able if "pinned" in row.name] or able
     methods = list(pinned[0].answer["methods"]) if pinned else []
     titles = [
         "environment",
