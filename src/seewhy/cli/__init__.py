@@ -5,29 +5,14 @@ from __future__ import annotations
 import io
 import os
 import sys
-import traceback
 from pathlib import Path
 
 import click
 
 from seewhy._version import __version__
 from seewhy.cli import signals
+from seewhy.cli.exit import DONE, WRONG, report
 from seewhy.cli.terminal import say
-
-DONE, FAILED, WRONG = 0, 1, 2
-"""Exit codes: done, failure, wrong usage or input. A run that a signal has ended has that of :mod:`seewhy.cli.signals`:
-130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
-"""
-
-
-_IN_PYTHON = {
-    "continue_()": "seewhy resume",
-    "refit()": "seewhy refit",
-    "keep_scores='all'": "--keep-scores all",
-    "batch_size=1": "--batch-size 1",
-    "input_size=SIDE or (HEIGHT, WIDTH)": "--input-size SIDE or HEIGHTxWIDTH",
-}
-"""What errors advise, and what a command line has for it."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -74,23 +59,6 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:  # noqa: BLE001  # the last place an error can become one line
         sys.exit(report(error, debug=debug))
     sys.exit(code if isinstance(code, int) else DONE)
-
-
-def report(error: Exception, *, debug: bool, place: str = "") -> int:
-    """Print an error as one line on stderr, or with its traceback, and return the exit code."""
-    from seewhy.core.errors import FileError, InvalidInput
-    from seewhy.core.masking import masked
-
-    if debug:
-        say(masked("".join(traceback.format_exception(error)).rstrip("\n")), err=True)
-    known = isinstance(error, InvalidInput | FileError)
-    kind = "" if type(error).__module__.startswith("seewhy") else f"{type(error).__name__}: "
-    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", []))
-    text = " ".join(f"{kind}{error}{notes}".split())
-    for call, command in _IN_PYTHON.items():
-        text = text.replace(call, command)
-    say(masked(f"error: {place}{text}") + ("" if known or debug else " (--debug shows more)"), err=True)
-    return WRONG if known else FAILED
 
 
 def _without_debug(given: list[str]) -> tuple[list[str], bool]:

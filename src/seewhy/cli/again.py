@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from seewhy.cli import DONE, run_options
+from seewhy.cli import run_options
 from seewhy.cli.deliver import Delivery
+from seewhy.cli.exit import DONE
 from seewhy.cli.explain import display_of, read_settings, shown_options, targets_of
 from seewhy.cli.flags import Flag, Sectioned, method_flags, options, settings_of
 from seewhy.cli.from_files import model_in

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from seewhy.cli import DONE, FAILED, run_options
+from seewhy.cli import run_options
+from seewhy.cli.exit import DONE, FAILED
 from seewhy.cli.flags import Sectioned
 from seewhy.cli.model import asked_model, model_options, named_model
 from seewhy.cli.terminal import say, say_json

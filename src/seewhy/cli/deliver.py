@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from time import perf_counter
 
-from seewhy.cli import DONE, report, signals
+from seewhy.cli import signals
+from seewhy.cli.exit import DONE, report
 from seewhy.cli.output import emit
 from seewhy.cli.terminal import say
 from seewhy.cli.writer import Writer, Written

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seewhy.cli import DONE, FAILED, run_options, signals
+from seewhy.cli import run_options, signals
+from seewhy.cli.exit import DONE, FAILED
 from seewhy.cli.explain import read_settings
 from seewhy.cli.flags import Option, Sectioned
 from seewhy.cli.from_files import check_paths

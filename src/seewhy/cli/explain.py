@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seewhy.cli import DONE, report, run_options
+from seewhy.cli import run_options
 from seewhy.cli.deliver import Delivery
+from seewhy.cli.exit import DONE, report
 from seewhy.cli.flags import Option, Sectioned, describe, method_flags, options, settings_of
 from seewhy.cli.from_files import check_paths, model_in
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model

@@ -19,7 +19,8 @@ from typing import Any, get_args
 import click
 
 from seewhy._version import __version__
-from seewhy.cli import DONE, run_options
+from seewhy.cli import run_options
+from seewhy.cli.exit import DONE
 from seewhy.cli.terminal import say, say_json
 from seewhy.core import memory
 from seewhy.core.environment import given

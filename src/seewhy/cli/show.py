@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from seewhy.cli import DONE, run_options
+from seewhy.cli import run_options
+from seewhy.cli.exit import DONE
 from seewhy.cli.flags import Flag, Sectioned, families, method_flags, options, settings_of
 from seewhy.cli.model import asked_model, model_options, named_model
 from seewhy.cli.terminal import say

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seewhy.cli import DONE, FAILED, run_options, signals
+from seewhy.cli import run_options, signals
+from seewhy.cli.exit import DONE, FAILED
 from seewhy.cli.flags import Option, Sectioned
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.cli.replaced import Held

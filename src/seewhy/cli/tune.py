@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from seewhy.cli import DONE, run_options, signals
+from seewhy.cli import run_options, signals
+from seewhy.cli.exit import DONE
 from seewhy.cli.explain import read_settings
 from seewhy.cli.flags import Option, Sectioned
 from seewhy.cli.from_files import check_paths, model_in

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,18 +16,18 @@ from seewhy.engine.protocols import Method, Model
 from seewhy.engine.run import Asker, Outcome, Run, saved_if_interrupted
 from seewhy.engine.stopping import AMOUNT, Stop
 from seewhy.estimation.targets import A_CLASS, Target, Targets, classes_of, resolve_targets
+from seewhy.explanation.facts import ExplanationFacts
 from seewhy.explanation.same_model import as_run_now
 from seewhy.sampling.samples import Samples
 
-if TYPE_CHECKING:
-    from seewhy.explanation.explanation import Explanation
+Facts = TypeVar("Facts", bound=ExplanationFacts)
 
 _NAMED = 10
 """Kept classes that a message lists."""
 _AIMS = {"tolerance", "until", "max_evaluations"}
 
 
-def refitted(before: Explanation, targets: Targets | None, changes: dict[str, Any]) -> Explanation:
+def refitted(before: Facts, targets: Targets | None, changes: dict[str, Any]) -> Facts:
     """Return what the same samples say under other settings; see :meth:`seewhy.Explanation.refit`."""
     surplus = sorted(set(changes) - before.method.free)
     if surplus:
@@ -60,16 +60,19 @@ def refitted(before: Explanation, targets: Targets | None, changes: dict[str, An
 
 
 def continued(
-    before: Explanation,
+    before: Facts,
     model: Model,
     amount: dict[str, Any],
     *,
     batch_size: int | None,
     progress: Report | bool | None,
     cancel: Cancel | None,
-    checkpoint: str | os.PathLike[str] | None,
-) -> Explanation:
-    """Go on with a run up to another aim; see :meth:`seewhy.Explanation.continue_`."""
+    save: Callable[[Facts], object] | None,
+) -> Facts:
+    """Go on with a run up to another aim; see :meth:`seewhy.Explanation.continue_`.
+
+    ``save``: where a part is kept from time to time.
+    """
     if not before.method.amounts:
         raise InvalidInput(
             f"{before.method.name} leaves nothing to chance, so its result cannot be made surer",
@@ -83,24 +86,24 @@ def continued(
     asker = Asker(model, subject, batch_size)
     run = Run(subject, before.targets, before.samples.untouched, before.samples, exact=asker.exact is not None)
 
-    def save(samples: Samples) -> object:
-        if checkpoint is None or len(samples) <= len(before.samples):
+    def save_part(samples: Samples) -> object:
+        if save is None or len(samples) <= len(before.samples):
             return None
-        return read(Outcome(samples, Stop("interrupted", 0))).save(checkpoint)
+        return save(read(Outcome(samples, Stop("interrupted", 0))))
 
-    def read(found: Outcome, **more: Any) -> Explanation:
+    def read(found: Outcome, **more: Any) -> Facts:
         facts = as_run_now(before, model, found.samples)
         return before.of(subject, facts, found.samples, before.targets, found.stop, before.pilot, **more)
 
     with reporting(progress, before.image.name) as report:
-        found = run.collect(asker, before.model.classes, report, cancel, save)
+        found = run.collect(asker, before.model.classes, report, cancel, save_part)
     if len(found.samples) < len(before.samples):  # an aim that was reached before: nothing known is thrown away
         found = Outcome(before.samples, found.stop)
-    with saved_if_interrupted(found.samples, save):
+    with saved_if_interrupted(found.samples, save_part):
         return read(found, seconds=run.seconds, seconds_model=asker.clock.model, black_box=model)
 
 
-def _aimed(before: Explanation, amount: dict[str, Any]) -> dict[str, Any]:
+def _aimed(before: ExplanationFacts, amount: dict[str, Any]) -> dict[str, Any]:
     """Return the amount with what a new aim replaces: a tolerance the top K, an aim a number, a number the top K."""
     if "tolerance" in amount and "until" not in amount:
         amount = amount | {"until": None}
@@ -113,7 +116,7 @@ def _aimed(before: Explanation, amount: dict[str, Any]) -> dict[str, Any]:
     return amount
 
 
-def _not_kept(before: Explanation, target: object) -> InvalidInput:
+def _not_kept(before: ExplanationFacts, target: object) -> InvalidInput:
     """Say which classes a result knows the scores of, and how to keep more."""
     classes, labels = before.samples.classes, before.model.labels
     listed = [str(i) if labels is None else f"{labels[k]} ({i})" for k, i in enumerate(classes[:_NAMED])]
@@ -128,7 +131,7 @@ def _not_kept(before: Explanation, target: object) -> InvalidInput:
     )
 
 
-def _targets(before: Explanation, targets: Targets | None, method: Method) -> tuple[Target, ...]:
+def _targets(before: ExplanationFacts, targets: Targets | None, method: Method) -> tuple[Target, ...]:
     """Return targets in the method's unit: those there, or others whose classes were kept."""
     kept = before.model.labels
     labels = None if kept is None else dict(zip(before.samples.classes, kept, strict=True))

@@ -13,15 +13,12 @@ from seewhy.core.errors import InvalidInput
 from seewhy.core.types import Floats, Heatmap
 from seewhy.estimation.attribution import SegmentAttribution
 from seewhy.estimation.targets import Target
-from seewhy.explanation import significance
+from seewhy.explanation.facts import ExplanationFacts
 from seewhy.render.display import Display
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from seewhy.explanation.explanation import Explanation
     from seewhy.render import TargetPanel
+    from seewhy.render.drawn import Axes, Figure
 
 
 _NEVER = 1e30
@@ -46,7 +43,7 @@ class Style:
             raise InvalidInput.of("min_weight", "be a number of at least 0, in the unit of the score", self.min_weight)
 
 
-def plotted(explanation: Explanation, ax: Axes | None, target: int, shown: dict[str, Any]) -> Figure:
+def plotted(explanation: ExplanationFacts, ax: Axes | None, target: int, shown: dict[str, Any]) -> Figure:
     """Return the figure of an explanation, or the one that ``ax`` is in, with the heat map of a target drawn there."""
     style = Style(**{name: shown[name] for name in ("cmap", "limit", "min_weight") if name in shown})
     display = Display(**{name: value for name, value in shown.items() if name not in vars(style)})
@@ -61,7 +58,7 @@ def plotted(explanation: Explanation, ax: Axes | None, target: int, shown: dict[
     return found
 
 
-def figure(explanation: Explanation, display: Display, style: Style | None = None) -> Figure:
+def figure(explanation: ExplanationFacts, display: Display, style: Style | None = None) -> Figure:
     """Return the figure: photo, segments, regions and heat map of every target, side by side."""
     from seewhy.render import explanation_figure
 
@@ -86,7 +83,7 @@ def figure(explanation: Explanation, display: Display, style: Style | None = Non
     )
 
 
-def example_figure(explanation: Explanation, n: int, shown: Target) -> Figure:
+def example_figure(explanation: ExplanationFacts, n: int, shown: Target) -> Figure:
     """Return a figure of ``n`` example masks and masked pictures with their scores."""
     from seewhy.render import examples_figure
 
@@ -110,7 +107,7 @@ def _is_number(value: object, *, above: bool = False) -> bool:
     return is_real and bool(np.isfinite(value)) and (value > 0 if above else value >= 0)  # type: ignore[operator,call-overload]
 
 
-def _panel(explanation: Explanation, i: int, display: Display, style: Style) -> TargetPanel:
+def _panel(explanation: ExplanationFacts, i: int, display: Display, style: Style) -> TargetPanel:
     from seewhy.render import TargetPanel, inks_of
 
     target, found = explanation.targets[i], explanation.attributions[i]
@@ -151,12 +148,12 @@ def _panel(explanation: Explanation, i: int, display: Display, style: Style) -> 
     )
 
 
-def _colored(explanation: Explanation, i: int) -> tuple[Heatmap, Floats | None, Heatmap | None]:
+def _colored(explanation: ExplanationFacts, i: int) -> tuple[Heatmap, Floats | None, Heatmap | None]:
     """Return the heat map to color, the values to chart, and what a pixel of a map must exceed to be told from 0.
 
     What is no more than rounding is 0 in all of them, so that nothing is scaled to it.
     """
-    found, limits = explanation.attributions[i], significance.of_target(explanation, i)
+    found, limits = explanation.attributions[i], explanation.limits(i)
     if isinstance(found, SegmentAttribution):
         values = np.where(np.abs(found.values) > limits.rounding, found.values, 0.0)
         return explanation.evidence(i), values, None

@@ -21,10 +21,10 @@ from seewhy.engine.stopping import Stop
 from seewhy.estimation.attribution import Attribution, SegmentAttribution, Stability
 from seewhy.estimation.targets import Prediction, Target
 from seewhy.explanation import result_file
+from seewhy.explanation.digests import fingerprint
 from seewhy.explanation.explanation import Explanation
 from seewhy.explanation.footprint import check_parts, check_rows, check_view
 from seewhy.explanation.model_facts import ModelFacts
-from seewhy.explanation.record import fingerprint
 from seewhy.explanation.recorded_method import read_method
 from seewhy.explanation.result_header import Header
 from seewhy.images import KEPT_PIXELS, Image, from_bytes

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +12,11 @@ from seewhy.core.masking import masked_values
 from seewhy.core.types import JsonObject, Segments
 from seewhy.estimation.attribution import MapAttribution, SegmentAttribution
 from seewhy.explanation import result_file
+from seewhy.explanation.digests import fingerprint
+from seewhy.explanation.facts import ExplanationFacts
 from seewhy.images import Image, to_bytes
 from seewhy.images.regions import Region
-from seewhy.images.scene import Scene
-from seewhy.sampling.masks import pool
 from seewhy.sampling.samples import Samples
-
-if TYPE_CHECKING:
-    from seewhy.explanation.explanation import Explanation
 
 ASKED_BYTES = 60_000
 """Coalitions up to this size are kept in the file; larger ones are drawn again from design and seed, and compared."""
@@ -30,7 +25,7 @@ SEGMENTS_BYTES = 40_000
 """The same for the segmentations of an ensemble."""
 
 
-def as_dict(explanation: Explanation) -> JsonObject:
+def as_dict(explanation: ExplanationFacts) -> JsonObject:
     """Return the result as plain JSON values; numbers that are not finite become null."""
     found = {
         "image": explanation.image.name,
@@ -56,7 +51,7 @@ def as_dict(explanation: Explanation) -> JsonObject:
     return dict(masked_values(found))
 
 
-def header(explanation: Explanation) -> JsonObject:
+def header(explanation: ExplanationFacts) -> JsonObject:
     """Return what stands in a result file beside the arrays. No times: the same run gives the same bytes."""
     samples, segments = explanation.samples, explanation.scene_segments
     found = as_dict(explanation)
@@ -81,24 +76,12 @@ def header(explanation: Explanation) -> JsonObject:
     }
 
 
-def as_file(explanation: Explanation) -> bytes:
+def as_file(explanation: ExplanationFacts) -> bytes:
     """Return the content of the result file."""
     return result_file.as_bytes(header(explanation), arrays(explanation))
 
 
-def fill_digest(scene: Scene) -> str:
-    """Return a digest of the fill that rounding does not change: its means over 8 x 8 rectangles, to a 64th."""
-    fill = scene.fill.astype(np.float64)
-    means = [pool(fill[..., channel], min(8, *fill.shape[:2])) for channel in range(fill.shape[-1])]
-    return fingerprint(np.floor(np.stack(means) * 64 + 1e-3).astype(np.uint8))[:16]
-
-
-def fingerprint(array: NDArray[Any]) -> str:
-    """Return the SHA-256 of an array's bytes."""
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
-
-
-def arrays(explanation: Explanation) -> result_file.Arrays:
+def arrays(explanation: ExplanationFacts) -> result_file.Arrays:
     """Return the arrays of a result file."""
     samples = explanation.samples
     found: result_file.Arrays = {
@@ -145,7 +128,7 @@ def _ids(segments: Segments) -> NDArray[np.uint8]:
     return np.frombuffer(to_bytes(Image(flat[..., None].astype(kind), "segments", (), None)), dtype=np.uint8)
 
 
-def _target(explanation: Explanation, i: int) -> JsonObject:
+def _target(explanation: ExplanationFacts, i: int) -> JsonObject:
     found = explanation.attributions[i]
     error = _finite(found.error)
     state = "known" if error is not None else "unknown" if found.error is None else "infinite"
@@ -179,7 +162,7 @@ def _region(region: Region, found: SegmentAttribution, k: int, told: bool) -> Js
     }
 
 
-def _map(explanation: Explanation, found: MapAttribution, i: int) -> JsonObject:
+def _map(explanation: ExplanationFacts, found: MapAttribution, i: int) -> JsonObject:
     heatmap, seen = explanation.heatmap(i), explanation.seen
     y, x = (int(v) for v in np.unravel_index(np.argmax(np.where(seen, heatmap, -np.inf)), heatmap.shape))
     inside = heatmap[seen].astype(np.float64)

@@ -1,36 +1,21 @@
-"""What is said beside an explanation: the model's strongest classes, and every warning."""
+"""What is said beside an explanation: every warning."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seewhy.core.types import Floats
 from seewhy.engine.stopping import RISK, SLACK, WORDS
 from seewhy.estimation.attribution import SegmentAttribution
-from seewhy.estimation.targets import ULPS, Prediction, Target
-from seewhy.explanation import significance
+from seewhy.estimation.targets import ULPS
+from seewhy.explanation.facts import ExplanationFacts
 from seewhy.sampling.designs import FoldoverHadamard
 from seewhy.sampling.samples import LOG_ODDS_LIMIT, Samples, to_be_exact
 
-if TYPE_CHECKING:
-    from seewhy.explanation.explanation import Explanation
 
-_PREDICTIONS = 10
-
-
-def predictions(samples: Samples, labels: tuple[str, ...] | None) -> tuple[Prediction, ...]:
-    """Return the strongest kept classes, strongest first, in probability where the model allows it."""
-    untouched = samples.untouched
-    named = None if labels is None else dict(zip(samples.classes, labels, strict=True))
-    order = sorted(range(len(samples.classes)), key=lambda k: (-untouched.scores[0, k], samples.classes[k]))
-    found = [Target.of(samples.classes[k], untouched, named) for k in order[:_PREDICTIONS]]
-    return tuple(Prediction(one.index, one.label, one.score) for one in found)
-
-
-def remarks(found: Explanation) -> Iterator[str]:
+def remarks(found: ExplanationFacts) -> Iterator[str]:
     """Yield what a reader of the result must know: assumptions, cuts, what stopped it short."""
     yield from found.image.warnings
     yield from found.model.notes
@@ -62,7 +47,7 @@ def _not_exact(known: int, wanted: int) -> Iterator[str]:
         )
 
 
-def _weak_fit(found: Explanation) -> Iterator[str]:
+def _weak_fit(found: ExplanationFacts) -> Iterator[str]:
     """Say where a kernel leaves hardly any samples, and where a penalty leaves no value."""
     n, d = len(found.samples), found.samples.d
     linear = [one for one in found.attributions if isinstance(one, SegmentAttribution)]
@@ -99,13 +84,13 @@ def _in_pairs(samples: Samples) -> bool:
     return bool((rows[::2] ^ rows[1::2]).all())
 
 
-def _no_evidence(found: Explanation) -> Iterator[str]:
+def _no_evidence(found: ExplanationFacts) -> Iterator[str]:
     """Say where no value at all is told from 0 although the scores change: an empty region is the answer."""
     for i, (target, one) in enumerate(zip(found.targets, found.attributions, strict=True)):
         values = one.values if isinstance(one, SegmentAttribution) else one.heatmap - one.level
         if one.se is not None and values.any() and not _constant(target.read(found.samples)):
             what = "segment" if isinstance(one, SegmentAttribution) else "pixel"
-            if not significance.on_view(found, i).any():
+            if not found.told_on_view(i).any():
                 yield (
                     f"{target.label}: no {what} can be told from 0 after {found.n_evaluations} evaluations, so no "
                     f"region is shown; resume with more samples, or use larger segments or another fill"
@@ -117,7 +102,7 @@ def _constant(scores: Floats) -> bool:
     return bool(np.ptp(scores) <= ULPS * np.finfo(np.float32).eps * np.abs(scores).max())
 
 
-def _aim_missed(found: Explanation) -> Iterator[str]:
+def _aim_missed(found: ExplanationFacts) -> Iterator[str]:
     """Say what was reached where a limit came before the aim."""
     amount, error = found.method.amount, found.error
     if found.stop.by not in {"max-evaluations", "max-seconds"}:
@@ -145,7 +130,7 @@ def _aim_missed(found: Explanation) -> Iterator[str]:
     yield f"stopped by {limit} before {aim} was sure: the estimated relative error is {reached}{needed}{raised}"
 
 
-def _first_block(found: Explanation) -> int | None:
+def _first_block(found: ExplanationFacts) -> int | None:
     """Return the samples of the first block, where each block has segments of its own."""
     segments = found.scene_segments
     if segments is None or segments.ndim == 2:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -13,14 +13,12 @@ from seewhy.core.types import Floats
 from seewhy.engine.protocols import Model
 from seewhy.engine.run import Asker, Subject, first_equal
 from seewhy.engine.traits import traits_of
+from seewhy.explanation.facts import ExplanationFacts
 from seewhy.explanation.model_facts import ModelFacts
 from seewhy.models import load_model
 from seewhy.models.preflight import settled, what_answers
 from seewhy.models.recipes import Recalled
 from seewhy.sampling.samples import Answers, Samples
-
-if TYPE_CHECKING:
-    from seewhy.explanation.explanation import Explanation
 
 _SAME = 2e-3
 """How far answers may lie apart, on a scale of 0..1: two compiled models may each be 1e-3 from their original."""
@@ -40,7 +38,7 @@ _alone: WeakKeyDictionary[object, dict[object, tuple[str, ...]]] = WeakKeyDictio
 """Warnings by model, and by fingerprint and size of a batch."""
 
 
-def same_model(before: Explanation, model: object) -> Model:
+def same_model(before: ExplanationFacts, model: object) -> Model:
     """Return the model that answered before, or one with the same fingerprint that gives the same answers.
 
     Names say little of functions and of what stands behind a server's address, and weights may change in place, so that
@@ -77,7 +75,7 @@ def same_model(before: Explanation, model: object) -> Model:
     return found
 
 
-def known_model(before: Explanation) -> Model:
+def known_model(before: ExplanationFacts) -> Model:
     """Return the model that the result itself holds; one that came with a pickle, or is the default, is checked."""
     known = before.black_box
     return same_model(before, None) if known is None or isinstance(known, Recalled) else known
@@ -119,7 +117,7 @@ def _compared_alone(asker: Asker, samples: Samples, asked: NDArray[np.intp]) -> 
     return (warning,)
 
 
-def as_run_now(before: Explanation, model: Model, samples: Samples) -> ModelFacts:
+def as_run_now(before: ExplanationFacts, model: Model, samples: Samples) -> ModelFacts:
     """Return the facts of the model, with a word where the same network is run by something else than before."""
     if model.fingerprint == before.model.fingerprint or len(samples) <= len(before.samples):
         return before.model
@@ -137,7 +135,7 @@ def _one_function(one: Model, other: Model | None) -> bool:
     return function is not None and function is traits_of(other).function
 
 
-def _check_answers(before: Explanation, model: Model) -> None:
+def _check_answers(before: ExplanationFacts, model: Model) -> None:
     """Ask for the picture as it is and for one of the rows again, and refuse a model that answers otherwise."""
     samples, subject = before.samples, before.subject()
     asker = Asker(model, subject)
@@ -159,7 +157,9 @@ def _check_answers(before: Explanation, model: Model) -> None:
         _refuse(before, "a picture of the run", was, now, apart, moods)
 
 
-def _refuse(before: Explanation, picture: str, was: Floats, now: Floats, apart: float, moods: list[Floats]) -> None:
+def _refuse(
+    before: ExplanationFacts, picture: str, was: Floats, now: Floats, apart: float, moods: list[Floats]
+) -> None:
     """Raise for an answer that is further from the known one than the model's answers are from each other."""
     if apart <= _SAME + _MOODS * max(_apart(now, one) for one in moods):
         return  # it changes from call to call or with its batch, which its first checks have said
@@ -174,7 +174,7 @@ def _apart(one: Floats, other: Floats) -> float:
     return float(np.abs(one - other).max())
 
 
-def _other(before: Explanation) -> str:
+def _other(before: ExplanationFacts) -> str:
     return f"model must be the one that answered before; another one is called {before.model.fingerprint} now, which"
 
 

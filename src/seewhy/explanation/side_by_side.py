@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seewhy.core.errors import InvalidInput
 from seewhy.core.types import Floats, JsonObject
-
-if TYPE_CHECKING:
-    from seewhy.explanation.explanation import Explanation
+from seewhy.explanation.facts import ExplanationFacts
 
 _TOP = 5
 
@@ -63,8 +61,8 @@ class SideBySide:
         }
 
 
-def side_by_side(explanation: Explanation, target: int) -> SideBySide:
-    """Read the samples as each relative of the method would; the model is not asked."""
+def side_by_side(explanation: ExplanationFacts, refit: Callable[..., ExplanationFacts], target: int) -> SideBySide:
+    """Read the samples as each relative of the method would, by ``refit``; the model is not asked."""
     names, rows, errors = [explanation.method.name], [_answer(explanation, target)], [_error(explanation, target)]
     missing: dict[str, str] = {}
     for name, changes in explanation.method.relatives().items():
@@ -72,7 +70,7 @@ def side_by_side(explanation: Explanation, target: int) -> SideBySide:
             missing[name] = changes
             continue
         try:
-            found = explanation.refit(**changes)
+            found = refit(**changes)
         except InvalidInput as error:
             missing[name] = str(error)
             continue
@@ -83,12 +81,12 @@ def side_by_side(explanation: Explanation, target: int) -> SideBySide:
     return SideBySide(label, tuple(names), np.stack(rows), tuple(errors), missing)
 
 
-def _answer(explanation: Explanation, target: int) -> Floats:
+def _answer(explanation: ExplanationFacts, target: int) -> Floats:
     if explanation.segments is not None and explanation.scene_segments is not None:
         return explanation.values(target)
     seen = explanation.heatmap(target)[explanation.seen].astype(np.float64)
     return np.asarray(seen - seen.mean())
 
 
-def _error(explanation: Explanation, target: int) -> float | None:
+def _error(explanation: ExplanationFacts, target: int) -> float | None:
     return explanation.attributions[target].error

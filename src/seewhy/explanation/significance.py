@@ -7,23 +7,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy.core.types import Floats, Heatmap, Sign
-from seewhy.estimation.attribution import Attribution, MapAttribution, SegmentAttribution
+from seewhy.core.types import Floats
+from seewhy.estimation.attribution import Attribution, MapAttribution
 from seewhy.estimation.intervals import LEVEL
-from seewhy.images import regions
-
-if TYPE_CHECKING:
-    from seewhy.explanation.explanation import Explanation
 
 _Values: TypeAlias = NDArray[np.floating[Any]]
 
-_SHARE = 0.2
-"""Of the seen pixels of a map, at most so many are shown where nothing else is asked for."""
 _NORMAL = 1.9601
 """Standard errors to the end of an interval, below which its degrees of freedom are taken as infinite."""
 
@@ -94,45 +88,3 @@ def _not_all_chance(values: Floats, se: Floats, reach: float) -> bool:
     normal = reach < _NORMAL
     chance = ndtr(away) if normal else stdtr(float(stdtridf(1 - (1 - LEVEL) / 2, reach)), away)
     return bool(np.any(chance <= (1 - LEVEL) * np.arange(1, len(away) + 1) / tests))
-
-
-def of_target(explanation: Explanation, target: int) -> Evidence:
-    """Return what values of a target must exceed."""
-    rounding = explanation.targets[target].rounding(explanation.samples)
-    return Evidence.of(explanation.attributions[target], rounding)
-
-
-def significant(explanation: Explanation, target: int) -> NDArray[np.bool_]:
-    """Return which values are told from 0: (d,) for segments, (H, W) on the photo for maps."""
-    attribution, limits = explanation.attributions[target], of_target(explanation, target)
-    if isinstance(attribution, SegmentAttribution):
-        return limits.told(attribution.values, attribution.se)
-    return explanation.seen & limits.told(explanation.changes(target), explanation.standard_error(target))
-
-
-def on_view(explanation: Explanation, target: int) -> NDArray[np.bool_]:
-    """Return where values are told from 0, (h, w) on the picture that the model sees."""
-    attribution, limits = explanation.attributions[target], of_target(explanation, target)
-    if isinstance(attribution, SegmentAttribution):
-        return limits.told(attribution.values, attribution.se)[explanation.scene_segments]
-    return limits.told(attribution.heatmap.astype(np.float64) - attribution.level, attribution.se)
-
-
-def evidence(explanation: Explanation, target: int) -> Heatmap:
-    """Return the heat map (H, W) less the value of a pixel that changes nothing; 0 where it is not told from 0."""
-    told = significant(explanation, target)
-    if told.ndim == 1:
-        told = np.append(told, np.False_)[explanation.segments]
-    return np.where(told, explanation.changes(target), np.float32(0))
-
-
-def strongest_pixels(explanation: Explanation, target: int, share: float | None, sign: Sign) -> NDArray[np.bool_]:
-    """Return the strongest pixels (H, W) of a sign that are told from 0.
-
-    They are the strongest ``share`` of the seen ones; None: as the method cuts its maps.
-    """
-    told = evidence(explanation, target) != 0
-    changes, seen = explanation.changes(target), explanation.seen
-    if share is None and explanation.method.cut == "otsu":
-        return np.asarray(told & regions.above_otsu(changes, seen, sign))
-    return np.asarray(told & regions.strongest_pixels(changes, seen, _SHARE if share is None else share, sign))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +12,8 @@ from seewhy.core.types import Heatmap
 from seewhy.engine.protocols import Model
 from seewhy.engine.run import Asker
 from seewhy.estimation.attribution import on_view
-from seewhy.explanation import significance
+from seewhy.explanation.facts import ExplanationFacts
 from seewhy.sampling.samples import Answers
-
-if TYPE_CHECKING:
-    from seewhy.explanation.explanation import Explanation
 
 _STEPS = 20
 
@@ -38,7 +34,7 @@ class SmallestRegion:
     """Scores of the class at each of them."""
 
 
-def smallest_region(explanation: Explanation, model: Model, target: int) -> SmallestRegion:
+def smallest_region(explanation: ExplanationFacts, model: Model, target: int) -> SmallestRegion:
     """Show growing shares of the strongest pixels, 5 % to 100 %, and return the smallest that keeps the class.
 
     Pixels that support the class and are told from 0 come first. The class is kept where no more classes score above
@@ -61,11 +57,11 @@ def smallest_region(explanation: Explanation, model: Model, target: int) -> Smal
     return SmallestRegion(region, share, float(found[step]), tuple(shares.tolist()), tuple(found.tolist()))
 
 
-def _told_first(explanation: Explanation, target: int) -> Heatmap:
+def _told_first(explanation: ExplanationFacts, target: int) -> Heatmap:
     """Return an order of the pixels (h, w) of the view: by value, those above 0 that are told from it before others."""
     attribution = explanation.attributions[target]
     strength = on_view(attribution, explanation.scene_segments)
-    told = significance.on_view(explanation, target) & (strength > 0)
+    told = explanation.told_on_view(target) & (strength > 0)
     return np.where(told, strength + (strength.max() - strength.min()), strength)
 
 

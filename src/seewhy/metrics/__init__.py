@@ -13,7 +13,7 @@ from seewhy.metrics.agreement import AGREEMENT
 from seewhy.metrics.annotation import AVERAGE_PRECISION, BEST_IOU, ENERGY, IOU, POINTING
 from seewhy.metrics.baselines import BASELINES
 from seewhy.metrics.curves import DELETION, INSERTION, SRG
-from seewhy.metrics.facts import Facts, Measure, Metric, NotMeasured
+from seewhy.metrics.facts import METRICS, Facts, Measure, Metric, NotMeasured
 from seewhy.metrics.held_out import HELD_OUT
 from seewhy.metrics.question import Candidate, Question, Truth
 from seewhy.metrics.subsets import INFIDELITY, SENSITIVITY_N
@@ -32,11 +32,10 @@ __all__ = [
     "Truth",
 ]
 
-METRICS: dict[str, Metric] = {
+METRICS |= {
     metric.facts.name: metric
     for metric in (
         IOU, BEST_IOU, AVERAGE_PRECISION, POINTING, ENERGY, SRG, INSERTION, DELETION, SUFFICIENCY, HELD_OUT,
         SENSITIVITY_N, INFIDELITY, ERROR, SPLIT_HALF, VSI, CSI, CLASS_SWAP, COMPLEXITY, AGREEMENT,
     )
 }  # fmt: skip
-"""Every metric by its name."""

@@ -92,6 +92,8 @@ class Metric:
 
 def _by_name(name: str) -> Metric:
     """Return a metric of this process: one that travels to another is known there by its name."""
-    from seewhy.metrics import METRICS
-
     return METRICS[name]
+
+
+METRICS: dict[str, Metric] = {}
+"""Every metric by its name; the package fills it."""
