@@ -32,7 +32,7 @@ def _no_preflight(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     """
     if "preflight" not in request.keywords:
         monkeypatch.setattr("seewhy.models.preflight.preflight", lambda *_: ())
-        monkeypatch.setattr("seewhy.api.answered_alone", lambda *_: ())
+        monkeypatch.setattr("seewhy.explanation.first_run.answered_alone", lambda *_: ())
 
 
 @pytest.fixture(scope="session")

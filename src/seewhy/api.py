@@ -2,49 +2,34 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Container, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal, TypeAlias
-
-import numpy as np
+from typing import Any, Literal
 
 from seewhy.core.errors import FileError, InvalidInput
 from seewhy.core.progress import Report as Progress
 from seewhy.core.progress import reporting
 from seewhy.core.settings import whole_number
-from seewhy.core.types import ScoreKind, Scores, Segments
+from seewhy.core.types import Segments
 from seewhy.core.words import shown
-from seewhy.engine.loop import Cancel, Clock
+from seewhy.engine.loop import Cancel
 from seewhy.engine.protocols import Model
-from seewhy.engine.run import Asker, Run, Subject, saved_if_interrupted
-from seewhy.engine.stopping import Stop
+from seewhy.engine.run import Subject
 from seewhy.engine.traits import traits_of
-from seewhy.estimation.targets import Target, Targets, classes_of, resolve_targets
+from seewhy.estimation.targets import Targets
 from seewhy.explanation.explanation import Explanation
-from seewhy.explanation.model_facts import ModelFacts
-from seewhy.explanation.same_model import answered_alone
+from seewhy.explanation.first_run import Checkpoint, Inputs, explained, first_look, plan_of
 from seewhy.images import MAX_PIXELS, Background, Image, Order, Reading, Scale
-from seewhy.images.fills import hides, most_different
 from seewhy.images.geometry import View
 from seewhy.images.segmentation import Segmentation, Slic, segment_view
-from seewhy.methods import AnyMethod, Auto, Lime, MethodSetting, as_method
-from seewhy.methods.auto import Pilot
+from seewhy.methods import Lime, MethodSetting, as_method
 from seewhy.models import load_model
 from seewhy.models.options import NotASetting
-from seewhy.models.preflight import Report, inspect, vetted
-from seewhy.sampling.samples import Answers, Samples, recognize_kind
-
-Checkpoint: TypeAlias = str | os.PathLike[str] | Callable[[Explanation], object]
-"""Where a run saves what it has."""
+from seewhy.models.preflight import Report, inspect
 
 _OVER = 1.5
 """What is beyond the seconds allowed by this factor is said; a batch more than fits is not."""
-_KEPT = 10
-"""Classes whose scores are kept beside the targets."""
 
 
 def explain(  # noqa: PLR0913  # the front door
@@ -130,9 +115,7 @@ def explain(  # noqa: PLR0913  # the front door
     (0, 1.0, (0, 0, 16, 16))
     """
     started = perf_counter()
-    if checkpoint is not None and not callable(checkpoint) and not Path(checkpoint).parent.is_dir():
-        raise FileError(f"checkpoint must be a file in a folder that is there, got {checkpoint}")
-    asked = _Asked.of(
+    inputs = _checked(
         image,
         Reading(background, max_pixels, scale, order, page),
         model=model,
@@ -141,15 +124,13 @@ def explain(  # noqa: PLR0913  # the front door
         batch_size=batch_size,
         keep_scores=keep_scores,
         preflight=preflight,
+        checkpoint=checkpoint,
     )
-    with reporting(progress, asked.image.name) as report:
-        found = _explained(asked, targets, report, cancel, checkpoint)
-    seconds, limit = perf_counter() - started, found.method.amount.max_seconds
-    if limit is not None and seconds > _OVER * limit:
-        late = f"this took {seconds:.3g} s, longer than max_seconds={limit:g}: a run asks at least a pair of pictures"
-        late += ", and reading the photo and the scores takes time"
-        found = replace(found, warnings=(*found.warnings, late))
-    return replace(found, seconds=seconds)
+    with reporting(progress, inputs.image.name) as report:
+        look = first_look(inputs, targets)
+        plan = plan_of(inputs, look, cancel)
+        found = explained(inputs, look, plan, report, cancel, checkpoint)
+    return _timed(found, started)
 
 
 def segment(
@@ -251,139 +232,34 @@ def loaded(model: object, batch_size: int | None) -> tuple[Model, int | None]:
     return found, min(said if own is None else [*said, own])
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """Everything handed in, checked."""
-
-    image: Image
-    model: Model
-    method: MethodSetting
-    view: View
-    seed: int
-    batch_size: int | None
-    everything: bool
-    preflight: bool
-
-    @classmethod
-    def of(
-        cls,
-        image: object,
-        reading: Reading,
-        *,
-        model: object,
-        method: object,
-        seed: object,
-        batch_size: object,
-        keep_scores: object,
-        preflight: bool,
-    ) -> _Asked:
-        chosen = as_method(method)
-        checked = whole_number("seed", seed, 0)
-        size = None if batch_size is None else whole_number("batch_size", batch_size, 1)
-        if keep_scores not in ("top10", "all"):  # what cannot be hashed may be handed in too
-            raise InvalidInput(f"keep_scores must be 'top10' or 'all', got {shown(keep_scores)}")
-        photo, black_box, view, size = opened_for(image, model, reading, size)
-        return cls(photo, black_box, chosen, view, checked, size, keep_scores == "all", preflight)
-
-
-def _kept(scores: Scores, wanted: Container[int], *, everything: bool) -> tuple[int, ...]:
-    """Return the classes whose scores are kept, in order of rank: the same file comes out whichever are explained."""
-    ranked = [int(i) for i in np.argsort(-scores[0], kind="stable")]
-    strongest = ranked if everything else ranked[:_KEPT]
-    return tuple(strongest + [i for i in ranked if i in wanted and i not in strongest])
-
-
-_PREFLIGHT, _ALONE = 7, 2
-"""Pictures that checks of a model ask, at most: beside the first one, and after the run."""
-
-
-def _first_answer(asked: _Asked, subject: Subject, clock: Clock) -> tuple[Asker, Scores, tuple[str, ...], list[str]]:
-    """Return who asks the model that was chosen, its scores (1, K) of the untouched picture, and what is to be said.
-
-    The last are notes about this call alone, which no other one that goes on with its result repeats. Where the time
-    is limited, the answer comes first and shows whether there is time to check the model as well.
-    """
-    timed: list[Scores] = []
-    unchecked: list[str] = []
-
-    def in_time(chosen: Model) -> bool:
-        if not asked.preflight or clock.deadline is None:
-            return asked.preflight
-        timed.append(Asker(chosen, subject, asked.batch_size, clock).untouched())
-        fits = clock.allows(_PREFLIGHT, 0.5)
-        if not fits:
-            limit = f"max_seconds={subject.method.amount.max_seconds:g}"
-            unchecked.append(f"{chosen.name} was not checked first: {limit} leaves no time for it; see seewhy.check")
-        return fits
-
-    model, findings = vetted(asked.model, subject, asked.batch_size, check=in_time)
-    asker = Asker(model, subject, asked.batch_size, clock)
-    return asker, timed[0] if timed else asker.untouched(), findings, unchecked
-
-
-def _idle_fill(subject: Subject) -> Iterator[str]:
-    """Say where the fill is the photo itself, so that every masked picture is the photo again."""
-    pixels, fill = subject.scene.pixels, subject.scene.fill
-    if not hides(pixels, fill):
-        other = most_different(pixels, subject.seed)
-        yield (
-            f"the fill hides nothing of this photo: every masked image is the photo again, so the map carries no "
-            f"information; use fill={other!r}"
-        )
-
-
-def _explained(
-    asked: _Asked,
-    targets: Targets,
-    report: Progress,
-    cancel: Cancel | None,
+def _checked(
+    image: object,
+    reading: Reading,
+    *,
+    model: object,
+    method: object,
+    seed: object,
+    batch_size: object,
+    keep_scores: object,
+    preflight: bool,
     checkpoint: Checkpoint | None,
-) -> Explanation:
-    """Ask the untouched picture first, then the samples, and read the explanation out of them."""
-    begun = perf_counter()
-    auto = asked.method if isinstance(asked.method, Auto) else None
-    method: AnyMethod = asked.method.usual if isinstance(asked.method, Auto) else asked.method
-    subject = Subject.of(asked.image, asked.view, method, asked.seed)
-    # A design that cannot be drawn, or read, says so before the model is asked.
-    (method if auto is None else auto).check(method.draws(subject.masks).readable())
-    next(method.rows(subject.masks, asked.seed))
-    clock = Clock.of(method.amount.max_seconds, begun)
-    asker, scores, findings, unchecked = _first_answer(asked, subject, clock)
-    model, halved = asker.model, traits_of(asker.model).halved
-    kind: ScoreKind = model.kind or recognize_kind(scores)
-    # A unit that the model does not allow, and a class that it does not have, are refused before any work.
-    wanted = resolve_targets(targets, scores[0].astype(np.float64), model.labels)
-    kept = _kept(scores, classes_of(wanted), everything=asked.everything)
-    untouched = Answers.of(scores, kind, kept)
-    chosen = tuple(Target.of(one, untouched, model.labels, method.unit, log_odds=method.log_odds) for one in wanted)
-    piloted = 0
-    if auto is not None:
-        pilot = Pilot(
-            asked.image, asked.view, model, asked.seed, chosen[0], untouched, scores.shape[1],
-            asked.batch_size, cancel, clock,
-        )  # fmt: skip
-        decided, piloted, reasons = auto.choose(pilot)
-        findings = (*findings, *reasons)
-        if decided != method:
-            method, subject = decided, Subject.of(asked.image, asked.view, decided, asked.seed)
-            asker = Asker(model, subject, asked.batch_size, clock)
-    facts = ModelFacts.of(model, kind, scores.shape[1], kept, (*findings, *_idle_fill(subject)))
-    run = Run(subject, chosen, untouched, exact=asker.exact is not None, started=begun)
+) -> Inputs:
+    """Return what was handed in, checked; the photo is opened and the model loaded last."""
+    if checkpoint is not None and not callable(checkpoint) and not Path(checkpoint).parent.is_dir():
+        raise FileError(f"checkpoint must be a file in a folder that is there, got {checkpoint}")
+    settings, start = as_method(method), whole_number("seed", seed, 0)
+    size = None if batch_size is None else whole_number("batch_size", batch_size, 1)
+    if keep_scores not in ("top10", "all"):  # what cannot be hashed may be handed in too
+        raise InvalidInput(f"keep_scores must be 'top10' or 'all', got {shown(keep_scores)}")
+    photo, black_box, view, size = opened_for(image, model, reading, size)
+    return Inputs(photo, black_box, settings, view, start, size, keep_scores == "all", preflight)
 
-    def save(samples: Samples) -> object:
-        if checkpoint is None:
-            return None
-        part = Explanation.of(subject, facts, samples, chosen, Stop("interrupted", 0), piloted)
-        return checkpoint(part) if callable(checkpoint) else part.save(checkpoint)
 
-    found = run.collect(asker, scores.shape[1], report, cancel, save)
-    if asked.preflight and found.stop.complete and clock.allows(_ALONE):
-        with suppress(Exception, KeyboardInterrupt):  # the run is done, whatever the model does now
-            facts = facts.noted(*answered_alone(asker, found.samples))
-    if again := traits_of(model).halved - halved:
-        facts = facts.noted(f"{model.name}: {again} batches were halved, because memory was full")
-    with saved_if_interrupted(found.samples, save):
-        explanation = Explanation.of(
-            subject, facts, found.samples, chosen, found.stop, piloted, seconds_model=asker.clock.model, black_box=model
-        )
-    return replace(explanation, warnings=(*explanation.warnings, *unchecked))
+def _timed(found: Explanation, started: float) -> Explanation:
+    """Return an explanation with its seconds, and a word where they are more than were allowed."""
+    seconds, limit = perf_counter() - started, found.method.amount.max_seconds
+    if limit is not None and seconds > _OVER * limit:
+        late = f"this took {seconds:.3g} s, longer than max_seconds={limit:g}: a run asks at least a pair of pictures"
+        late += ", and reading the photo and the scores takes time"
+        found = replace(found, warnings=(*found.warnings, late))
+    return replace(found, seconds=seconds)

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Literal
 
-from seewhy.api import Checkpoint, explain, loaded
+from seewhy.api import explain, loaded
 from seewhy.core.errors import Cancelled, InvalidInput
 from seewhy.core.progress import reporting
 from seewhy.core.settings import whole_number
@@ -19,6 +19,7 @@ from seewhy.engine.loop import Cancel
 from seewhy.engine.protocols import Model
 from seewhy.engine.together import Together
 from seewhy.explanation.explanation import Explanation
+from seewhy.explanation.first_run import Checkpoint
 
 _AT_ONCE = 2
 """Photos in work: more do not make a model faster that two keep busy."""

@@ -29,7 +29,7 @@ class Clock:
 
     def __init__(self, patch: Any) -> None:
         self.now = 0.0
-        for module in ("engine.run", "engine.loop", "api"):
+        for module in ("engine.run", "engine.loop", "api", "explanation.first_run"):
             patch.setattr(f"seewhy.{module}.perf_counter", lambda: self.now)
 
     def taking(self, seconds: float, model: Callable[[Any], Any], *, each: bool = False) -> Callable[[Any], Any]:

@@ -117,6 +117,30 @@ def test_ctrl_c_outside_of_the_model_keeps_what_there_is(method):
     check_equals_a_straight_run(got, method, 50 - 9 * known(method), "interrupted")
 
 
+@METHODS
+def test_ctrl_c_in_the_check_after_a_run_is_not_swallowed(method, monkeypatch):
+    def pressed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("seewhy.explanation.first_run.answered_alone", pressed)
+    got = seewhy.explain(PHOTO, model=score, method=method)
+    whole = seewhy.explain(PHOTO, model=score, method=method, preflight=False)
+
+    assert (got.stop.by, whole.stop.complete) == ("interrupted", True)
+    assert any("partial: interrupted" in warning for warning in got.warnings)
+    np.testing.assert_array_equal(got.heatmap(), whole.heatmap())
+    assert got.continue_().complete
+
+
+def test_an_error_of_the_model_in_the_check_after_a_run_ends_nothing(monkeypatch):
+    def failing(*_):
+        raise RuntimeError("gone")
+
+    monkeypatch.setattr("seewhy.explanation.first_run.answered_alone", failing)
+
+    assert seewhy.explain(PHOTO, model=score, method="lime").complete
+
+
 SCRIPT = """
 import signal, sys, threading, time
 import numpy as np, seewhy

@@ -22,7 +22,7 @@ class Time:
 
     def __init__(self, monkeypatch):
         self.now = 1000.0
-        for place in ("seewhy.engine.loop", "seewhy.engine.run", "seewhy.api"):
+        for place in ("seewhy.engine.loop", "seewhy.engine.run", "seewhy.api", "seewhy.explanation.first_run"):
             monkeypatch.setattr(f"{place}.perf_counter", lambda: self.now)
 
 
