@@ -8,8 +8,7 @@ from time import perf_counter
 from typing import Any, Literal
 
 from seewhy.core.errors import FileError, InvalidInput
-from seewhy.core.progress import Report as Progress
-from seewhy.core.progress import reporting
+from seewhy.core.progress import Progress, reporting
 from seewhy.core.settings import whole_number
 from seewhy.core.types import Segments
 from seewhy.core.words import shown

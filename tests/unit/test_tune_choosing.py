@@ -7,7 +7,7 @@ import pytest
 
 import seewhy
 from seewhy.methods.presets import PRESETS
-from seewhy.tune.choosing import Held, Lead, Table, distinct, explained, hold_out, lead
+from seewhy.tune.choosing import Lead, OnHeldOut, Table, distinct, explained, hold_out, lead
 from seewhy.tune.space import Space, params_of, sampling_of
 
 
@@ -73,16 +73,16 @@ def test_the_interval_of_few_groups_is_wide_enough(groups, least):
     rng, inside = np.random.default_rng(2), 0
     for seed in range(400):
         apart = rng.normal(size=groups)
-        one = lead(Held(apart, ()), np.zeros(groups), np.arange(groups), seed)
+        one = lead(OnHeldOut(apart, ()), np.zeros(groups), np.arange(groups), seed)
         inside += one.low < 0 < one.high
     assert inside >= 400 * least
 
 
 def test_a_lead_without_an_interval_still_says_of_how_many_groups():
     apart = np.arange(10.0)
-    five = lead(Held(apart, ()), np.zeros(10), np.arange(10) // 2, 0)
+    five = lead(OnHeldOut(apart, ()), np.zeros(10), np.arange(10) // 2, 0)
     assert five == Lead(4.5, None, None, 5)
-    assert lead(Held(np.ones(8), ()), np.zeros(8), np.arange(8), 0) == Lead(1.0, None, None, 8)
+    assert lead(OnHeldOut(np.ones(8), ()), np.zeros(8), np.arange(8), 0) == Lead(1.0, None, None, 8)
 
 
 def test_the_spread_that_a_setting_explains():

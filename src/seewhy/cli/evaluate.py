@@ -16,7 +16,7 @@ from seewhy.cli.from_files import check_paths
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.cli.replaced import Held
 from seewhy.cli.run_options import DETAILS
-from seewhy.cli.terminal import Page, Rows, put, say, say_json
+from seewhy.cli.terminal import Printed, Rows, put, say, say_json
 from seewhy.core.errors import InvalidInput
 from seewhy.core.progress import is_terminal
 from seewhy.core.types import JsonObject
@@ -171,9 +171,9 @@ def _emit(found: Evaluation, given: dict[str, Any], notes: list[str]) -> None:
         say(f"error: and {len(found.faults) - _FAULTS} more photos; see photos.csv", err=True)
 
 
-def _page(found: Evaluation, notes: list[str]) -> Page:
+def _page(found: Evaluation, notes: list[str]) -> Printed:
     """Return the tables: photos, summary, differences; then what was decided, and the files."""
-    page = Page(None) if is_terminal(sys.stdout) else Page()  # as wide as the terminal, if there is one
+    page = Printed(None) if is_terminal(sys.stdout) else Printed()  # as wide as the terminal, if there is one
     _photos(page, found)
     page.line()
     _summary(page, found)
@@ -185,7 +185,7 @@ def _page(found: Evaluation, notes: list[str]) -> Page:
     return page
 
 
-def _photos(page: Page, found: Evaluation) -> None:
+def _photos(page: Printed, found: Evaluation) -> None:
     several = len(found.plan.models) > 1
     table = Rows("photo", *(["model"] if several else []), "contender", "class", overflow="fold")
     names = (*found.metrics, "seconds")
@@ -200,7 +200,7 @@ def _photos(page: Page, found: Evaluation) -> None:
         page.line(f"... and {len(found.rows) - _ROWS} more rows in photos.csv")
 
 
-def _summary(page: Page, found: Evaluation) -> None:
+def _summary(page: Printed, found: Evaluation) -> None:
     several = len(found.plan.models) > 1
     table = Rows(*(["model"] if several else []), "contender", overflow="fold")
     names = [name for name in found.metrics if name != "iou"]
@@ -225,7 +225,7 @@ def _spread(line: JsonObject, metric: str) -> str:
     return f"{_ends(one)} {some}".strip()
 
 
-def _differences(page: Page, found: Evaluation) -> None:
+def _differences(page: Printed, found: Evaluation) -> None:
     """Print how the others differ from the first contender, on the photos that both have."""
     first = found.plan.contenders[0].label
     several = len(found.plan.models) > 1

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from seewhy.cli.terminal import Page, Rows, put, say_json
+from seewhy.cli.terminal import Printed, Rows, put, say_json
 from seewhy.engine.stopping import WORDS
 from seewhy.estimation.attribution import SegmentAttribution
 from seewhy.explanation.explanation import Explanation
@@ -52,9 +52,9 @@ def emit(
         put("\n" * later + str(page))
 
 
-def summary(explanation: Explanation, files: list[str], display: Display, notes: Sequence[str]) -> Page:
+def summary(explanation: Explanation, files: list[str], display: Display, notes: Sequence[str]) -> Printed:
     """Return predictions, the strongest regions, what it cost, and the files."""
-    page = Page()
+    page = Printed()
     _predictions(page, explanation)
     for i in range(len(explanation.targets)):
         _target(page, explanation, i, display)
@@ -74,7 +74,7 @@ def summary(explanation: Explanation, files: list[str], display: Display, notes:
     return page
 
 
-def _predictions(page: Page, explanation: Explanation) -> None:
+def _predictions(page: Printed, explanation: Explanation) -> None:
     page.line(f"{explanation.image.name} ({explanation.model.name})", bold=True)
     table = Rows("class", "name")
     table.numbers("score")
@@ -83,7 +83,7 @@ def _predictions(page: Page, explanation: Explanation) -> None:
     page.table(table)
 
 
-def _target(page: Page, explanation: Explanation, i: int, display: Display) -> None:
+def _target(page: Printed, explanation: Explanation, i: int, display: Display) -> None:
     target = explanation.targets[i]
     page.line()
     page.line(f"{explanation.method.name} for {target.label} ({target.index}), {target.unit} {target.score:.4g}")
@@ -156,7 +156,7 @@ def side_by_side(explanation: Explanation, *, as_json: bool) -> str:
     found = [explanation.compare(i) for i in range(len(explanation.targets))]
     if as_json:
         return json.dumps([one.to_dict() for one in found], allow_nan=False) + "\n"
-    page = Page()
+    page = Printed()
     for one in found:
         page.line(f"{one.target}, {len(explanation.samples)} samples", bold=True)
         table = Rows("read as")

@@ -13,7 +13,7 @@ from seewhy.cli.flags import Option, Sectioned
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.cli.replaced import Held
 from seewhy.cli.run_options import DETAILS
-from seewhy.cli.terminal import Page, Rows, put, say, say_json
+from seewhy.cli.terminal import Printed, Rows, put, say, say_json
 from seewhy.core.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _code(found: Study) -> int:
 
 def _emit(found: Study, files: list[str], notes: list[str]) -> None:
     """Print the best settings, the four answers, and the files."""
-    page, table = Page(), Rows("photo", "class", "model", "best setting")
+    page, table = Printed(), Rows("photo", "class", "model", "best setting")
     table.numbers("score", "default")
     kinds = dict(zip(found.photos, found.kinds, strict=True))
     for row in found.to_dict()["best"]:

@@ -48,7 +48,7 @@ def say_json(values: object) -> None:
     put(json.dumps(values, allow_nan=False) + "\n")
 
 
-class Page:
+class Printed:
     """Lines and tables of one answer, as plain text of one width."""
 
     def __init__(self, width: int | None = _WIDE) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seewhy.core.errors import InvalidInput
-from seewhy.core.progress import Report
+from seewhy.core.progress import Progress
 from seewhy.core.settings import setting
 from seewhy.core.types import Batch, Coalitions, Pixels, ScoreKind, Scores, Segments
 from seewhy.core.words import shown
@@ -119,7 +119,7 @@ class Asked:
     scores: Scores
 
 
-def ask(model: Repainted, segments: Segments, method: CoinFlips, report: Report) -> Asked:
+def ask(model: Repainted, segments: Segments, method: CoinFlips, report: Progress) -> Asked:
     """Ask the whole image, then every different coalition once.
 
     Raises

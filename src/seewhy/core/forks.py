@@ -21,7 +21,7 @@ _PATIENCE = 30
 _drains: list[Callable[[], None]] = []
 
 
-class _State:
+class _ForkState:
     """Who is at work; made anew in a forked process."""
 
     def __init__(self, generation: int = 0) -> None:
@@ -32,7 +32,7 @@ class _State:
         self.forking = False
 
 
-_state = _State()
+_state = _ForkState()
 
 
 def generation() -> int:
@@ -105,7 +105,7 @@ def _in_parent() -> None:
 def _in_child() -> None:
     global _state  # noqa: PLW0603  # whoever holds the old one is not there any more
     mine = _state.active[threading.get_ident()]
-    _state = _State(_state.generation + 1)
+    _state = _ForkState(_state.generation + 1)
     if mine:
         _state.active[threading.get_ident()] = mine
 

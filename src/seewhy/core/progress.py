@@ -9,7 +9,7 @@ from typing import Any, TextIO, TypeGuard
 
 from seewhy.core.words import clean
 
-Report = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 """Called with the samples scored so far and the samples in all, a forecast where the run stops by itself."""
 
 
@@ -31,7 +31,7 @@ def _can_write(stream: object) -> TypeGuard[TextIO]:
 
 
 @contextmanager
-def reporting(progress: Report | bool | None, label: str, unit: str = "samples") -> Iterator[Report]:
+def reporting(progress: Progress | bool | None, label: str, unit: str = "samples") -> Iterator[Progress]:
     """Yield a function to report to.
 
     ``progress``: your own function; True a bar on stderr; False nothing; None a bar where somebody watches.

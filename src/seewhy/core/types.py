@@ -1,5 +1,6 @@
 """The arrays that travel between modules, each with its shape, type and range."""
 
+import os
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -41,3 +42,4 @@ Sign: TypeAlias = Literal["auto", "positive", "negative", "both"]
 """Positive supports the class, negative contradicts it; auto: both for segments, positive for maps."""
 
 JsonObject: TypeAlias = dict[str, Any]
+FilePath: TypeAlias = str | os.PathLike[str]

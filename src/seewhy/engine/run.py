@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seewhy.core.errors import Cancelled, InvalidInput
-from seewhy.core.progress import Report
+from seewhy.core.progress import Progress
 from seewhy.core.types import Batch, Masks, Scores, Segments
 from seewhy.engine.loop import Cancel, Clock, Composer, best_batch_size, collect, score_masks, score_untouched
 from seewhy.engine.protocols import Method, Model
@@ -90,7 +90,7 @@ class Asker:
     def pictures(self, n: int) -> Batch:
         """Return (n, ...) prepared pictures to try a model with: the whole one, then the first rows of the design."""
         subject = self.subject
-        rows = _Rows(subject.method.rows(subject.masks, subject.seed)).take(n - 1)
+        rows = _DrawnRows(subject.method.rows(subject.masks, subject.seed)).take(n - 1)
         return np.concatenate([self._composer.untouched(), self._composer(subject.masks(rows))])
 
     def score(self, masks: Masks) -> Scores:
@@ -143,13 +143,13 @@ class Run:
         self.looks = Looks(method.amount, draws, SHARE if exact else 0.0)
         self._readable, self._partial = draws.readable(), draws.partial()
         self._untouched = untouched
-        self._source = _Rows(method.rows(masks, subject.seed))
+        self._source = _DrawnRows(method.rows(masks, subject.seed))
         self._recorder = Recorder(masks.d, untouched, exact=exact)
         self._done = 0
         self._started = perf_counter() if started is None else started
 
     def collect(
-        self, asker: Asker, classes: int, report: Report, cancel: Cancel | None, save: Save | None = None
+        self, asker: Asker, classes: int, report: Progress, cancel: Cancel | None, save: Save | None = None
     ) -> Outcome:
         """Ask until an aim or a limit is reached, or somebody stops it; ``save`` gets what there is from time to time.
 
@@ -189,7 +189,7 @@ class Run:
                 raise
             return "interrupted"
 
-    def _saving(self, report: Report, save: Save | None) -> Report:
+    def _saving(self, report: Progress, save: Save | None) -> Progress:
         """Return a report that also saves, every 20 seconds."""
         saved = perf_counter()
 
@@ -230,7 +230,7 @@ class Run:
             self._recorder.ask(more)
         return len(self._recorder)
 
-    def _answer(self, asker: Asker, classes: int, report: Report, cancel: Cancel | None) -> StopReason | None:
+    def _answer(self, asker: Asker, classes: int, report: Progress, cancel: Cancel | None) -> StopReason | None:
         """Answer all rows, asking the model for those that nobody asked before; return what stopped it, if anything."""
         samples = self._recorder.samples()
         self._take_known(samples)
@@ -273,7 +273,7 @@ class Run:
             samples.answers.exact.put(places, known.exact.take(places))
         self._done = max(self._done, n)
 
-    def _answer_exactly(self, asker: Asker, classes: int, report: Report, cancel: Cancel | None) -> StopReason | None:
+    def _answer_exactly(self, asker: Asker, classes: int, report: Progress, cancel: Cancel | None) -> StopReason | None:
         """Ask the exact model for its share of the answered rows, in order; return what stopped it, if anything."""
         samples = self._recorder.samples().head(self._done)  # a view: what is written here stands in all of them
         exact = samples.answers.exact
@@ -357,7 +357,7 @@ def _pieces(samples: Samples, rows: NDArray[np.intp], size: int = 4096) -> Itera
         yield samples.block(rows[start : start + size])
 
 
-class _Rows:
+class _DrawnRows:
     """Rows of a design, as many as are wanted at a time."""
 
     def __init__(self, blocks: Iterator[Block]) -> None:

@@ -8,15 +8,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from seewhy.core.progress import Report as Progress
-from seewhy.core.progress import reporting
+from seewhy.core.progress import Progress, reporting
 from seewhy.core.settings import whole_number
 from seewhy.evaluate.asking import contenders_of, lacking, metrics_of, models_of, photos_of
 from seewhy.evaluate.files import need_parquet, written
 from seewhy.evaluate.grouping import Grouping, Independence
-from seewhy.evaluate.here import Report, missing, work_here
+from seewhy.evaluate.here import UnitReport, missing, work_here
 from seewhy.evaluate.on_ray import work_on_ray
-from seewhy.evaluate.plan import Plan, Unit
+from seewhy.evaluate.plan import Plan, WorkUnit
 from seewhy.evaluate.result import Evaluation, grouped, rows_of, truth_notes
 from seewhy.evaluate.store import LEASE, Store
 from seewhy.evaluate.work import NEEDED
@@ -146,7 +145,7 @@ def _evaluated(
     return Evaluation(plan, rows, complete, (*notes, *truth_notes(rows)), independence=independence)
 
 
-def _counted(units: list[Unit], store: Store, report: Progress) -> Report:
+def _counted(units: list[WorkUnit], store: Store, report: Progress) -> UnitReport:
     """Return a function that hears what is left of a unit, and reports how many pieces of all are done.
 
     Units may share pieces: photos of the same bytes, contenders that differ in what they show.
@@ -156,7 +155,7 @@ def _counted(units: list[Unit], store: Store, report: Progress) -> Report:
 
     report(total - len(left), total)
 
-    def told(unit: Unit, pieces: list[str]) -> None:
+    def told(unit: WorkUnit, pieces: list[str]) -> None:
         done = left.intersection(unit.keys).difference(pieces)
         if done:
             left.difference_update(done)

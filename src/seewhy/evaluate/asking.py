@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from seewhy.api import loaded
 from seewhy.core.errors import ImageError, InvalidInput
 from seewhy.core.settings import Settings
+from seewhy.core.types import FilePath
 from seewhy.core.words import shown
 from seewhy.evaluate.grouping import Grouping, Independence, check_groups, grouped_by
 from seewhy.evaluate.identity import digest_of
@@ -26,8 +27,6 @@ from seewhy.truth import matched, printable, read_truth
 FILE_HOLDS = frozenset({"method", "model", "targets", "seed", "display"})
 """Parts of a settings file."""
 DEFAULT_METRICS = ("iou", "ap", "pointing", "srg")
-
-FilePath: TypeAlias = str | os.PathLike[str]
 
 
 def photos_of(

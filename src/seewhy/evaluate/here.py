@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from seewhy.evaluate.plan import Plan, Unit
+from seewhy.evaluate.plan import Plan, WorkUnit
 from seewhy.evaluate.store import Store
 from seewhy.evaluate.work import Task, Worker
 
-Report = Callable[[Unit, list[str]], None]
+UnitReport = Callable[[WorkUnit, list[str]], None]
 """Called with a unit and the keys of it that are left."""
 
 WAIT = 0.2
 """Seconds between two looks at what other processes have in work; a share of the lease if that is shorter."""
 
 
-def work_here(plan: Plan, units: list[Unit], store: Store, report: Report) -> None:
+def work_here(plan: Plan, units: list[WorkUnit], store: Store, report: UnitReport) -> None:
     """Do what is missing of ``units``; what others have in work is waited for."""
     workers = {one.label: Worker(one.model, plan.metrics) for one in plan.models}
     left = list(units)
@@ -27,7 +27,7 @@ def work_here(plan: Plan, units: list[Unit], store: Store, report: Report) -> No
         left = later
 
 
-def missing(unit: Unit, store: Store) -> list[str]:
+def missing(unit: WorkUnit, store: Store) -> list[str]:
     """Return the keys of a unit that are not done: none of one whose explanation failed."""
     done = store.records(unit.keys)
     if unit.key in done and done[unit.key].state == "failed":
@@ -35,14 +35,14 @@ def missing(unit: Unit, store: Store) -> list[str]:
     return [key for key in unit.keys if key not in done]
 
 
-def task_of(plan: Plan, unit: Unit, store: Store) -> Task | None:
+def task_of(plan: Plan, unit: WorkUnit, store: Store) -> Task | None:
     """Return what is left to do of a unit; None: nothing."""
     if not missing(unit, store):
         return None
     return Task.of(unit, plan.seed, plan.batch_size, store.records(unit.keys), store.explanation(unit.key))
 
 
-def _one(plan: Plan, unit: Unit, store: Store, worker: Worker, report: Report) -> bool:
+def _one(plan: Plan, unit: WorkUnit, store: Store, worker: Worker, report: UnitReport) -> bool:
     """Do one unit; False: another process has it in work, and it must be looked at again."""
     with store.claimed(unit.key) as mine:
         if not mine:

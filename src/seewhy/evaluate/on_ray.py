@@ -17,8 +17,8 @@ from typing import Any
 
 from seewhy.api import loaded
 from seewhy.core.errors import InvalidInput, ModelError
-from seewhy.evaluate.here import WAIT, Report, missing, task_of
-from seewhy.evaluate.plan import EXPLANATION, Plan, Unit
+from seewhy.evaluate.here import WAIT, UnitReport, missing, task_of
+from seewhy.evaluate.plan import EXPLANATION, Plan, WorkUnit
 from seewhy.evaluate.store import Record, Store
 from seewhy.evaluate.work import Task, Worker, reason
 from seewhy.metrics import METRICS, Metric
@@ -66,7 +66,7 @@ class Hands:
         return next(self._records, None)
 
 
-def work_on_ray(plan: Plan, units: list[Unit], store: Store, report: Report, address: str) -> None:
+def work_on_ray(plan: Plan, units: list[WorkUnit], store: Store, report: UnitReport, address: str) -> None:
     """Do what is missing of ``units`` on the cluster at ``address``; ``local`` starts one on this machine.
 
     Raises
@@ -123,7 +123,7 @@ def _hired(ray: Any, plan: Plan) -> list[Any]:
 class _Job:
     """A unit that a worker has in work."""
 
-    unit: Unit
+    unit: WorkUnit
     claim: ExitStack
 
 
@@ -133,22 +133,22 @@ class _Crew:
     A worker gets work once it has answered: one that waits for a free CPU, or is started again, does not.
     """
 
-    def __init__(self, ray: Any, plan: Plan, store: Store, report: Report, hands: list[Any]) -> None:
+    def __init__(self, ray: Any, plan: Plan, store: Store, report: UnitReport, hands: list[Any]) -> None:
         self._ray, self._plan, self._store, self._report = ray, plan, store, report
         self._free: list[Any] = []
         self._asked: dict[Any, tuple[Any, _Job | None]] = {}
         """The worker behind each answer that is waited for, and its job; None: it is asked whether it is ready."""
-        self._again: list[Unit] = []
+        self._again: list[WorkUnit] = []
         self._deaths: Counter[str] = Counter()
         for worker in hands:
             self._greet(worker)
 
-    def work(self, units: list[Unit]) -> None:
+    def work(self, units: list[WorkUnit]) -> None:
         """Work until nothing is left, by us or others."""
         left = list(units)
         try:
             while left or self._at_work():
-                later: list[Unit] = []
+                later: list[WorkUnit] = []
                 for unit in left:
                     while not self._free:
                         self._hear(None)
@@ -167,7 +167,7 @@ class _Crew:
     def _greet(self, worker: Any) -> None:
         self._asked[worker.ready.options(max_task_retries=-1).remote()] = worker, None
 
-    def _begun(self, unit: Unit) -> bool:
+    def _begun(self, unit: WorkUnit) -> bool:
         """Hand out a unit if anything of it is missing; False: another process has it in work."""
         with ExitStack() as claim:
             if not claim.enter_context(self._store.claimed(unit.key)):

@@ -75,7 +75,7 @@ class NamedModel:
 
 
 @dataclass(frozen=True, eq=False)
-class Unit:
+class WorkUnit:
     """One explanation, and the grades that it gets."""
 
     photo: Photo
@@ -107,7 +107,7 @@ class Plan:
     seed: int
     batch_size: int | None = None
 
-    def units(self) -> Iterator[Unit]:
+    def units(self) -> Iterator[WorkUnit]:
         """Yield all units in order."""
         identities = [[one.label, *identity_of(one.model)] for one in self.models]
         asked = [one.asked if one.method is None else asked_of(one.method) for one in self.contenders]
@@ -126,7 +126,7 @@ class Plan:
         identity: list[object],
         contender: Contender,
         asked: JsonObject,
-    ) -> Unit:
+    ) -> WorkUnit:
         known = photo.known
         key = hashed(
             seewhy=__version__,
@@ -143,7 +143,7 @@ class Plan:
             read: JsonObject = {"truth": marks} if metric.facts.needs == "truth" else {}
             read |= {"display": contender.display.to_dict()} if metric.facts.region else {}
             cells[name] = hashed(explanation=key, metric=name, version=metric.facts.version, **read)
-        return Unit(photo, model, contender, key, cells, marks, asked)
+        return WorkUnit(photo, model, contender, key, cells, marks, asked)
 
 
 def identity_of(model: Model) -> list[object]:

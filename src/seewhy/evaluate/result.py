@@ -16,7 +16,7 @@ from seewhy.core.types import Floats, JsonObject
 from seewhy.estimation.intervals import FEWEST
 from seewhy.evaluate.averages import Average, averages
 from seewhy.evaluate.grouping import Independence
-from seewhy.evaluate.plan import MEASURED_ALWAYS, Photo, Plan, Unit
+from seewhy.evaluate.plan import MEASURED_ALWAYS, Photo, Plan, WorkUnit
 from seewhy.evaluate.store import Record
 from seewhy.truth import of_others
 
@@ -196,7 +196,7 @@ def truth_notes(rows: Iterable[Row]) -> list[str]:
     return of_others(row.photo for row in rows if row.truth_of == "all")
 
 
-def rows_of(units: list[Unit], records: Mapping[str, Record]) -> tuple[Row, ...]:
+def rows_of(units: list[WorkUnit], records: Mapping[str, Record]) -> tuple[Row, ...]:
     """Return a row for each unit, with what is done of it."""
     return tuple(
         Row(

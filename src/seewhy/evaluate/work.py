@@ -20,7 +20,7 @@ from seewhy.core.types import JsonObject
 from seewhy.engine.protocols import Model
 from seewhy.estimation.targets import label_of
 from seewhy.evaluate.identity import HELD, asked_of
-from seewhy.evaluate.plan import EXPLANATION, Contender, Unit
+from seewhy.evaluate.plan import EXPLANATION, Contender, WorkUnit
 from seewhy.evaluate.store import Record
 from seewhy.explanation.explanation import Explanation
 from seewhy.explanation.loading import load
@@ -61,7 +61,7 @@ class Task:
     """Its result file."""
 
     @classmethod
-    def of(cls, unit: Unit, seed: int, batch_size: int | None, done: Mapping[str, Record], file: Path) -> Task:
+    def of(cls, unit: WorkUnit, seed: int, batch_size: int | None, done: Mapping[str, Record], file: Path) -> Task:
         """Return the task that is left of a unit, where ``done`` is done; ``file``: its explanation, if there."""
         data, fault, changed = _photo(unit)
         known, truth_fault = unit.photo.known, ""
@@ -246,7 +246,7 @@ def _loaded(path: Path, asked: MethodSetting | None) -> Explanation:
 _CHANGED = "{} must stay as it is while it is in work, got another file since this run began; the next run takes it"
 
 
-def _photo(unit: Unit) -> tuple[bytes | None, str, bool]:
+def _photo(unit: WorkUnit) -> tuple[bytes | None, str, bool]:
     """Return the photo's file, or why there is none, and whether that is for a file that has changed since."""
     photo, method = unit.photo, unit.contender.method
     try:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from seewhy.core.errors import InvalidInput
-from seewhy.core.progress import Report, reporting
+from seewhy.core.progress import Progress, reporting
 from seewhy.core.settings import whole_number
 from seewhy.core.words import shown
 from seewhy.engine.loop import Cancel
@@ -65,7 +65,7 @@ def continued(
     amount: dict[str, Any],
     *,
     batch_size: int | None,
-    progress: Report | bool | None,
+    progress: Progress | bool | None,
     cancel: Cancel | None,
     save: Callable[[Facts], object] | None,
 ) -> Facts:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from seewhy.core.progress import Report
+from seewhy.core.progress import Progress
 from seewhy.core.settings import whole_number
 from seewhy.core.types import JsonObject
 from seewhy.engine.loop import Cancel
@@ -92,7 +92,7 @@ class Explanation(ExplanationFacts):
         *,
         model: object = None,
         batch_size: int | None = None,
-        progress: Report | bool | None = None,
+        progress: Progress | bool | None = None,
         cancel: Cancel | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         **amount: Any,

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from seewhy.core.progress import Report
+from seewhy.core.progress import Progress
 from seewhy.core.types import ScoreKind, Scores
 from seewhy.engine.loop import Cancel, Clock
 from seewhy.engine.protocols import Model
@@ -135,7 +135,7 @@ def explained(
     inputs: Inputs,
     look: FirstLook,
     plan: RunPlan,
-    report: Report,
+    report: Progress,
     cancel: Cancel | None,
     checkpoint: Checkpoint | None,
 ) -> Explanation:

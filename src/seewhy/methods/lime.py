@@ -27,7 +27,7 @@ from seewhy.estimation.surrogate import (
     LinearFit,
     Regressor,
     Ridge,
-    Rows,
+    SampleRows,
     Selection,
     SurrogateSetting,
     fit,
@@ -49,7 +49,7 @@ from seewhy.sampling.samples import Samples
 
 _RANKED = 512
 """Segments up to which the rank of a fit is looked at whatever the samples; for more it would take seconds."""
-_Drawn: TypeAlias = Literal["auto", DesignName]
+_DrawnBy: TypeAlias = Literal["auto", DesignName]
 
 
 class Lime(SampledSettings):
@@ -64,7 +64,7 @@ class Lime(SampledSettings):
     segmentation: Annotated[SegmentationSetting, setting("how the picture is divided into segments")] = Slic()
     fill: Annotated[FillSetting, setting("what stands where a segment is replaced")] = SegmentMean()
     design: Annotated[
-        _Drawn, setting("how coalitions are drawn; auto: foldover-hadamard where keep is 0.5, else bernoulli")
+        _DrawnBy, setting("how coalitions are drawn; auto: foldover-hadamard where keep is 0.5, else bernoulli")
     ] = "auto"
     keep: Annotated[
         float,
@@ -187,7 +187,7 @@ class Lime(SampledSettings):
         linear = self._fit(rows.pieces())
         return None if _needed(linear, len(samples), design) is not None else self._spread(linear, rows, design)
 
-    def _fit(self, rows: Rows) -> LinearFit:
+    def _fit(self, rows: SampleRows) -> LinearFit:
         return fit(self.surrogate, rows, how=self.feature_selection, num_features=self.num_features)
 
     def weights(self, samples: Samples, scene: Scene) -> Floats:
@@ -276,16 +276,16 @@ class _Rows:
     scores: Floats
     weights: Floats
 
-    def pieces(self) -> Rows:
+    def pieces(self) -> SampleRows:
         """Yield all rows, a piece at a time."""
         for place, block in self.samples.blocks():
             yield block.coalitions, self.scores[place], self.weights[place]
 
-    def inside(self, place: slice) -> Rows:
+    def inside(self, place: slice) -> SampleRows:
         """Yield the rows of one stretch."""
         return _Rows(self.samples.rows(place), self.scores[place], self.weights[place]).pieces()
 
-    def outside(self, place: slice) -> Rows:
+    def outside(self, place: slice) -> SampleRows:
         """Yield all other rows."""
         yield from self.inside(slice(0, place.start))
         yield from self.inside(slice(place.stop, len(self.samples)))

@@ -32,7 +32,7 @@ from seewhy.sampling.masks import GridMasks, pool
 from seewhy.sampling.protocols import Design, MaskMaker
 from seewhy.sampling.samples import Samples
 
-_Drawn: TypeAlias = Literal["auto", GridDesignName]
+_GridDrawnBy: TypeAlias = Literal["auto", GridDesignName]
 _ROWS = 512
 """Masks averaged over rectangles at a time, a megabyte."""
 _BLOCKS = 8
@@ -50,7 +50,7 @@ class Rise(SampledSettings):
     name: Literal["rise"] = "rise"
     grid: Annotated[int, setting("cells along each side (s)", ge=2, le=64, search=(4, 16))] = 8
     design: Annotated[
-        _Drawn, setting("how grids are drawn; auto: foldover-hadamard where keep is 0.5, else bernoulli")
+        _GridDrawnBy, setting("how grids are drawn; auto: foldover-hadamard where keep is 0.5, else bernoulli")
     ] = "auto"
     keep: Annotated[float, setting("chance that a cell is kept (p)", ge=0.01, le=0.99, search=(0.1, 0.9))] = 0.5
     fill: Annotated[FillSetting, setting("what stands where a mask is 0")] = Color(value="black")

@@ -92,7 +92,7 @@ class Report:
 
 
 @dataclass(frozen=True, eq=False)
-class _Asked:
+class _TrialAnswers:
     """A model's answers to the same pictures, in several ways."""
 
     kind: ScoreKind
@@ -221,7 +221,7 @@ def what_answers(model: Any) -> object:
     return traits_of(inner).network or inner
 
 
-def _ask(model: Model, pictures: Batch, pixels: Pixels, batch_size: int | None, crowd: int) -> _Asked:
+def _ask(model: Model, pictures: Batch, pixels: Pixels, batch_size: int | None, crowd: int) -> _TrialAnswers:
     if len(pictures) > _TOGETHER:
         pictures = np.concatenate([pictures[: _TOGETHER - 1], pictures[-1:]])  # the last is far from all others
     size = min(batch_size or model.batch_size or len(pictures), len(pictures))
@@ -245,7 +245,7 @@ def _ask(model: Model, pictures: Batch, pixels: Pixels, batch_size: int | None, 
         if crowded is not None:
             moods = max(moods, _apart(crowded, _answers(model, pictures[places], crowd), kind))
     ranged = _in_another_range(model, together, kind, pixels, size)
-    return _Asked(kind, traits_of(model).softmax, alone, together, moved, moods, crowded, ranged)
+    return _TrialAnswers(kind, traits_of(model).softmax, alone, together, moved, moods, crowded, ranged)
 
 
 def _apart(one: Scores, other: Scores, kind: ScoreKind) -> float:
@@ -303,7 +303,7 @@ def _answers(model: Model, pictures: Batch, size: int) -> Scores:
     return scores
 
 
-def _findings(asked: _Asked) -> Iterator[Finding]:
+def _findings(asked: _TrialAnswers) -> Iterator[Finding]:
     yield from _of_neighbors(asked)
     yield _judged(
         "deterministic",
@@ -315,7 +315,7 @@ def _findings(asked: _Asked) -> Iterator[Finding]:
     yield _in_range(asked)
 
 
-def _of_neighbors(asked: _Asked) -> Iterator[Finding]:
+def _of_neighbors(asked: _TrialAnswers) -> Iterator[Finding]:
     """Judge what place and company in a batch do to an answer; what moods do is not laid on them."""
     checks = "independent of the batch", "same top class alone and in a batch"
     pairs = [(asked.alone, asked.together[:1]), (asked.together, asked.moved)]
@@ -346,7 +346,7 @@ def _judged(check: str, fine: bool, bad: str, advice: str) -> Finding:
     return Finding(check, "ok", "yes") if fine else Finding(check, "warning", f"{bad}; {advice}")
 
 
-def _of_kind(asked: _Asked) -> Finding:
+def _of_kind(asked: _TrialAnswers) -> Finding:
     check = "kind of scores"
     rows = asked.together.astype(np.float64)
     sums = rows.sum(axis=1)
@@ -365,7 +365,7 @@ def _of_kind(asked: _Asked) -> Finding:
     return Finding(check, "ok", asked.kind)
 
 
-def _both_readings(asked: _Asked) -> str:
+def _both_readings(asked: _TrialAnswers) -> str:
     """Return what the strongest class has on the photo, its number taken as a probability and as a logit."""
     row = asked.alone
     top = int(np.argmax(row[0]))
@@ -373,7 +373,7 @@ def _both_readings(asked: _Asked) -> str:
     return f"class {top} has {row[0, top]:.3g} if they are probabilities, {as_logit:.3g} if they are logits"
 
 
-def _in_range(asked: _Asked) -> Finding:
+def _in_range(asked: _TrialAnswers) -> Finding:
     check = "range of the input"
     if asked.ranged is not None:
         usual, other, answer = asked.ranged

@@ -16,15 +16,15 @@ from seewhy.core.errors import InvalidInput
 Rgb8: TypeAlias = NDArray[np.uint8]
 """(H, W, 3), 0..255, RGB."""
 
-Color: TypeAlias = tuple[int, int, int]
+RgbColor: TypeAlias = tuple[int, int, int]
 """Red, green, blue, 0..255."""
 
-SUPPORTS: Color = (0, 114, 178)
-CONTRADICTS: Color = (183, 76, 0)
-NEUTRAL: Color = (232, 232, 232)
-INK: Color = (34, 34, 34)
-FAINT: Color = (96, 96, 96)
-WHITE: Color = (255, 255, 255)
+SUPPORTS: RgbColor = (0, 114, 178)
+CONTRADICTS: RgbColor = (183, 76, 0)
+NEUTRAL: RgbColor = (232, 232, 232)
+INK: RgbColor = (34, 34, 34)
+FAINT: RgbColor = (96, 96, 96)
+WHITE: RgbColor = (255, 255, 255)
 
 FULL = 0.85
 """Opacity of the strongest effect: a trace of the photo stays readable under it."""
@@ -33,14 +33,14 @@ _STEPS = 127
 """Steps of an effect from 0 to the limit; finer ones make no difference in 8 bits."""
 
 
-def sign_color(value: float) -> Color:
+def sign_color(value: float) -> RgbColor:
     """Return the color of an effect by its sign; 0 is neutral."""
     if value == 0:
         return NEUTRAL
     return SUPPORTS if value > 0 else CONTRADICTS
 
 
-def unit_rgb(color: Color) -> tuple[float, float, float]:
+def unit_rgb(color: RgbColor) -> tuple[float, float, float]:
     """Return ``color`` in 0..1, as plotting wants it."""
     red, green, blue = color
     return red / 255, green / 255, blue / 255

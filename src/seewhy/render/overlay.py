@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from seewhy.core.types import Floats, Heatmap, Segments
-from seewhy.render.colors import CONTRADICTS, FAINT, INK, SUPPORTS, WHITE, Color, Rgb8, painted, strength
+from seewhy.render.colors import CONTRADICTS, FAINT, INK, SUPPORTS, WHITE, Rgb8, RgbColor, painted, strength
 
 Region = NDArray[np.bool_]
 """(H, W): True inside."""
@@ -128,7 +128,7 @@ def mask_over(photo: Rgb8, region: Region) -> Rgb8:
     return found
 
 
-def cut_out(photo: Rgb8, region: Region, color: Color = (128, 128, 128)) -> Rgb8:
+def cut_out(photo: Rgb8, region: Region, color: RgbColor = (128, 128, 128)) -> Rgb8:
     """Show the region alone, on a plain ``color``."""
     return np.where(region[..., None], photo, np.array(color, np.uint8))
 
@@ -193,7 +193,7 @@ def _hatch(shape: tuple[int, ...], width: int) -> Region:
     return sliding_window_view(stripes, shape[1])[: shape[0]]
 
 
-def _paint(found: Rgb8, where: Region, color: Color) -> None:
+def _paint(found: Rgb8, where: Region, color: RgbColor) -> None:
     np.copyto(found, np.array(color, np.uint8), where=where[..., None])
 
 

@@ -11,7 +11,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from seewhy.core.words import clean
-from seewhy.render.colors import FAINT, INK, Color, Rgb8, unit_rgb
+from seewhy.render.colors import FAINT, INK, Rgb8, RgbColor, unit_rgb
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,7 +99,7 @@ def rounded_up(limit: float) -> float:
     return math.ceil(limit / step - 1e-4) * step
 
 
-def badge(axes: Axes, x: float, y: float, words: str, color: Color, *, size: float = 8.5) -> None:
+def badge(axes: Axes, x: float, y: float, words: str, color: RgbColor, *, size: float = 8.5) -> None:
     """Write a number in white on a disk of ``color`` with a white rim, readable on any photo."""
     box = {
         "boxstyle": "circle,pad=0.22",

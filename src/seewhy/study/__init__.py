@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from seewhy.core.errors import InvalidInput
-from seewhy.core.progress import Report as Progress
-from seewhy.core.progress import reporting
+from seewhy.core.progress import Progress, reporting
 from seewhy.core.settings import whole_number
-from seewhy.core.types import JsonObject
+from seewhy.core.types import FilePath, JsonObject
 from seewhy.core.words import shown
 from seewhy.estimation.targets import resolve_targets
 from seewhy.evaluate.asking import models_of
@@ -26,9 +25,9 @@ from seewhy.evaluate.plan import NamedModel
 from seewhy.evaluate.store import Store
 from seewhy.study.facts import gathered
 from seewhy.study.menu import MENUS, Menu
-from seewhy.study.photos import FilePath, Photos, classed
+from seewhy.study.photos import Photos, classed
 from seewhy.study.pictures import pictures
-from seewhy.study.plan import Plan, Sitting
+from seewhy.study.plan import Sitting, StudyPlan
 from seewhy.study.result import Study
 from seewhy.study.rule import Rule
 from seewhy.study.work import Faults, needed, work
@@ -110,7 +109,7 @@ def study(  # noqa: PLR0913  # the front door
     listed, notes = classed(photos, truth, groups)
     models = models_of(model, size)
     _check_target(target, models)
-    plan = Plan(listed, models, choices, rule, target, checked, size)
+    plan = StudyPlan(listed, models, choices, rule, target, checked, size)
     with (
         tempfile.TemporaryDirectory(prefix="seewhy-") as nothing_kept,
         Store(Path(nothing_kept if out is None else os.fspath(out)), needed=needed(rule)) as store,
@@ -132,7 +131,7 @@ def _check_target(target: str | int, models: Sequence[NamedModel]) -> None:
         raise faults[0]
 
 
-def _studied(plan: Plan, store: Store, progress: Progress | bool | None, notes: tuple[str, ...]) -> Study:
+def _studied(plan: StudyPlan, store: Store, progress: Progress | bool | None, notes: tuple[str, ...]) -> Study:
     """Do what is missing, and read all of it from the store."""
     sittings = list(plan.sittings())
     total, done = sum(len(set(one.keys)) for one in sittings), 0
@@ -158,7 +157,9 @@ def _studied(plan: Plan, store: Store, progress: Progress | bool | None, notes: 
     return Study(plan, scores, answers, faults, complete, notes, shown_there)
 
 
-def _of_others(sittings: Iterable[Sitting], answers: Mapping[tuple[str, str], JsonObject], plan: Plan) -> list[str]:
+def _of_others(
+    sittings: Iterable[Sitting], answers: Mapping[tuple[str, str], JsonObject], plan: StudyPlan
+) -> list[str]:
     """Return what people should hear of photos that were judged by objects of other classes."""
     if plan.rule.metric.facts.needs != "truth":
         return []

@@ -14,9 +14,9 @@ from seewhy.core.types import JsonObject
 from seewhy.evaluate.store import Record
 from seewhy.metrics import BASELINES
 from seewhy.study.matrices import Matrix, between_classes, between_models, between_photos, finite
-from seewhy.study.menu import Setting
+from seewhy.study.menu import StudySetting
 from seewhy.study.pictures import Shown
-from seewhy.study.plan import Plan
+from seewhy.study.plan import StudyPlan
 from seewhy.study.questions import Answer, explains_best, fits_another_model, fits_elsewhere
 from seewhy.study.tensor import Tensor
 from seewhy.study.work import Faults
@@ -39,7 +39,7 @@ class Gathered:
 class StudyFacts:
     """The scores of every setting on every photo under every model, and the answers that follow from them."""
 
-    plan: Plan
+    plan: StudyPlan
     scores: Gathered
     answers: Mapping[tuple[str, str], JsonObject]
     """The class that is explained, by photo and model."""
@@ -104,14 +104,14 @@ class StudyFacts:
             between_models(self.tensor, self.models, self.groups),
         )
 
-    def best(self, photo: str, model: str | None = None) -> Setting | None:
+    def best(self, photo: str, model: str | None = None) -> StudySetting | None:
         """Return the setting that explains a photo best; None where none could be judged."""
         m = 0 if model is None else self.models.index(model)
         place = int(self.tensor.best[m, self.photos.index(photo)])
         return None if place < 0 else self.plan.menu.settings[place]
 
     @property
-    def one_for_all(self) -> Setting | None:
+    def one_for_all(self) -> StudySetting | None:
         """The setting with the best mean rank over all photos and models."""
         place = self.tensor.one_for_all
         return None if place < 0 else self.plan.menu.settings[place]
@@ -191,7 +191,7 @@ class StudyFacts:
         return rows
 
 
-def gathered(plan: Plan, records: Mapping[str, Record], finished: Container[tuple[str, str]]) -> Gathered:
+def gathered(plan: StudyPlan, records: Mapping[str, Record], finished: Container[tuple[str, str]]) -> Gathered:
     """Return what is done; a sitting that did not come to its end is left out: its best setting is not known yet."""
     shape = (len(plan.models), len(plan.photos))
     labels = [one.label for one in plan.menu.settings]

@@ -51,7 +51,7 @@ MENUS: dict[str, JsonObject] = {
 
 
 @dataclass(frozen=True)
-class Setting:
+class StudySetting:
     """One setting of the menu: what the model is asked, and how the answer is read and shown."""
 
     label: str
@@ -77,16 +77,16 @@ class Setting:
 class Menu:
     """All settings; the first is the default that the others are held against."""
 
-    settings: tuple[Setting, ...]
+    settings: tuple[StudySetting, ...]
     samplings: Mapping[str, AnyMethod]
     notes: tuple[str, ...] = ()
 
     @property
-    def default(self) -> Setting:
+    def default(self) -> StudySetting:
         """The setting that everything is held against: the first."""
         return self.settings[0]
 
-    def of_sampling(self, label: str) -> list[Setting]:
+    def of_sampling(self, label: str) -> list[StudySetting]:
         """Return the settings that share the samples of one sampling."""
         return [one for one in self.settings if one.sampling == label]
 
@@ -125,7 +125,7 @@ class Menu:
         if not region and set(free) & _SHOWN:
             notes.append("what is shown is not varied: this metric reads the map, and not the region that is shown")
             free = {name: values for name, values in free.items() if name not in _SHOWN}
-        settings: list[Setting] = []
+        settings: list[StudySetting] = []
         for label, method in samplings.items():
             found, refused = _settings(label, method, free)
             settings += found
@@ -143,7 +143,7 @@ class Menu:
         unused = sorted(set(held) - {"method", "display"})
         if unused:
             notes.append(f"{label}: only the method and what it shows are used, not {', '.join(unused)}")
-        setting = Setting(label, label, method, {}, Display(**held.get("display", {})))
+        setting = StudySetting(label, label, method, {}, Display(**held.get("display", {})))
         return cls((setting,), {label: method}, tuple(notes))
 
 
@@ -196,11 +196,11 @@ def _free(free: object, samplings: Mapping[str, AnyMethod], n_samples: int) -> d
     return found
 
 
-def _settings(label: str, method: AnyMethod, free: Mapping[str, Sequence[Any]]) -> tuple[list[Setting], list[str]]:
+def _settings(label: str, method: AnyMethod, free: Mapping[str, Sequence[Any]]) -> tuple[list[StudySetting], list[str]]:
     """Return every possible combination of a sampling once, and why others are none."""
     shown = _SHOWN if method.gives == "segments" else _SHOWN - {"regions"}  # a map has no regions
     names = [name for name in free if name in method.free | shown]
-    found: dict[str, Setting] = {}
+    found: dict[str, StudySetting] = {}
     refused = []
     for values in product(*([None, *free[name]] for name in names)):
         given = {name: value for name, value in zip(names, values, strict=True) if value is not None}
@@ -213,7 +213,7 @@ def _settings(label: str, method: AnyMethod, free: Mapping[str, Sequence[Any]]) 
     return list(found.values()), refused
 
 
-def _setting(label: str, method: AnyMethod, given: Mapping[str, Any]) -> Setting:
+def _setting(label: str, method: AnyMethod, given: Mapping[str, Any]) -> StudySetting:
     changed = method.replace(**{name: value for name, value in given.items() if name not in _SHOWN})
     display = Display(**{name: value for name, value in given.items() if name in _SHOWN})
     changes = {name: getattr(changed, name) for name in method.free if getattr(changed, name) != getattr(method, name)}
@@ -222,7 +222,7 @@ def _setting(label: str, method: AnyMethod, given: Mapping[str, Any]) -> Setting
         for name, value in given.items()
         if name in changes or (name in _SHOWN and getattr(display, name) != getattr(Display(), name))
     ]
-    return Setting(" \u00b7 ".join([label, *map(_word, differs)]), label, changed, changes, display)
+    return StudySetting(" \u00b7 ".join([label, *map(_word, differs)]), label, changed, changes, display)
 
 
 def _word(given: tuple[str, Any]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from seewhy.core.errors import InvalidInput
+from seewhy.core.types import FilePath
 from seewhy.core.words import shown
 from seewhy.evaluate.asking import readable
 from seewhy.evaluate.grouping import Grouping, check_groups, grouped_by
@@ -18,7 +19,6 @@ from seewhy.evaluate.photo_folder import left_out, photos_in
 from seewhy.evaluate.plan import Photo
 from seewhy.truth import matched, read_truth
 
-FilePath: TypeAlias = str | os.PathLike[str]
 Photos: TypeAlias = FilePath | Iterable[FilePath] | Mapping[str, FilePath | Iterable[FilePath]]
 
 

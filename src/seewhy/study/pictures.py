@@ -12,8 +12,8 @@ import numpy as np
 from seewhy.core.types import JsonObject
 from seewhy.evaluate.store import Store
 from seewhy.explanation.explanation import Explanation
-from seewhy.study.menu import Setting
-from seewhy.study.plan import Plan, Sitting
+from seewhy.study.menu import StudySetting
+from seewhy.study.plan import Sitting, StudyPlan
 from seewhy.study.tensor import Tensor
 from seewhy.study.work import read, refitted
 
@@ -36,7 +36,7 @@ class Shown:
 
 
 def pictures(
-    plan: Plan, store: Store, tensor: Tensor, answers: Mapping[tuple[str, str], JsonObject]
+    plan: StudyPlan, store: Store, tensor: Tensor, answers: Mapping[tuple[str, str], JsonObject]
 ) -> dict[tuple[str, str], tuple[Shown, ...]]:
     """Return the pictures of the first photos, by photo and model: the photo, the default, the best."""
     found: dict[tuple[str, str], tuple[Shown, ...]] = {}
@@ -56,7 +56,7 @@ def pictures(
 
 
 def _of_sitting(
-    sitting: Sitting, store: Store, plan: Plan, best: Setting, label: str, *, bare: bool
+    sitting: Sitting, store: Store, plan: StudyPlan, best: StudySetting, label: str, *, bare: bool
 ) -> tuple[Shown, ...]:
     drawn: list[Shown] = []
     name = sitting.photo.photo.name
@@ -74,7 +74,7 @@ def _of_sitting(
     return tuple(drawn)
 
 
-def _painted(explanation: Explanation, setting: Setting, *, region: bool) -> np.ndarray:
+def _painted(explanation: Explanation, setting: StudySetting, *, region: bool) -> np.ndarray:
     """Paint what the metric judges: the region, or the map."""
     from seewhy.render import heat_over, mask_over
 

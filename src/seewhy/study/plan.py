@@ -10,7 +10,7 @@ from seewhy.core.settings import plain
 from seewhy.evaluate.identity import asked_of
 from seewhy.evaluate.plan import NamedModel, hashed, identity_of
 from seewhy.metrics import BASELINES
-from seewhy.study.menu import Menu, Setting
+from seewhy.study.menu import Menu, StudySetting
 from seewhy.study.photos import Classed
 from seewhy.study.rule import Rule
 
@@ -39,7 +39,7 @@ class Sitting:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class StudyPlan:
     """Everything that is asked, in the order of work: photo by photo, so that each is read once."""
 
     photos: tuple[Classed, ...]
@@ -75,7 +75,7 @@ class Plan:
             {name: self._graded(photo, of=answer, baseline=name) for name in BASELINES},
         )
 
-    def _score(self, photo: Classed, explanation: str, one: Setting) -> str:
+    def _score(self, photo: Classed, explanation: str, one: StudySetting) -> str:
         changes = {name: plain(value) for name, value in one.changes.items()}
         return self._graded(photo, of=explanation, changes=changes, display=one.display.to_dict())
 

@@ -21,8 +21,8 @@ from seewhy.explanation.loading import load
 from seewhy.explanation.record import as_file
 from seewhy.images import Image, load_image
 from seewhy.metrics import BASELINES, Candidate, NotMeasured, Question, Truth
-from seewhy.study.menu import Setting
-from seewhy.study.plan import ANSWER, EXPLANATION, Plan, Sitting
+from seewhy.study.menu import StudySetting
+from seewhy.study.plan import ANSWER, EXPLANATION, Sitting, StudyPlan
 from seewhy.study.rule import Rule
 
 Done = Callable[[], None]
@@ -50,7 +50,7 @@ def needed(rule: Rule) -> dict[str, tuple[str, ...]]:
     }
 
 
-def work(plan: Plan, store: Store, faults: Faults, done: Done) -> None:
+def work(plan: StudyPlan, store: Store, faults: Faults, done: Done) -> None:
     """Do all that is missing; what fails is noted and not stored, and so is tried again by the next run."""
     for sitting in plan.sittings():
         known = store.records(sitting.keys)
@@ -69,7 +69,7 @@ def read(path: Path) -> Explanation | None:
         return None
 
 
-def refitted(explanation: Explanation, setting: Setting) -> Explanation:
+def refitted(explanation: Explanation, setting: StudySetting) -> Explanation:
     """Return the explanation as a setting reads it."""
     changes = dict(setting.changes)
     if changes.get("n_samples", 0) >= len(explanation.samples):  # the design had no more rows: these are all
@@ -77,10 +77,10 @@ def refitted(explanation: Explanation, setting: Setting) -> Explanation:
     return explanation.refit(**changes) if changes else explanation
 
 
-def _sit(plan: Plan, sitting: Sitting, known: dict[str, Record], store: Store, faults: Faults, done: Done) -> None:
+def _sit(plan: StudyPlan, sitting: Sitting, known: dict[str, Record], store: Store, faults: Faults, done: Done) -> None:
     place = (sitting.photo.photo.name, sitting.model.label)
     try:
-        subject = _Subject.of(plan, sitting, known)
+        subject = _StudiedPhoto.of(plan, sitting, known)
         if sitting.answer not in known:
             subject.put(Record(sitting.answer, ANSWER, "done", facts=subject.answer()), store, done)
         subject.baselines(store, done)
@@ -101,10 +101,10 @@ def _sit(plan: Plan, sitting: Sitting, known: dict[str, Record], store: Store, f
 
 
 @dataclass(frozen=True, eq=False)
-class _Subject:
+class _StudiedPhoto:
     """A photo before a model."""
 
-    plan: Plan
+    plan: StudyPlan
     sitting: Sitting
     image: Image
     question: Question
@@ -113,7 +113,7 @@ class _Subject:
     """What was measured of a map, by its digest: equal maps are scored once."""
 
     @classmethod
-    def of(cls, plan: Plan, sitting: Sitting, known: dict[str, Record]) -> _Subject:
+    def of(cls, plan: StudyPlan, sitting: Sitting, known: dict[str, Record]) -> _StudiedPhoto:
         photo, model = sitting.photo.photo, sitting.model.model
         image = load_image(photo.path)
         question = Question.of(image, model=model, target=plan.target, seed=plan.seed, batch_size=plan.batch_size)
@@ -160,7 +160,7 @@ class _Subject:
             except InvalidInput as error:
                 self.unsuited([one], reason(error), store, done)
 
-    def unsuited(self, settings: Iterable[Setting], why: str, store: Store, done: Done) -> None:
+    def unsuited(self, settings: Iterable[StudySetting], why: str, store: Store, done: Done) -> None:
         """Note that settings cannot be used on this photo, or with this model: that is an answer too."""
         facts: JsonObject = {"digest": "", "area": 0.0, "chosen": None}
         for one in settings:

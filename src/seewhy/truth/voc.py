@@ -16,7 +16,7 @@ from seewhy.truth.known import Known
 from seewhy.truth.shapes import Objects, Shapes
 
 
-class _Plain(ElementTree.TreeBuilder):
+class _PlainTree(ElementTree.TreeBuilder):
     """Refuses document types: they can make a small file expand without end, or name other files."""
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
@@ -33,7 +33,7 @@ def read(path: Path) -> list[Known]:
 def _entry(file: Path) -> Known:
     data = read_regular(file, what="truth")
     try:
-        parser = ElementTree.XMLParser(target=_Plain())  # noqa: S314
+        parser = ElementTree.XMLParser(target=_PlainTree())  # noqa: S314
         root = ElementTree.fromstring(data, parser)  # noqa: S314
     except (ElementTree.ParseError, FileError, ValueError, LookupError) as error:
         raise FileError(f"truth {file} must be plain Pascal VOC XML: {error}") from error

@@ -59,7 +59,7 @@ class Table:
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
+class OnHeldOut:
     """What a choice is worth where it was not made."""
 
     scores: Floats
@@ -68,18 +68,18 @@ class Held:
     """The setting that each fold's photos were scored with; one where there are no folds."""
 
 
-def hold_out(table: Table, seed: int) -> Held:
+def hold_out(table: Table, seed: int) -> OnHeldOut:
     """Choose anew without each fold, and score its photos with that; without groups to hold out: on the same photos."""
     if table.n_groups < 2:
         best = int(table.order()[0])
-        return Held(table.reported[:, best], (best,))
+        return OnHeldOut(table.reported[:, best], (best,))
     fold = _folds(table.groups, seed)
     scores, winners = np.empty(len(fold)), []
     for k in range(fold.max() + 1):
         best = int(table.order(fold != k)[0])
         scores[fold == k] = table.reported[fold == k, best]
         winners.append(best)
-    return Held(scores, tuple(winners))
+    return OnHeldOut(scores, tuple(winners))
 
 
 def _folds(groups: NDArray[np.intp], seed: int) -> NDArray[np.intp]:
@@ -102,7 +102,7 @@ class Lead:
     """Groups of photos."""
 
 
-def lead(held: Held, start: Floats, groups: NDArray[np.intp], seed: int) -> Lead:
+def lead(held: OnHeldOut, start: Floats, groups: NDArray[np.intp], seed: int) -> Lead:
     """Return the lead with its interval, of a paired bootstrap over groups of photos, widened for few of them.
 
     Source: Hesterberg (2015), doi:10.1080/00031305.2015.1089789, the expanded percentile interval.

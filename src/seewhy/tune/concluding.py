@@ -12,7 +12,7 @@ from seewhy.core.types import JsonObject
 from seewhy.metrics import Question
 from seewhy.tune.baselines import measured
 from seewhy.tune.budget import Ended
-from seewhy.tune.choosing import Held, Table, distinct, explained, hold_out, lead
+from seewhy.tune.choosing import OnHeldOut, Table, distinct, explained, hold_out, lead
 from seewhy.tune.facts import PhotoScore, Setting
 from seewhy.tune.looking import described
 from seewhy.tune.report import brief
@@ -25,7 +25,7 @@ _TOP = 10
 
 
 @dataclass(frozen=True, eq=False)
-class _Tried:
+class _Finalist:
     """Every setting that was looked at, and the photos that could be graded."""
 
     tuner: Tuner
@@ -37,7 +37,7 @@ class _Tried:
     left_out: tuple[str, ...]
 
     @classmethod
-    def of(cls, tuner: Tuner, groups: Sequence[str]) -> _Tried:
+    def of(cls, tuner: Tuner, groups: Sequence[str]) -> _Finalist:
         """Put the scores of all trials side by side."""
         judge, trials = tuner.judge, tuner.trials
         first = trials[0]
@@ -95,7 +95,7 @@ def conclude(
     searched: bool,
 ) -> Tuning:
     """Return what the trials say; ``first``: the settings that they are compared with."""
-    tried = _Tried.of(tuner, groups)
+    tried = _Finalist.of(tuner, groups)
     judge, table, questions = tuner.judge, tried.table, tuner.questions
     best, held = distinct(table, _TOP + 1), hold_out(table, seed)
     column, alike = best[0]
@@ -148,7 +148,7 @@ def _names(questions: Sequence[Question]) -> list[str]:
     return [f"{name} ({i + 1})" if names.count(name) > 1 else name for i, name in enumerate(names)]
 
 
-def _photos(tried: _Tried, held: Held, starts: bool) -> tuple[PhotoScore, ...]:
+def _photos(tried: _Finalist, held: OnHeldOut, starts: bool) -> tuple[PhotoScore, ...]:
     better = tried.tuner.judge.better
     every = {id(one): name for one, name in zip(tried.tuner.questions, _names(tried.tuner.questions), strict=True)}
     return tuple(
@@ -162,7 +162,7 @@ def _photos(tried: _Tried, held: Held, starts: bool) -> tuple[PhotoScore, ...]:
     )
 
 
-def _free_mattered(tried: _Tried, column: int) -> dict[str, float]:
+def _free_mattered(tried: _Finalist, column: int) -> dict[str, float]:
     trial = tried.tuner.trials[tried.place[column][0]]
     same = [i for i, (t, _) in enumerate(tried.place) if t == tried.place[column][0] and tried.table.ranked[i]]
     scores = tried.table.chosen[:, same].mean(axis=0)
@@ -175,7 +175,7 @@ def _free_mattered(tried: _Tried, column: int) -> dict[str, float]:
     return found
 
 
-def _as_json(tried: _Tried) -> list[JsonObject]:
+def _as_json(tried: _Finalist) -> list[JsonObject]:
     """Return every trial; where its readings are those of a trial before, its number stands for them."""
     found: list[JsonObject] = []
     seen: dict[str, int] = {}

@@ -13,7 +13,7 @@ from seewhy.estimation.kernels import Shapley
 from seewhy.estimation.surrogate import fit
 from seewhy.explanation.explanation import Explanation
 from seewhy.methods import Lime
-from seewhy.tune.readings import Reading
+from seewhy.tune.readings import FitReading
 
 _OF_SCORES = ("n_samples", "unit")
 """Settings that change what the surrogate is fitted to."""
@@ -29,7 +29,7 @@ class Fits:
         self._explanation, self._intervals = explanation, intervals
         self._known: dict[str, Explanation] = {}
 
-    def __call__(self, way: Reading) -> Explanation:
+    def __call__(self, way: FitReading) -> Explanation:
         """Return the explanation as a way reads it.
 
         Raises

@@ -26,7 +26,7 @@ from seewhy.tune.budget import Budget, Over, Work
 from seewhy.tune.fits import Fits
 from seewhy.tune.judging import Grade, Grades, Judge
 from seewhy.tune.memory import Memory
-from seewhy.tune.readings import Reading, Readings
+from seewhy.tune.readings import FitReading, Readings
 from seewhy.tune.space import Tuned
 
 _VERSION = 2
@@ -129,7 +129,7 @@ class Looker:
         )
 
     def _grades(
-        self, question: Question, explanation: Explanation, ways: Sequence[Reading], work: Work
+        self, question: Question, explanation: Explanation, ways: Sequence[FitReading], work: Work
     ) -> Iterator[Grade]:
         """Yield the grade of each way, in order; ways that differ in what is shown alone share a fit."""
         known = Grades(self.judge, question)
@@ -183,7 +183,7 @@ def most_pictures(model: Model, method: Tuned) -> int:
     return 1 + n + (n // 8 + 4 if traits_of(model).exact is not None else 0)
 
 
-def described(way: Reading) -> JsonObject:
+def described(way: FitReading) -> JsonObject:
     """Return a reading as JSON values."""
     return {name: plain(value) for name, value in way.changes.items()} | way.display.to_dict()
 

@@ -26,7 +26,7 @@ _NAMELESS = {"array", "picture", "bytes"}
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class TunedPhoto:
     """A photo with what is known of it."""
 
     image: Image
@@ -37,7 +37,7 @@ class Subject:
 
 def subjects(
     photos: object, truth: object, groups: object, background: Background
-) -> tuple[list[Subject], Sequence[str]]:
+) -> tuple[list[TunedPhoto], Sequence[str]]:
     """Return the photos with what is known of them, and what to say of how they count.
 
     Raises
@@ -52,15 +52,15 @@ def subjects(
     images = [load_image(photo, background=background) for photo in listed]
     counted = _groups(groups, listed, images, truths)
     found = [
-        Subject(image, known, _drawn(known, image, i), name)
+        TunedPhoto(image, known, _drawn(known, image, i), name)
         if isinstance(known, Known)
-        else Subject(image, None, known, name)
+        else TunedPhoto(image, None, known, name)
         for i, (image, known, name) in enumerate(zip(images, truths, counted.groups, strict=True))
     ]
     return found, counted.notes
 
 
-def question(subject: Subject, model: Model, target: str | int | None, looker: Looker) -> Question:
+def question(subject: TunedPhoto, model: Model, target: str | int | None, looker: Looker) -> Question:
     """Return the question for a photo; the model is asked for its answer if it is not remembered.
 
     Raises
@@ -95,7 +95,7 @@ def question(subject: Subject, model: Model, target: str | int | None, looker: L
     return found
 
 
-def judged_by_others(subjects: Sequence[Subject], tuner: Tuner) -> list[str]:
+def judged_by_others(subjects: Sequence[TunedPhoto], tuner: Tuner) -> list[str]:
     """Return what people should hear of photos that were judged by objects of other classes."""
     if tuner.judge.metric.facts.needs != "truth":
         return []

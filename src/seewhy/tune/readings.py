@@ -49,7 +49,7 @@ _FEW: dict[str, dict[str, tuple[Any, ...]]] = {
 
 
 @dataclass(frozen=True)
-class Reading:
+class FitReading:
     """One way to read samples and to show the result."""
 
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Reading:
 class Readings:
     """All ways to read samples of one method; the first is the one that the tuning starts from."""
 
-    ways: tuple[Reading, ...]
+    ways: tuple[FitReading, ...]
     not_judged: Mapping[str, tuple[Any, ...]]
     """Settings that cannot change the metric, with their values: each stays at its first."""
     impossible: tuple[str, ...]
@@ -165,7 +165,7 @@ class _Ways:
         fits = {name: getattr(start, name) for name in sorted(start.fits | {"unit"})}
         self._start, self._display = start, display
         self.as_is: JsonObject = fits | {"n_samples": n} | dict(display)
-        self.ways: dict[str, Reading] = {}
+        self.ways: dict[str, FitReading] = {}
         self.refused: list[tuple[JsonObject, str]] = []
         self._fitting: set[tuple[str, int]] = set()
 
@@ -181,7 +181,7 @@ class _Ways:
         changes = {name: getattr(method, name) for name in wanted}
         key = repr((sorted((name, plain(value)) for name, value in changes.items()), display.to_dict()))
         words = {name: word(changes.get(name, getattr(display, name, None))) for name in said}
-        self.ways.setdefault(key, Reading(changes, display, words))
+        self.ways.setdefault(key, FitReading(changes, display, words))
         self._fitting |= {(name, id(value)) for name, value in said.items()}
 
     def check(self, name: str, values: Sequence[Any]) -> None:

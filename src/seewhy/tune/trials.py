@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from seewhy.core.errors import Cancelled, InvalidInput
-from seewhy.core.progress import Report
+from seewhy.core.progress import Progress
 from seewhy.core.types import Floats
 from seewhy.metrics import BASELINES, Question
 from seewhy.tune.budget import Budget, Ended, Over
@@ -54,7 +54,7 @@ class Tuner:
     """Samples of each explanation."""
     most: int
     """Trials at most."""
-    report: Report
+    report: Progress
     questions: Sequence[Question] = ()
     """One a photo, once the tuning has begun."""
     trials: list[Trial] = field(default_factory=list)

@@ -11,7 +11,7 @@ from typing import Any
 
 from seewhy.api import loaded
 from seewhy.core.errors import FileError, InvalidInput
-from seewhy.core.progress import Report, reporting
+from seewhy.core.progress import Progress, reporting
 from seewhy.core.settings import plain, whole_number
 from seewhy.core.words import shown
 from seewhy.engine.protocols import Model
@@ -27,7 +27,7 @@ from seewhy.tune.concluding import conclude
 from seewhy.tune.judging import Judge
 from seewhy.tune.looking import Looker, digest_of, is_count, key_of
 from seewhy.tune.memory import Memory
-from seewhy.tune.photos import Subject, judged_by_others, question, subjects
+from seewhy.tune.photos import TunedPhoto, judged_by_others, question, subjects
 from seewhy.tune.readings import check_free, most_samples, without_effect
 from seewhy.tune.result import Tuning
 from seewhy.tune.search import OnlyStart, OptunaSearch, Search, Start
@@ -60,7 +60,7 @@ def tune(  # noqa: PLR0913  # the front door
     batch_size: int | None = None,
     background: Background = "white",
     out: str | os.PathLike[str] | None = None,
-    progress: Report | bool | None = None,
+    progress: Progress | bool | None = None,
     cancel: Callable[[], bool] | None = None,
     preflight: bool = True,
 ) -> Tuning:
@@ -173,7 +173,7 @@ def _remember_lost(budget: Budget, memory: Memory, key: str) -> None:
 
 
 def _key(
-    photos: Sequence[Subject],
+    photos: Sequence[TunedPhoto],
     model: Model,
     judge: Judge,
     first: Start,

@@ -31,7 +31,7 @@ SurrogateSetting = Annotated[_Surrogate, BeforeValidator(by_name(_Surrogate)), B
 
 SURROGATES: dict[str, type[Settings]] = members(_Surrogate)
 
-Rows: TypeAlias = Iterator[tuple[Coalitions, Floats, Floats]]
+SampleRows: TypeAlias = Iterator[tuple[Coalitions, Floats, Floats]]
 """Pieces of coalitions (B, d), scores (B,) and weights (B,)."""
 
 __all__ = [
@@ -43,7 +43,7 @@ __all__ = [
     "LinearFit",
     "Regressor",
     "Ridge",
-    "Rows",
+    "SampleRows",
     "Selection",
     "SurrogateSetting",
     "WeightedSums",
@@ -80,7 +80,7 @@ class LinearFit:
         return int(np.linalg.matrix_rank(self.sums.xx[np.ix_(free, free)], hermitian=True, rtol=_RCOND))
 
 
-def fit(surrogate: _Surrogate, rows: Rows, *, how: Selection, num_features: int | None) -> LinearFit:
+def fit(surrogate: _Surrogate, rows: SampleRows, *, how: Selection, num_features: int | None) -> LinearFit:
     """Fit ``surrogate`` to weighted rows, at least one, on selected segments only.
 
     Rows are summed up as they come; only surrogates that need the rows themselves keep them.
@@ -109,7 +109,7 @@ def fit(surrogate: _Surrogate, rows: Rows, *, how: Selection, num_features: int 
     return LinearFit(coef, intercept, sums.r2(coef, intercept), sums)
 
 
-def sandwich(linear: LinearFit, rows: Rows, *, penalty: float, pairs: bool) -> Spread | None:
+def sandwich(linear: LinearFit, rows: SampleRows, *, penalty: float, pairs: bool) -> Spread | None:
     """Return the spread of weighted least squares, or of a ridge with this ``penalty``, over all segments.
 
     The variance is A^-1 (sum of s s^T) A^-1 with A the weighted sum of centered products and s the sum over one draw,

@@ -49,7 +49,7 @@ def _module(model: Any, read: Reader) -> Any:
     names = {"subtract": torch.sub, "divide": torch.div, "true_divide": torch.div, "multiply": torch.mul}
     shapes = {torch.Tensor.shape.__get__, torch.Tensor.size}
 
-    class Known(torch.overrides.TorchFunctionMode):  # type: ignore[misc, name-defined]
+    class KnownFunctions(torch.overrides.TorchFunctionMode):  # type: ignore[misc, name-defined]
         def __torch_function__(self, called: Any, _: Any, args: Any = (), given: Any = None) -> Any:
             answer = names.get(getattr(called, "__name__", ""), called)(*args, **(given or {}))
             if called in shapes:
@@ -62,7 +62,7 @@ def _module(model: Any, read: Reader) -> Any:
             self.inner = model
 
         def forward(self, pictures: Any) -> Any:
-            with Known():
+            with KnownFunctions():
                 return read(self.inner(pictures, training=False))
 
     return Traced()

@@ -72,7 +72,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ServerAnswer:
     """What came back with status 200."""
 
     request: Request
@@ -107,12 +107,12 @@ class Server:
         mask_logs()
         self._answered: set[str] = set()
 
-    def ask(self, request: Request) -> Answer:
+    def ask(self, request: Request) -> ServerAnswer:
         """Return the answer to one request; raises as :meth:`in_order` does."""
         with closing(self.in_order([(request, None)])) as answers:
             return next(answers)[0]
 
-    def in_order(self, requests: Iterable[tuple[Request, T]]) -> Generator[tuple[Answer, T], None, None]:
+    def in_order(self, requests: Iterable[tuple[Request, T]]) -> Generator[tuple[ServerAnswer, T], None, None]:
         """Yield the answer to each request with what came with it, in order; ``IN_FLIGHT`` are on their way at once.
 
         However the iteration ends, what is on its way is canceled, and no thread or connection is left.
@@ -122,7 +122,7 @@ class Server:
         ModelError
             There is no answer of status 200, after as many tries as make sense. One line, which says what was asked.
         """
-        held: deque[tuple[Future[Answer], T]] = deque()
+        held: deque[tuple[Future[ServerAnswer], T]] = deque()
         source = iter(requests)
         with _Connections(self) as connections:
             while True:
@@ -135,7 +135,7 @@ class Server:
                     pass
                 yield answer.result(), tag
 
-    def read_json(self, answer: Answer, body: bytes | None = None) -> Any:
+    def read_json(self, answer: ServerAnswer, body: bytes | None = None) -> Any:
         """Return an answer, or a part of it, as plain values; NaN and Infinity count as numbers.
 
         Raises
@@ -188,7 +188,7 @@ class Server:
             file = os.environ.get("SSL_CERT_FILE")
             raise InvalidInput(f"SSL_CERT_FILE must name a file of certificates, got {file!r}: {error}") from error
 
-    async def fetch(self, client: Any, request: Request) -> Answer:
+    async def fetch(self, client: Any, request: Request) -> ServerAnswer:
         """Make a request until it is answered, or until another try is of no use."""
         loop, begun, tries = asyncio.get_running_loop(), 0.0, 0
         while True:
@@ -207,7 +207,7 @@ class Server:
                 self._answered.add(request.url)
                 return answer
 
-    async def _try(self, client: Any, request: Request) -> Answer:
+    async def _try(self, client: Any, request: Request) -> ServerAnswer:
         whole = _WHOLE * self.timeout
         try:
             async with (
@@ -216,7 +216,7 @@ class Server:
             ):
                 if response.status_code != 200:
                     raise self._refused(response, await start_of(response))
-                return Answer(request, await whole_of(response), dict(response.headers))
+                return ServerAnswer(request, await whole_of(response), dict(response.headers))
         except BodyError as error:
             raise _Failure(str(error)) from None
         except TimeoutError as error:
@@ -287,7 +287,7 @@ class _Connections:
         self._loop.call_soon_threadsafe(self._enough.set)
         self._thread.join()
 
-    def start(self, request: Request) -> Future[Answer]:
+    def start(self, request: Request) -> Future[ServerAnswer]:
         return asyncio.run_coroutine_threadsafe(self._server.fetch(self._client, request), self._loop)
 
     def _run(self) -> None:

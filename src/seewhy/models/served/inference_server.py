@@ -17,9 +17,9 @@ from seewhy.models.extras import need
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
 from seewhy.models.served.http_bodies import count, name_of
-from seewhy.models.served.http_requests import Answer, Request, Server
+from seewhy.models.served.http_requests import Request, Server, ServerAnswer
 from seewhy.models.served.networks import Place, Served, chosen_output, only_input
-from seewhy.models.served.tensors import UNLIKE, Tensor, as_numbers, is_shape, listed
+from seewhy.models.served.tensors import UNLIKE, TensorSpec, as_numbers, is_shape, listed
 
 NUMBERS = {
     "FP32": "float32",
@@ -85,7 +85,7 @@ def load_kserve(rest: str, options: ModelOptions) -> NetworkModel:
     ).model(options)
 
 
-def _metadata(server: Server, place: Place) -> tuple[dict[str, Any], list[Tensor], list[Tensor]]:
+def _metadata(server: Server, place: Place) -> tuple[dict[str, Any], list[TensorSpec], list[TensorSpec]]:
     request = Request("GET", place.url)
     answer = server.ask(request)
     found = server.read_json(answer)
@@ -96,8 +96,8 @@ def _metadata(server: Server, place: Place) -> tuple[dict[str, Any], list[Tensor
     return found, inputs, outputs
 
 
-def _tensor(one: dict[str, Any]) -> Tensor:
-    return Tensor.of(one["name"], one["datatype"], one["shape"])
+def _tensor(one: dict[str, Any]) -> TensorSpec:
+    return TensorSpec.of(one["name"], one["datatype"], one["shape"])
 
 
 def _version(metadata: dict[str, Any]) -> str:
@@ -133,7 +133,7 @@ def _most(server: Server, place: Place) -> int | None:
 class _Json:
     """Tensors as lists of numbers."""
 
-    def __init__(self, server: Server, url: str, tensor: Tensor, output: str | None) -> None:
+    def __init__(self, server: Server, url: str, tensor: TensorSpec, output: str | None) -> None:
         self._server = server
         self._url = f"{url}/infer"
         self._input = tensor
@@ -148,7 +148,7 @@ class _Json:
         body = self._dumps(head, option=self._options)
         return Request("POST", self._url, body, {"Content-Type": "application/json"})
 
-    def numbers(self, answer: Answer) -> NDArray[Any]:
+    def numbers(self, answer: ServerAnswer) -> NDArray[Any]:
         head, rest = self._parts(answer)
         self._check_model(answer, head)
         output, data = self._chosen(answer, head, rest)
@@ -172,7 +172,7 @@ class _Json:
             head["outputs"] = [{"name": self._output}]
         return head
 
-    def _parts(self, answer: Answer) -> tuple[dict[str, Any], bytes]:
+    def _parts(self, answer: ServerAnswer) -> tuple[dict[str, Any], bytes]:
         """Return the JSON of an answer, and the binary tensors that follow it."""
         length = answer.headers.get(_HEADER.lower())
         if length is None:
@@ -186,7 +186,7 @@ class _Json:
             raise self._malformed(answer, f"outputs, got: {self._server.excerpt(answer.body[:size])}")
         return head, answer.body[size:]
 
-    def _check_model(self, answer: Answer, head: dict[str, Any]) -> None:
+    def _check_model(self, answer: ServerAnswer, head: dict[str, Any]) -> None:
         """Refuse an answer of another model than the first answer's, which a server may put in its place any time."""
         said = {key: str(head[key]) for key in ("model_name", "model_version") if head.get(key) is not None}
         known = self._answered_by
@@ -202,7 +202,7 @@ class _Json:
                 f"or ask for one version, /v2/models/NAME/versions/VERSION",
             )
 
-    def _chosen(self, answer: Answer, head: dict[str, Any], rest: bytes) -> tuple[dict[str, Any], bytes | None]:
+    def _chosen(self, answer: ServerAnswer, head: dict[str, Any], rest: bytes) -> tuple[dict[str, Any], bytes | None]:
         """Return the output that is meant, and its bytes if it is binary."""
         found: list[tuple[dict[str, Any], bytes | None]] = []
         names = []
@@ -223,13 +223,13 @@ class _Json:
             raise self._malformed(answer, f"{which}, got {len(found)} of {listed(names)}")
         return found[0]
 
-    def _from_bytes(self, answer: Answer, data: bytes, datatype: str) -> NDArray[Any]:
+    def _from_bytes(self, answer: ServerAnswer, data: bytes, datatype: str) -> NDArray[Any]:
         number = np.dtype(NUMBERS[datatype]).newbyteorder("<")
         if len(data) % number.itemsize:
             raise self._malformed(answer, f"whole numbers of {datatype}, got {len(data)} bytes")
         return np.frombuffer(data, number)
 
-    def _malformed(self, answer: Answer, rule_and_value: str) -> ModelError:
+    def _malformed(self, answer: ServerAnswer, rule_and_value: str) -> ModelError:
         return self._server.malformed(answer.request, rule_and_value)
 
 

@@ -26,8 +26,8 @@ from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import Preprocessing
 from seewhy.models.served.http_bodies import name_of
 from seewhy.models.served.http_environment import checked_address
-from seewhy.models.served.http_requests import Answer, Request, Server
-from seewhy.models.served.tensors import Tensor, listed
+from seewhy.models.served.http_requests import Request, Server, ServerAnswer
+from seewhy.models.served.tensors import TensorSpec, listed
 
 _USUAL_BATCH = 16
 _COPIES = 4
@@ -81,7 +81,7 @@ class Dialect(Protocol):
     def request(self, pictures: NDArray[Any]) -> Request:
         """Return the request for pictures in the input's type."""
 
-    def numbers(self, answer: Answer) -> NDArray[Any]:
+    def numbers(self, answer: ServerAnswer) -> NDArray[Any]:
         """Return the chosen output of an answer, one row a picture if all is well."""
 
 
@@ -163,7 +163,7 @@ class ServedRuntime:
             )
         return whole.astype(self._number)
 
-    def _rows(self, answer: Answer, pictures: int) -> Scores:
+    def _rows(self, answer: ServerAnswer, pictures: int) -> Scores:
         found = self._dialect.numbers(answer)
         sent = self._most if self._fixed else pictures
         if found.ndim == 0 or len(found) != sent or found.size == 0 or any(n > 1 for n in found.shape[2:]):
@@ -177,13 +177,13 @@ class ServedRuntime:
             raise self._malformed(answer, what)
         return rows
 
-    def _joined(self, answer: Answer, got: list[Scores]) -> Scores:
+    def _joined(self, answer: ServerAnswer, got: list[Scores]) -> Scores:
         columns = {rows.shape[1] for rows in got}
         if len(columns) > 1:
             raise self._malformed(answer, f"the same count of numbers each time, got {sorted(columns)}")
         return np.concatenate(got)
 
-    def _malformed(self, answer: Answer, rule_and_value: str) -> ModelError:
+    def _malformed(self, answer: ServerAnswer, rule_and_value: str) -> ModelError:
         return self._server.malformed(answer.request, rule_and_value)
 
 
@@ -194,7 +194,7 @@ class Served:
     place: Place
     server: Server
     dialect: Dialect
-    input: Tensor
+    input: TensorSpec
     number: np.dtype[Any]
     """Type of the input's numbers."""
     version: str
@@ -257,7 +257,7 @@ class Served:
         return ServedRuntime(self.server, self.dialect, self.number, batch_size=size, most=most, fixed=fixed)
 
 
-def fitting(options: ModelOptions, tensor: Tensor, name: str) -> Preprocessing:
+def fitting(options: ModelOptions, tensor: TensorSpec, name: str) -> Preprocessing:
     """Return the preprocessing that was asked for, in the layout and size that the input states.
 
     Raises
@@ -285,13 +285,13 @@ def fitting(options: ModelOptions, tensor: Tensor, name: str) -> Preprocessing:
     return own
 
 
-def _size_of(tensor: Tensor, layout: Layout) -> tuple[int, int]:
+def _size_of(tensor: TensorSpec, layout: Layout) -> tuple[int, int]:
     """Return height and width of the pictures, -1 where any length is taken."""
     first = 2 if layout == "NCHW" else 1
     return tensor.shape[first], tensor.shape[first + 1]
 
 
-def _layout_of(tensor: Tensor) -> Layout | None:
+def _layout_of(tensor: TensorSpec) -> Layout | None:
     """Say where channels stand: where there are 3 or 1 of them; None if that holds of both places, or of none."""
     first, last = tensor.shape[1] in {1, 3}, tensor.shape[3] in {1, 3}
     if first == last:
@@ -305,7 +305,7 @@ def _said_layout(given: object) -> Layout | None:
     return given.layout if isinstance(given, Preprocessing) else None
 
 
-def _check_steps(preprocessing: Preprocessing, tensor: Tensor, name: str) -> None:
+def _check_steps(preprocessing: Preprocessing, tensor: TensorSpec, name: str) -> None:
     steps = preprocessing.scale / max(preprocessing.std)
     if steps < 2:
         raise InvalidInput(
@@ -314,7 +314,7 @@ def _check_steps(preprocessing: Preprocessing, tensor: Tensor, name: str) -> Non
         )
 
 
-def only_input(tensors: Sequence[Tensor], numbers: dict[str, str], name: str) -> tuple[Tensor, np.dtype[Any]]:
+def only_input(tensors: Sequence[TensorSpec], numbers: dict[str, str], name: str) -> tuple[TensorSpec, np.dtype[Any]]:
     """Return the one input, and the numpy type of its numbers; ``numbers`` has its datatypes.
 
     Raises
@@ -333,7 +333,7 @@ def only_input(tensors: Sequence[Tensor], numbers: dict[str, str], name: str) ->
     return tensor, np.dtype(numbers[tensor.datatype])
 
 
-def chosen_output(tensors: Sequence[Tensor], place: Place, options: ModelOptions) -> str | None:
+def chosen_output(tensors: Sequence[TensorSpec], place: Place, options: ModelOptions) -> str | None:
     """Return the name of the output that is meant; None if metadata names none.
 
     Raises

@@ -15,9 +15,9 @@ from seewhy.models.extras import need
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
 from seewhy.models.served.http_bodies import name_of
-from seewhy.models.served.http_requests import Answer, Request, Server
+from seewhy.models.served.http_requests import Request, Server, ServerAnswer
 from seewhy.models.served.networks import Place, Served, chosen_output, only_input
-from seewhy.models.served.tensors import UNLIKE, Tensor, as_numbers, listed
+from seewhy.models.served.tensors import UNLIKE, TensorSpec, as_numbers, listed
 
 NUMBERS = {
     "DT_FLOAT": "float32",
@@ -85,8 +85,8 @@ def load_tfserving(rest: str, options: ModelOptions) -> NetworkModel:
     ).model(options)
 
 
-def _tensors(side: dict[str, Any]) -> list[Tensor]:
-    return [Tensor.of(name, one["dtype"], _shape(one.get("tensor_shape") or {})) for name, one in side.items()]
+def _tensors(side: dict[str, Any]) -> list[TensorSpec]:
+    return [TensorSpec.of(name, one["dtype"], _shape(one.get("tensor_shape") or {})) for name, one in side.items()]
 
 
 def _shape(shape: dict[str, Any]) -> tuple[object, ...]:
@@ -108,7 +108,7 @@ def _signature(place: Place, names: list[str]) -> str:
 class _Columns:
     """The columnar format: all pictures under the name of the input."""
 
-    def __init__(self, server: Server, url: str, signature: str, tensor: Tensor, output: str | None) -> None:
+    def __init__(self, server: Server, url: str, signature: str, tensor: TensorSpec, output: str | None) -> None:
         self._server = server
         self._url = f"{url}:predict"
         self._signature = signature
@@ -121,7 +121,7 @@ class _Columns:
         body = self._orjson.dumps(asked, option=self._orjson.OPT_SERIALIZE_NUMPY)
         return Request("POST", self._url, body, {"Content-Type": "application/json"})
 
-    def numbers(self, answer: Answer) -> NDArray[Any]:
+    def numbers(self, answer: ServerAnswer) -> NDArray[Any]:
         found = self._server.read_json(answer)
         found = self._named(found.get("outputs", found.get("predictions")) if isinstance(found, dict) else None)
         numbers = None if found is None else as_numbers(found)

@@ -21,7 +21,7 @@ _LONGEST_SIDE = 2**40
 
 
 @dataclass(frozen=True)
-class Tensor:
+class TensorSpec:
     """An input or output, as metadata states it."""
 
     name: str
@@ -30,7 +30,7 @@ class Tensor:
     """-1 where any length is taken."""
 
     @classmethod
-    def of(cls, name: object, datatype: object, shape: object) -> Tensor:
+    def of(cls, name: object, datatype: object, shape: object) -> TensorSpec:
         """Return what metadata states, which may be anything.
 
         Raises
@@ -51,7 +51,7 @@ class Tensor:
 
 def listed(names: Sequence[object]) -> str:
     """Return names, or tensors, for a message: the first of them, each not too long."""
-    first = [str(one) if isinstance(one, Tensor) else name_of(one) for one in names[:_MOST_LISTED]]
+    first = [str(one) if isinstance(one, TensorSpec) else name_of(one) for one in names[:_MOST_LISTED]]
     more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
     return f"{', '.join(first)}{more}" or "none"
 

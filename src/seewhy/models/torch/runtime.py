@@ -126,7 +126,7 @@ class TorchRuntime:
             yield from self._streamed(batches)
 
     def _streamed(self, batches: Iterable[Batch | Masked]) -> Iterator[Scores]:
-        asked: deque[list[_Asked]] = deque()
+        asked: deque[list[_Begun]] = deque()
         for batch in batches:
             asked.append(self._ask(batch))
             if len(asked) == self.in_flight:
@@ -134,7 +134,7 @@ class TorchRuntime:
         while asked:
             yield self._answer(asked.popleft())
 
-    def _ask(self, batch: Batch | Masked) -> list[_Asked]:
+    def _ask(self, batch: Batch | Masked) -> list[_Begun]:
         """Start a batch; in halves, and those in halves, where memory runs out."""
         if self._sizes is not None and len(batch) > self._sizes.most:
             return self._halves(batch)
@@ -173,7 +173,7 @@ class TorchRuntime:
             self._sizes.too_many(len(batch))
         self.halved += 1
 
-    def _halves(self, batch: Batch | Masked) -> list[_Asked]:
+    def _halves(self, batch: Batch | Masked) -> list[_Begun]:
         half = len(batch) // 2
         return self._ask(batch[:half]) + self._ask(batch[half:])
 
@@ -186,7 +186,7 @@ class TorchRuntime:
             return True
         return self._sizes is not None and self._sizes.is_a_try(len(batch))
 
-    def _start(self, batch: Batch | Masked) -> _Asked:
+    def _start(self, batch: Batch | Masked) -> _Begun:
         self._after_fork()
         # Whoever calls may be inside an autocast of their own, and another thread would not be.
         autocast = self._torch.autocast(self.device.type, self._torch.bfloat16, enabled=self._autocast)
@@ -203,7 +203,7 @@ class TorchRuntime:
             on_gpu = self.device.type == "cuda"
             found = self._torch.empty(answer.shape, dtype=answer.dtype, device="cpu", pin_memory=on_gpu)
             found.copy_(answer, non_blocking=on_gpu)
-        return _Asked(len(batch), found, clock.stopped())
+        return _Begun(len(batch), found, clock.stopped())
 
     def _after_fork(self) -> None:
         """Make do in a forked process, where a GPU cannot be used.
@@ -223,7 +223,7 @@ class TorchRuntime:
         settle_threads(self._torch)
         self._generation = forks.generation()
 
-    def _answer(self, parts: list[_Asked]) -> Scores:
+    def _answer(self, parts: list[_Begun]) -> Scores:
         """Wait for a batch, and learn from how long it took."""
         scores = []
         for part in parts:
@@ -239,7 +239,7 @@ def _before(made: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Begun:
     """Scores on their way."""
 
     rows: int

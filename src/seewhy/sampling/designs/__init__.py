@@ -16,7 +16,7 @@ from seewhy.sampling.designs.exhaustive import Exhaustive
 from seewhy.sampling.designs.foldover_hadamard import FoldoverHadamard
 from seewhy.sampling.designs.grid import FoldoverGrid, ShiftedGrid
 from seewhy.sampling.designs.leave_one_out import LeaveOneOut
-from seewhy.sampling.designs.shapley import Shapley
+from seewhy.sampling.designs.shapley import ShapleyDesign
 from seewhy.sampling.protocols import Design
 
 DesignName: TypeAlias = Literal[
@@ -30,7 +30,7 @@ DESIGNS: dict[DesignName, Callable[..., Design]] = {
     "exhaustive": Exhaustive,
     "foldover-hadamard": FoldoverHadamard,
     "leave-one-out": LeaveOneOut,
-    "shapley": Shapley,
+    "shapley": ShapleyDesign,
 }
 """Made from the chance ``keep`` that a segment stays; designs that have no such chance take 0.5 alone."""
 
@@ -54,7 +54,7 @@ __all__ = [
     "FoldoverHadamard",
     "GridDesignName",
     "LeaveOneOut",
-    "Shapley",
+    "ShapleyDesign",
     "ShiftedGrid",
     "rows",
     "with_untouched",

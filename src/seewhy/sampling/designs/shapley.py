@@ -38,7 +38,7 @@ _DIGITS = 2**32
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shapley:
+class ShapleyDesign:
     """Pairs of coalitions, in blocks whose sizes follow the Shapley kernel; ``keep`` is not used and must be 1/2.
 
     A block has ``4 (d + 1)`` rows, the first two included: about two pairs for each unknown, because random
