@@ -14,7 +14,7 @@ from seewhy.sampling.designs import (
     Exhaustive,
     FoldoverHadamard,
     LeaveOneOut,
-    Shapley,
+    ShapleyDesign,
     rows,
 )
 from seewhy.sampling.designs.hadamard import hadamard_at_least
@@ -130,14 +130,14 @@ def test_each_row_of_a_shapley_block_follows_the_kernel(place):
     d = 8
     sizes = everything(d).sum(axis=1)
     law = np.array([(d - 1) / (comb(d, k) * k * (d - k)) if 0 < k < d else 0 for k in sizes])
-    z = np.array([block.coalitions[place] for block in islice(Shapley().blocks(d, 1), 5000)])
+    z = np.array([block.coalitions[place] for block in islice(ShapleyDesign().blocks(d, 1), 5000)])
 
     assert_follows(z, law)
 
 
 @pytest.mark.parametrize(("d", "size"), [(6, 2), (6, 3), (7, 2), (7, 3), (9, 1)])
 def test_shapley_coalitions_of_a_size_are_alike_even_where_smaller_sizes_ran_out(d, size):
-    z = np.concatenate([block.coalitions[2::2] for block in islice(Shapley().blocks(d, 2), 1500)])
+    z = np.concatenate([block.coalitions[2::2] for block in islice(ShapleyDesign().blocks(d, 2), 1500)])
     z = z[z.sum(axis=1) == size]
 
     assert_follows(z, (everything(d).sum(axis=1) == size).astype(float))
@@ -145,7 +145,7 @@ def test_shapley_coalitions_of_a_size_are_alike_even_where_smaller_sizes_ran_out
 
 @pytest.mark.parametrize("d", [2, 3, 4, 5, 6, 7, 8, 20, 31, 50])
 def test_a_shapley_block_starts_with_the_whole_and_repeats_no_pair(d):
-    for block in islice(Shapley().blocks(d, 0), 20):
+    for block in islice(ShapleyDesign().blocks(d, 0), 20):
         z = block.coalitions
         told = z[2:] ^ ~z[2:, :1]  # a pair by the row that keeps segment 0
 
@@ -161,7 +161,7 @@ def test_shapley_sizes_miss_the_kernel_by_less_than_one_pair_and_hit_it_on_avera
     pairs = 2 * d + 1
     mass = 2 * pairs * each / each.sum()  # expected rows of sizes 1 to d - 1
     pair_of = np.where(2 * np.arange(1, d) == d, 2, 1)
-    blocks = [block.coalitions[2:].sum(axis=1) for block in islice(Shapley().blocks(d, 3), 600)]
+    blocks = [block.coalitions[2:].sum(axis=1) for block in islice(ShapleyDesign().blocks(d, 3), 600)]
     counts = np.array([np.bincount(sizes, minlength=d)[1:] for sizes in blocks])
 
     assert np.all(counts.sum(axis=1) == 2 * pairs)
@@ -174,7 +174,7 @@ def test_shapley_sizes_miss_the_kernel_by_less_than_one_pair_and_hit_it_on_avera
 
 @pytest.mark.parametrize(("d", "rows_of_size"), [(4, [4, 6, 4]), (5, [5, 6, 6, 5]), (6, [6, 5, 4, 5, 6])])
 def test_sizes_that_run_out_hand_on_what_they_cannot_take(d, rows_of_size):
-    blocks = [block.coalitions[2:].sum(axis=1) for block in islice(Shapley().blocks(d, 3), 300)]
+    blocks = [block.coalitions[2:].sum(axis=1) for block in islice(ShapleyDesign().blocks(d, 3), 300)]
     counts = np.array([np.bincount(sizes, minlength=d)[1:] for sizes in blocks])
 
     assert np.all(counts[:, [0, -1]] == d)
@@ -270,7 +270,7 @@ def test_shapley_rows_weighed_by_size_converge_to_shapley_values(d):
     y = answers(d, seed=d)
     truth = shapley(y, d)
 
-    found = check_converges(Shapley(), d, y, lambda z, scores: constrained(z, scores, y[-1], y[0]), truth)
+    found = check_converges(ShapleyDesign(), d, y, lambda z, scores: constrained(z, scores, y[-1], y[0]), truth)
 
     assert found.sum() == pytest.approx(y[-1] - y[0], abs=1e-9)
     assert np.abs(truth - banzhaf(y, d)).max() > 0.1  # other designs would not do
@@ -279,7 +279,7 @@ def test_shapley_rows_weighed_by_size_converge_to_shapley_values(d):
 @pytest.mark.parametrize("d", [2, 3, 4])
 def test_a_shapley_block_over_few_segments_is_exact(d):
     y = answers(d, seed=d)
-    z = next(Shapley().blocks(d, 0)).coalitions
+    z = next(ShapleyDesign().blocks(d, 0)).coalitions
 
     np.testing.assert_allclose(constrained(z, y[codes(z)], y[-1], y[0]), shapley(y, d), atol=1e-9)
 
@@ -292,7 +292,7 @@ def test_one_shapley_block_recovers_a_linear_model_exactly_whatever_pairs_do(d):
     def score(z):
         return z @ effects + np.einsum("ni,ij,nj->n", z - 0.5, pairs, z - 0.5) + 3
 
-    z = next(Shapley().blocks(d, 1)).coalitions
+    z = next(ShapleyDesign().blocks(d, 1)).coalitions
     y = score(z.astype(float))
 
     np.testing.assert_allclose(constrained(z, y, y[0], y[1]), effects, atol=1e-9)

@@ -14,7 +14,7 @@ from seewhy.sampling.designs import (
     Bernoulli,
     DropFraction,
     FoldoverHadamard,
-    Shapley,
+    ShapleyDesign,
     ShiftedGrid,
     rows,
     with_untouched,
@@ -22,7 +22,7 @@ from seewhy.sampling.designs import (
 
 ALL = [Bernoulli(keep=0.3), DropFraction(keep=0.3), ShiftedGrid(keep=0.3, cell=(5, 9))]
 BALANCED = FoldoverHadamard()
-ENDLESS = [*ALL, BALANCED, Antithetic(keep=0.3), Shapley()]
+ENDLESS = [*ALL, BALANCED, Antithetic(keep=0.3), ShapleyDesign()]
 EVERY = pytest.mark.parametrize("design", ALL, ids=lambda design: design.name)
 
 

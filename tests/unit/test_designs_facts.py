@@ -15,7 +15,7 @@ from seewhy.sampling.designs import (
     Exhaustive,
     FoldoverGrid,
     LeaveOneOut,
-    Shapley,
+    ShapleyDesign,
 )
 
 MEMBERS = {name: made(keep=0.5) for name, made in DESIGNS.items()}
@@ -160,7 +160,7 @@ def test_a_chance_lies_between_0_and_1(name, keep):
     [
         (Exhaustive(), 21, "design='exhaustive' needs at most 20 segments, got 21; .* coarser or take another design"),
         (Exhaustive(), 0, "design='exhaustive' needs at least 1 segment, got 0; divide the picture finer"),
-        (Shapley(), 1, "design='shapley' needs at least 2 segments, got 1; divide the picture finer"),
+        (ShapleyDesign(), 1, "design='shapley' needs at least 2 segments, got 1; divide the picture finer"),
         (LeaveOneOut(), 0, "design='leave-one-out' needs at least 1 segment, got 0"),
         (MEMBERS["antithetic"], 0, "at least 1 segment"),
         (MEMBERS["bernoulli"], 0, "at least 1 segment"),
