@@ -93,11 +93,11 @@ def environment(uv: Path, python: Path, resolution: str, wheel: Path, folder: Pa
     return inside
 
 
-def asked(name: str, python: Path, folder: Path, samples: int) -> Row:
+def asked(name: str, python: Path, folder: Path, samples: int, *smoke: str) -> Row:
     """Explain by each method, and load the old file, in an environment."""
     probe = ROOT / "bench" / "matrix_probe.py"
     try:
-        return Row(name, json.loads(done(python, probe, folder, OLD, str(samples), cwd=ROOT.parent)), folder)
+        return Row(name, json.loads(done(python, probe, folder, OLD, str(samples), *smoke, cwd=ROOT.parent)), folder)
     except (RuntimeError, json.JSONDecodeError) as error:
         return Row(name, None, folder, str(error).splitlines()[-1][:120])
 
@@ -212,7 +212,7 @@ def main() -> None:
     if given.smoke:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            rows = [asked(f"this one, {turn}", Path(sys.executable), folder / turn, given.samples) for turn in "ab"]
+            rows = [asked(f"this one, {turn}", Path(sys.executable), folder / turn, given.samples, "smoke") for turn in "ab"]
             table(rows)
             sys.exit(0 if all(row.answer for row in rows) else f"failed: {[row.error for row in rows]}")
     os.environ.pop("PYTHONPATH", None)  # the wheel is what is tried

@@ -58,7 +58,7 @@ def measure(photo: Any, model: Any, long: seewhy.Explanation, asked: Namespace) 
 
 
 def arguments() -> Arguments:
-    parser = Arguments(__doc__, runs=2, samples=128, long=128, precisions=["bf16"], photos=["coffee"])
+    parser = Arguments(__doc__, runs=2, samples=128, long=64, precisions=["bf16"], photos=["coffee"])
     parser.add_argument("--runs", type=int, default=30)
     parser.add_argument("--samples", type=int, default=1024, help="rows of each run")
     parser.add_argument("--long", type=int, default=30_000, help="rows of the truth")

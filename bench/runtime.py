@@ -103,7 +103,7 @@ def in_f32(model: Any, samples: int) -> tuple[Floats, int]:
 
 def arguments() -> Arguments:
     parser = Arguments(
-        __doc__, rounds=1, seconds=0.01, samples=128, networks=[NETWORKS[0]], precisions=["f32", "bf16"]
+        __doc__, rounds=1, seconds=0.01, samples=80, networks=[NETWORKS[0]], precisions=["f32", "bf16"]
     )  # fmt: skip
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each timing, at least")

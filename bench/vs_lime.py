@@ -91,6 +91,16 @@ def seen(photo: Path, folder: Path) -> Path:
     return path
 
 
+def resized(photo: Path, folder: Path, width: int) -> Path:
+    from PIL import Image
+
+    (folder / "resized").mkdir(exist_ok=True)
+    path = folder / "resized" / photo.name
+    with Image.open(photo) as image:
+        image.resize((width, width * image.height // image.width)).save(path)
+    return path
+
+
 def ours(photo: Path, folder: Path, seed: int, *more: str, tolerance: float) -> tuple[float, seewhy.Explanation]:
     command = [sys.executable, "-m", "seewhy", "explain", str(photo), "--method", "lime"]
     command += ["--tolerance", f"{tolerance:.3f}", "--seed", str(seed)]
@@ -99,12 +109,13 @@ def ours(photo: Path, folder: Path, seed: int, *more: str, tolerance: float) -> 
 
 
 def arguments() -> Arguments:
-    parser = Arguments(__doc__, rounds=1, photos=["coffee"], lime_samples=20, long=256, tolerance=0.9)
+    parser = Arguments(__doc__, rounds=1, photos=["coffee"], lime_samples=10, long=64, tolerance=0.99, width=96)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--photos", nargs="+", default=[photo.stem for photo in SHIPPED])
     parser.add_argument("--lime-samples", type=int, default=1000, help="samples of lime")
     parser.add_argument("--tolerance", type=float, default=0.1, help="of seewhy")
     parser.add_argument("--long", type=int, default=6000, help="samples of the converged answer")
+    parser.add_argument("--width", type=int, default=None, help="of the photos, in pixels; not given: as they are")
     return parser
 
 
@@ -116,7 +127,8 @@ def main() -> None:
         script = folder / "lime_user.py"
         script.write_text(LIME_USER)
         for shipped in (photo for photo in SHIPPED if photo.stem in asked.photos):
-            measure(shipped, seen(shipped, folder), folder, script, asked)
+            photo = resized(shipped, folder, asked.width) if asked.width else shipped
+            measure(photo, seen(photo, folder), folder, script, asked)
 
 
 def measure(photo: Path, crop: Path, folder: Path, script: Path, asked: Namespace) -> None:

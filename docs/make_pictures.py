@@ -7,6 +7,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import skimage
 
 import seewhy
@@ -41,10 +42,17 @@ def draw(folder: Path, model: object, **amount: int) -> None:
         print(f"docs/pictures/{name}")
 
 
+def halves(batch: np.ndarray) -> np.ndarray:
+    """Return how bright the upper and lower half of pictures are: a model that takes no time."""
+    middle = batch.shape[1] // 2
+    bright = [batch[:, :middle].mean(axis=(1, 2, 3)), batch[:, middle:].mean(axis=(1, 2, 3)), batch.mean(axis=(1, 2, 3))]
+    return np.stack(bright, axis=1)
+
+
 def main() -> None:
     if arguments().parse_args().smoke:
         with tempfile.TemporaryDirectory() as folder:
-            draw(Path(folder), seewhy.load_model(None), n_samples=256)
+            draw(Path(folder), halves, n_samples=160)
         return
     FOLDER.mkdir(exist_ok=True)
     draw(FOLDER, None)

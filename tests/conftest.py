@@ -15,6 +15,8 @@ if (
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ.setdefault("KERAS_BACKEND", "torch")  # before anything imports keras
+for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(threads, "1")  # workers share the cores, and threads on small matrices wait for each other
 
 hypothesis.settings.register_profile("seewhy", deadline=None)  # a busy machine is not a failure
 hypothesis.settings.load_profile("seewhy")

@@ -125,9 +125,21 @@ def designed(design, **more):
     return method, FunctionModel(reader(BLOCKS, np.float32(128 / 255)), kind="score")
 
 
-@pytest.mark.parametrize("surrogate", SURROGATE)
-@pytest.mark.parametrize("kernel", [name for name in KERNELS if name != "shapley"])
-@pytest.mark.parametrize("design", DESIGNS)
+WITHOUT_SHAPLEY = [name for name in KERNELS if name != "shapley"]
+LATIN = [
+    (design, kernel, list(SURROGATE)[(i + j) % len(SURROGATE)])
+    for i, design in enumerate(DESIGNS)
+    for j, kernel in enumerate(WITHOUT_SHAPLEY)
+]
+"""A Latin square: each design meets each kernel, and each of both meets each surrogate."""
+
+
+def test_every_pair_of_names_is_tried():
+    assert {(design, surrogate) for design, _, surrogate in LATIN} == {(d, s) for d in DESIGNS for s in SURROGATE}
+    assert {(kernel, surrogate) for _, kernel, surrogate in LATIN} == {(k, s) for k in WITHOUT_SHAPLEY for s in SURROGATE}
+
+
+@pytest.mark.parametrize(("design", "kernel", "surrogate"), LATIN)
 def test_lime_points_there_with_every_design_kernel_and_surrogate(design, kernel, surrogate):
     method, model = designed(design, kernel=kernel, surrogate=SURROGATE[surrogate])
 

@@ -7,11 +7,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image as Pillow
 from skimage import data
 
+import seewhy
 from seewhy.cli import main
 from support.cli import MODULE, Answer, Call
+
+
+@pytest.fixture(autouse=True)
+def _blank_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw nothing in this process, which is most of a command's time: most tests do not look at the picture.
+
+    Tests marked ``figures`` and commands in processes of their own draw.
+    """
+    if "figures" not in request.keywords:
+        monkeypatch.setattr(seewhy.Explanation, "plot", lambda *_, **__: Figure(figsize=(1, 1)))
 
 
 @pytest.fixture(scope="module")

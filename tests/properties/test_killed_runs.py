@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.name != "posix", reason="kill -9"),
 ]
-TIMES = int(os.environ.get("SEEWHY_TEST_KILLS", "8"))
+TIMES = int(os.environ.get("SEEWHY_TEST_KILLS", "3"))
 """Processes that are killed."""
 COMMAND = """
 import sys
