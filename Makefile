@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# One worker more than cores: some tests wait for servers, clusters and processes that end.
+TESTS = $(BIN)/python -m pytest -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist worksteal
 
 .PHONY: help demo test quick check fix pictures bench servers kserve-server wheel matrix clean
 
@@ -13,10 +15,10 @@ demo: $(VENV)/.runtime   ## set up, then explain two real photos, one as it come
 	$(BIN)/python examples/demo.py demo
 
 test: $(VENV)/.test      ## set up, then run the whole test suite, on all cores
-	SEEWHY_TEST_SERVERS=$(abspath $(VENV))/servers $(BIN)/python -m pytest -n auto
+	SEEWHY_TEST_SERVERS=$(abspath $(VENV))/servers $(TESTS)
 
 quick: $(VENV)/.test     ## the tests that take less than about five seconds each, on all cores
-	$(BIN)/python -m pytest -m "not slow" -n auto
+	$(TESTS) -m "not slow"
 
 check: $(VENV)/.test     ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

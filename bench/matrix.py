@@ -212,7 +212,9 @@ def main() -> None:
     if given.smoke:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            rows = [asked(f"this one, {turn}", Path(sys.executable), folder / turn, given.samples, "smoke") for turn in "ab"]
+            rows = [
+                asked(f"this one, {turn}", Path(sys.executable), folder / turn, given.samples, "smoke") for turn in "ab"
+            ]
             table(rows)
             sys.exit(0 if all(row.answer for row in rows) else f"failed: {[row.error for row in rows]}")
     os.environ.pop("PYTHONPATH", None)  # the wheel is what is tried

@@ -45,7 +45,11 @@ def draw(folder: Path, model: object, **amount: int) -> None:
 def halves(batch: np.ndarray) -> np.ndarray:
     """Return how bright the upper and lower half of pictures are: a model that takes no time."""
     middle = batch.shape[1] // 2
-    bright = [batch[:, :middle].mean(axis=(1, 2, 3)), batch[:, middle:].mean(axis=(1, 2, 3)), batch.mean(axis=(1, 2, 3))]
+    bright = [
+        batch[:, :middle].mean(axis=(1, 2, 3)),
+        batch[:, middle:].mean(axis=(1, 2, 3)),
+        batch.mean(axis=(1, 2, 3)),
+    ]
     return np.stack(bright, axis=1)
 
 

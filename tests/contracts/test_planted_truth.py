@@ -127,16 +127,19 @@ def designed(design, **more):
 
 WITHOUT_SHAPLEY = [name for name in KERNELS if name != "shapley"]
 LATIN = [
-    (design, kernel, list(SURROGATE)[(i + j) % len(SURROGATE)])
+    (design, WITHOUT_SHAPLEY[(i + j) % len(WITHOUT_SHAPLEY)], surrogate)
     for i, design in enumerate(DESIGNS)
-    for j, kernel in enumerate(WITHOUT_SHAPLEY)
+    for j, surrogate in enumerate(SURROGATE)
 ]
-"""A Latin square: each design meets each kernel, and each of both meets each surrogate."""
+"""As in a Latin square: each design meets each kernel, and each of both meets each surrogate."""
 
 
 def test_every_pair_of_names_is_tried():
     assert {(design, surrogate) for design, _, surrogate in LATIN} == {(d, s) for d in DESIGNS for s in SURROGATE}
-    assert {(kernel, surrogate) for _, kernel, surrogate in LATIN} == {(k, s) for k in WITHOUT_SHAPLEY for s in SURROGATE}
+    assert {(design, kernel) for design, kernel, _ in LATIN} == {(d, k) for d in DESIGNS for k in WITHOUT_SHAPLEY}
+    assert {(kernel, surrogate) for _, kernel, surrogate in LATIN} == {
+        (k, s) for k in WITHOUT_SHAPLEY for s in SURROGATE
+    }
 
 
 @pytest.mark.parametrize(("design", "kernel", "surrogate"), LATIN)

@@ -41,7 +41,9 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lime(call: Call, kept: Path) -> str:
     """A result file of LIME, of two classes and a contrast."""
     if not kept.exists():
-        found = call("explain", "cat.png", *LOGITS, *GRID, "--n-samples", "90", "--targets", "top2", "--targets", "a vs c")
+        found = call(
+            "explain", "cat.png", *LOGITS, *GRID, "--n-samples", "90", "--targets", "top2", "--targets", "a vs c"
+        )
         assert (found.code, found.err) == (0, "")
         shutil.copytree("seewhy-out", kept)
     shutil.copytree(kept, "seewhy-out", dirs_exist_ok=True)

@@ -21,8 +21,6 @@ PATHS = os.pathsep.join([str(Path(seewhy.__file__).parents[1]), str(TESTS)])
 HERE = {"OPENBLAS_NUM_THREADS": "1"}
 X86 = {
     "without AVX": {"OPENBLAS_CORETYPE": "Prescott"},
-    "of 2008": {"OPENBLAS_CORETYPE": "Nehalem"},
-    "of 2011": {"OPENBLAS_CORETYPE": "Sandybridge"},
     "of 2013": {"OPENBLAS_CORETYPE": "Haswell"},
     "of 2017": {"OPENBLAS_CORETYPE": "SkylakeX"},
     "numpy without AVX": {"NPY_DISABLE_CPU_FEATURES": "X86_V3"},

@@ -15,6 +15,7 @@ from seewhy.core import forks
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
 TESTS = Path(__file__).parents[1]
+RUNTIMES = ("native", "openvino")
 HANGS = 300
 """Seconds after which a process is taken as one that hangs."""
 
@@ -164,7 +165,6 @@ def test_workers_of_a_pool_explain():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("runtime", ["native", "openvino"])
 @pytest.mark.parametrize(
     ("needs", "making", "load"),
     [
@@ -177,10 +177,9 @@ def test_workers_of_a_pool_explain():
     ],
     ids=["torch", "onnx file", "onnx session", "tflite", "keras", "openvino"],
 )
-def test_models_of_each_framework_answer_in_a_child(needs, making, load, runtime):
+def test_models_of_each_framework_answer_in_a_child(needs, making, load):
     pytest.importorskip(needs, reason="its extra is not installed")
-    script = f"check(seewhy.load_model({load}, runtime={runtime!r}))"
-    answered(making + "\n" + script)
+    answered(making + "".join(f"\ncheck(seewhy.load_model({load}, runtime={runtime!r}))" for runtime in RUNTIMES))
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import io
 import multiprocessing
 import pickle
 import threading
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -47,18 +48,25 @@ def check_alike(found, result, way, tmp_path):
         assert found.samples is not result.samples
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("method", [LIME, seewhy.Rise(n_samples=20, grid=3), "ensemble-lime"])
-@pytest.mark.parametrize("model", [None, colors, Colors(3)], ids=["embedded", "function", "callable"])
-def test_a_result_comes_back_as_it_was_and_goes_on(way, method, model, tmp_path):
+@cache
+def explained(model, method):
+    """Return a result, and one that went on from it."""
     if method == "ensemble-lime":
         method = seewhy.EnsembleLime(n_samples=400)
     result = seewhy.explain(PHOTO, model=model, method=method)
     result.segments, result.seen  # noqa: B018 - what is computed once is not sent along
+    return result, result.continue_(n_samples=len(result.samples) + 100)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("method", [LIME, seewhy.Rise(n_samples=20, grid=3), "ensemble-lime"])
+@pytest.mark.parametrize("model", [None, colors, Colors(3)], ids=["embedded", "function", "callable"])
+def test_a_result_comes_back_as_it_was_and_goes_on(way, method, model, tmp_path):
+    result, straight = explained(model, method)
     found = way(result)
 
     check_alike(found, result, way, tmp_path)
-    again, straight = (one.continue_(n_samples=len(result.samples) + 100) for one in (found, result))
+    again = found.continue_(n_samples=len(straight.samples))
     np.testing.assert_array_equal(again.heatmap(), straight.heatmap())
     if method is LIME:
         assert found.compare().names == result.compare().names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -234,9 +235,17 @@ LOOKS = [GRADES % held for held in (("1", "NaN", "1"), ("1", "1", "1e999"), ("-5
 LOOKS += ["nothing", "[1]", "{}", "[" * 100_000, "NaN", '{"explaining": "x", "metrics": 1, "grades": []}', "9" * 10_000]
 
 
+@pytest.fixture(scope="module")
+def tuned(place, tmp_path_factory):
+    """A tuning and the folder of its store."""
+    out = tmp_path_factory.mktemp("tuned")
+    return run("tune", place, out), out
+
+
 @pytest.mark.parametrize("look", LOOKS, ids=range(len(LOOKS)))
-def test_a_damaged_look_of_a_tuning_is_taken_again(look, place, tmp_path):
-    first = run("tune", place, tmp_path)
+def test_a_damaged_look_of_a_tuning_is_taken_again(look, tuned, place, tmp_path):
+    first, out = tuned
+    shutil.copytree(out, tmp_path, dirs_exist_ok=True)
     changed(tmp_path / "tune.sqlite", ("UPDATE looks SET look = ?", (look,)))
 
     again = run("tune", place, tmp_path)
