@@ -17,6 +17,8 @@ from seewhy.methods import METHODS
 from seewhy.methods.presets import PRESETS
 from support.cli import TINY, Call
 
+pytestmark = pytest.mark.figures
+
 # --- flags --------------------------------------------------------------------------------------------------
 
 
