@@ -249,7 +249,7 @@ def test_without_onnx_runtime_openvino_runs_it_and_says_so(file, monkeypatch):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(InvalidInput, match=r"onnx:FILE must name a file, got .*nothing\.onnx"):
+    with pytest.raises(InvalidInput, match=r"model .*nothing\.onnx: no such file"):
         load_model(f"onnx:{tmp_path / 'nothing.onnx'}", **OPTIONS)
 
 

@@ -154,7 +154,7 @@ def test_files_that_are_none_are_named(tmp_path):
     broken = tmp_path / "broken.tflite"
     broken.write_bytes((DATA / "tiny_float.tflite").read_bytes()[:500])
 
-    with pytest.raises(InvalidInput, match="must name a file"):
+    with pytest.raises(InvalidInput, match="no such file"):
         load_model(f"tflite:{tmp_path / 'absent.tflite'}")
     with pytest.raises(ModelError, match=r"tflite:broken\.tflite cannot be read"):
         load_model(f"tflite:{broken}")

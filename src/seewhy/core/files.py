@@ -14,6 +14,20 @@ from seewhy.core.words import shortened
 _ADDRESS = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/{1,2}(?=[^/])")
 """The start of a URL; a path keeps one slash of two. One letter is a drive of Windows."""
 _LONGEST_NAME = 200
+_MAGIC = (
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"\x89PNG\r\n", "a PNG image"),
+    (b"GIF8", "a GIF image"),
+    (b"II*\0", "a TIFF image"),
+    (b"MM\0*", "a TIFF image"),
+    (b"%PDF-", "a PDF"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\x89HDF\r\n", "an HDF5 file"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"\x7fELF", "a program"),
+)
+"""How files of known kinds begin."""
 _KINDS = {
     stat.S_ISDIR: "folder",
     stat.S_ISFIFO: "pipe",
@@ -71,6 +85,20 @@ def read_regular(path: str | os.PathLike[str], *, what: str = "", error: type[Se
 def check_regular(path: str | os.PathLike[str], *, what: str = "", error: type[SeewhyError] = FileError) -> None:
     """Refuse what :func:`open_regular` refuses, for a library that opens files by itself."""
     open_regular(path, what=what, error=error).close()
+
+
+def kind_of(content: bytes) -> str:
+    """Return what a file is by how its ``content`` begins, such as "a JPEG image"; empty where that is not known."""
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "a WebP image"
+    if content[4:12] in {b"ftypavif", b"ftypheic", b"ftypmif1"}:
+        return "an AVIF or HEIC image"
+    if content[:2] == b"BM" and content[6:10] == bytes(4):
+        return "a BMP image"
+    length = int.from_bytes(content[:8], "little")
+    if content[8:10] == b'{"' and 0 < length < 10**8:
+        return "a safetensors or result file"
+    return next((kind for start, kind in _MAGIC if content.startswith(start)), "")
 
 
 def _check(mode: int, place: str, name: str, error: type[SeewhyError]) -> None:

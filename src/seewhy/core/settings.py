@@ -21,7 +21,7 @@ from pydantic.fields import FieldInfo
 
 from seewhy.core import memory
 from seewhy.core.errors import FileError, InvalidInput
-from seewhy.core.files import open_regular
+from seewhy.core.files import kind_of, open_regular
 from seewhy.core.masking import masked_values
 from seewhy.core.types import JsonObject
 from seewhy.core.words import shown
@@ -163,14 +163,16 @@ def read_toml(path: str | Path) -> JsonObject:
     FileError
         The file is missing or is not TOML.
     """
+    with open_regular(path, what="settings file") as file:
+        memory.check(_TOML * os.fstat(file.fileno()).st_size, f"the settings file {path}", FileError)
+        content = file.read()
+    if kind := kind_of(content):
+        what = f"{path}: not a settings file (TOML) but {kind}"
+        raise FileError(what, setting=str(path), rule="be TOML", value=kind)
     try:
-        with open_regular(path, what="settings file") as file:
-            memory.check(_TOML * os.fstat(file.fileno()).st_size, f"the settings file {path}", FileError)
-            return tomllib.loads(file.read().decode())
+        return tomllib.loads(content.decode())
     except RecursionError as error:
         raise FileError(f"{path} must be a readable TOML settings file: nested too deeply") from error
-    except FileError:
-        raise
     except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
         raise FileError(f"{path} must be a readable TOML settings file: {error}") from error
 

@@ -261,5 +261,10 @@ def checked_labels(labels: Sequence[str] | None, classes: int, name: str) -> tup
     if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
         raise InvalidInput(f"labels must be a sequence of names, got {labels!r:.80}")
     if len(labels) != classes:
-        raise InvalidInput(f"labels must be the names of {name}'s {classes} classes, got {len(labels)}")
+        raise InvalidInput(
+            f"labels must be the names of {name}'s {classes} classes, got {len(labels)}",
+            setting="labels",
+            rule=f"be {classes} names",
+            value=len(labels),
+        )
     return tuple(labels)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import field_validator
 
+from seewhy.core import memory
 from seewhy.core.errors import InvalidInput
-from seewhy.core.files import read_regular
+from seewhy.core.files import kind_of, open_regular
 from seewhy.core.settings import Settings, setting
 from seewhy.models import imagenet
 from seewhy.models.heads import HEADS, Head, as_head, check_head, recognize_head
@@ -17,6 +19,9 @@ from seewhy.models.preprocessing import PREPROCESSINGS, SIZED, Preprocessing, as
 
 Precision = Literal["f32", "bf16", "int8"]
 RuntimeName = Literal["auto", "native", "openvino"]
+
+_LABEL = 64
+"""Bytes of memory that one byte of a file of labels may take: a line of one letter is a text of its own."""
 
 GIVE_SIZE = "give input_size=SIDE or (HEIGHT, WIDTH)"
 """What helps where nothing says a size."""
@@ -161,9 +166,32 @@ class ModelOptions(Settings):
             return imagenet.labels_for(classes)
         if not isinstance(self.labels, str | Path):
             return tuple(self.labels)
-        data = read_regular(self.labels, what="labels (imagenet, a list, or a text file)", error=InvalidInput)
-        try:
-            text = data.decode("utf-8-sig")  # some editors begin with a mark
-        except UnicodeDecodeError as error:
-            raise InvalidInput(f"labels must be imagenet, a list, or a text file: {error}") from error
+        text = _text(self.labels)
         return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _text(path: str | Path) -> str:
+    """Return what stands in a file of labels.
+
+    Raises
+    ------
+    InvalidInput
+        It cannot be read, is too large, or is no text in UTF-8.
+    """
+    what = f"labels {path}"
+    with open_regular(path, what="labels (imagenet, a list, or a text file)", error=InvalidInput) as file:
+        memory.check(_LABEL * os.fstat(file.fileno()).st_size, what, InvalidInput)
+        data = file.read()
+    kind, rule = kind_of(data), "be text in UTF-8, one class name a line"
+    if kind:
+        raise InvalidInput(f"{what}: not a text file but {kind}", setting="labels", rule=rule, value=kind)
+    try:
+        return data.decode("utf-8-sig")  # some editors begin with a mark
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InvalidInput(
+            f"{what}: line {line} is not UTF-8: {error.reason}; save the file as UTF-8",
+            setting="labels",
+            rule=rule,
+            value=data[error.start : error.start + 1],
+        ) from error

@@ -197,9 +197,12 @@ class Compiled(NetworkModel):
         return found
 
 
+_PLACES = re.compile(r"Exception from src/\S+:\d+:\s*")
+
+
 def one_line(error: BaseException) -> str:
-    """Return an error's text as one line that is not too long, cut between words."""
-    return textwrap.shorten(str(error), _LONGEST, placeholder=" ...")
+    """Return an error's text as one line, cut between words where too long, without places in OpenVINO."""
+    return textwrap.shorten(_PLACES.sub("", str(error)), _LONGEST, placeholder=" ...")
 
 
 def first_sentence(error: BaseException) -> str:

@@ -17,6 +17,7 @@ from seewhy.core.types import Batch, Scores
 from seewhy.engine.traits import ModelTraits
 from seewhy.models.answers import LOGITS, Reader
 from seewhy.models.last_layer import LastLayer
+from seewhy.models.model_files import check_numbers
 from seewhy.models.options import GIVE_SIZE, ModelOptions
 from seewhy.models.preprocessing import PREPROCESSINGS, Preprocessing
 
@@ -65,6 +66,7 @@ def what_it_takes(
     axes = (None,) * 4 if shape is None else tuple(shape)
     if len(axes) != 4:
         raise InvalidInput(f"{name} must take a batch of pictures, with four axes; its input is {shown(axes)}")
+    check_numbers(axes, kind.itemsize, f"the input {shown(axes)} of {name}")
     places: dict[Layout, int | None] = {"NCHW": axes[1], "NHWC": axes[3]}
     likely: list[Layout] = [place for place, length in places.items() if length in {1, 3}]
     found = layout or _said(options) or (likely[0] if len(likely) == 1 else None)
@@ -253,6 +255,9 @@ def chosen_output(
     rows = sorted((i for i in asked if _is_row(shapes[i], alone=alone)), key=lambda i: names[i] != LOGITS)
     if not rows:
         raise InvalidInput(f"{name} must have an output with a row of numbers a picture; it has {listed}")
+    check_numbers(
+        shapes[rows[0]] or (), np.dtype(np.float32).itemsize, f"the output {shown(shapes[rows[0]])} of {name}"
+    )
     note = f"{name} has {len(shapes)} outputs, {listed}; {names[rows[0]]} was read, output_name reads another"
     return rows[0], () if alone else (note,)
 
@@ -281,20 +286,6 @@ def fitting(
     if classes in {None, len(labels)}:
         return labels, ()
     return None, (f"{name} holds {len(labels)} labels for {classes} classes; they were left out",)
-
-
-def existing(path: str, prefix: str) -> Path:
-    """Return the path of a file that is there.
-
-    Raises
-    ------
-    InvalidInput
-        There is no such file.
-    """
-    found = Path(path).expanduser()
-    if not found.is_file():
-        raise InvalidInput(f"{prefix}:FILE must name a file, got {path!r}")
-    return found
 
 
 def content_hash(*paths: Path) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import mmap
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from seewhy.core.errors import InvalidInput, MissingExtra, ModelError
+from seewhy.core.files import check_regular
+from seewhy.core.words import shown
 from seewhy.models.compiled.assembly import Found, assemble, one_line
 from seewhy.models.compiled.openvino_runtime import import_openvino
 from seewhy.models.extras import need
@@ -24,22 +25,21 @@ from seewhy.models.graphs.graph import (
     changed,
     chosen_output,
     content_hash,
-    existing,
     fitting,
     preprocessing_for,
     unforkable,
     what_it_takes,
 )
+from seewhy.models.graphs.onnx_claims import Claims, check_claims, claims_of
 from seewhy.models.graphs.openvino_files import graph_model, last_operation, with_one_output
 from seewhy.models.last_layer import LastLayer
+from seewhy.models.model_files import existing, unreadable
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
 
 _TYPES = {"float16": np.float16, "float": np.float32, "double": np.float64, "uint8": np.uint8, "int8": np.int8}
 _NAMES_OF_CLASSES = ("names", "labels", "classes", "class_names")
 """Entries of a file's metadata that may list its classes."""
-_EXTERNAL = re.compile(rb"\x0a\x08location\x12(.)", re.DOTALL)
-"""How a tensor says that its numbers lie in another file, whose name follows."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,9 @@ def load_onnx(rest: str, options: ModelOptions) -> NetworkModel:
     MissingExtra
         ONNX Runtime is asked for and not installed.
     """
-    path = existing(rest, "onnx")
+    path = existing(rest)
     file = _File(f"onnx:{path.name}", path)
+    _check_claims(path, file.name)
     try:
         runtime = need("onnxruntime", "onnx")
     except MissingExtra:
@@ -84,7 +85,7 @@ def load_onnx(rest: str, options: ModelOptions) -> NetworkModel:
     try:
         session = runtime.InferenceSession(str(path), providers=[provider])
     except Exception as error:
-        raise ModelError(f"{file.name} cannot be read; is it whole, and of ONNX? {one_line(error)}") from error
+        raise unreadable(file.name, "ONNX", one_line(error)) from error
     return _session_model(session, file, options)
 
 
@@ -229,11 +230,41 @@ def _labels(metadata: dict[str, str], name: str) -> tuple[tuple[str, ...] | None
 
 def external_data(path: Path) -> list[Path]:
     """Return the files beside an ONNX file in which it keeps numbers, by name."""
+    found = {path.parent / place for place in _claims(path).places}
+    return sorted(one for one in found if one.is_file() and _is_beside(one, path))
+
+
+def _claims(path: Path) -> Claims:
     if path.stat().st_size == 0:
-        return []
-    found = set()
-    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        for match in _EXTERNAL.finditer(content):
-            length = match[1][0]
-            found.add(path.parent / content[match.end() : match.end() + length].decode("utf-8", "replace"))
-    return sorted(one for one in found if one.is_file() and one.resolve().is_relative_to(path.parent.resolve()))
+        return Claims()
+    with (
+        path.open("rb") as stream,
+        mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        memoryview(content) as view,
+    ):
+        return claims_of(view)
+
+
+def _check_claims(path: Path, name: str) -> None:
+    """Refuse a file that claims too many numbers, or keeps them in what is no file beside it.
+
+    Raises
+    ------
+    InvalidInput
+        Says what it claims.
+    """
+    claims = _claims(path)
+    check_claims(claims, name)
+    for place in sorted(claims.places):
+        if Path(place).is_absolute() or ".." in Path(place).parts:
+            raise InvalidInput(
+                f"{name} keeps numbers in {shown(place)}, which is not beside it; save the model again, in one folder",
+                setting=name,
+                rule="keep its numbers in its folder",
+                value=place,
+            )
+        check_regular(path.parent / place, what=f"{name} keeps numbers in", error=InvalidInput)
+
+
+def _is_beside(one: Path, path: Path) -> bool:
+    return one.resolve().is_relative_to(path.parent.resolve())

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from seewhy.core import memory
 from seewhy.core.errors import InvalidInput, ModelError
+from seewhy.core.files import check_regular
 from seewhy.models.compiled.assembly import Found, assemble, one_line
 from seewhy.models.compiled.openvino_runtime import Network, compiled_again, import_openvino, with_fixed_size
 from seewhy.models.graphs.graph import (
@@ -21,13 +23,13 @@ from seewhy.models.graphs.graph import (
     Takes,
     chosen_output,
     content_hash,
-    existing,
     fitting,
     preprocessing_for,
     unforkable,
     what_it_takes,
 )
 from seewhy.models.last_layer import LastLayer, last_of
+from seewhy.models.model_files import existing, unreadable
 from seewhy.models.network import NetworkModel, probe
 from seewhy.models.options import GIVE_SIZE, ModelOptions
 from seewhy.models.preprocessing import Preprocessing
@@ -43,17 +45,19 @@ def load_openvino(rest: str, options: ModelOptions) -> NetworkModel:
     ModelError
         It cannot be read.
     """
-    path = existing(rest, "openvino")
+    path = existing(rest)
     if path.suffix != ".xml":
         raise InvalidInput(f"openvino:FILE must end in .xml, with its weights in .bin beside it, got {path.name}")
     weights = path.with_suffix(".bin")
-    if not weights.is_file():
+    if not weights.exists():
         raise InvalidInput(f"openvino:{path.name} needs its weights in {weights.name} beside it, which is not there")
     name = f"openvino:{path.name}"
+    check_regular(weights, what="weights", error=InvalidInput)
+    memory.check(weights.stat().st_size, f"the weights {weights.name}", InvalidInput)
     try:
         model = import_openvino().Core().read_model(str(path), str(weights))
     except Exception as error:
-        raise ModelError(f"{name} cannot be read; is it whole, and of OpenVINO? {one_line(error)}") from error
+        raise unreadable(name, "OpenVINO", one_line(error)) from error
     return graph_model(model, options, name=name, fingerprint=f"openvino:sha256:{content_hash(path, weights)}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seewhy.core import forks
-from seewhy.core.errors import InvalidInput, ModelError
+from seewhy.core.errors import InvalidInput
 from seewhy.models import imagenet
 from seewhy.models.compiled.assembly import Found, assemble, one_line
 from seewhy.models.compiled.openvino_runtime import import_openvino
@@ -27,13 +28,13 @@ from seewhy.models.graphs.graph import (
     changed,
     chosen_output,
     content_hash,
-    existing,
     fitting,
     preprocessing_for,
     what_it_takes,
 )
 from seewhy.models.graphs.openvino_files import last_operation
 from seewhy.models.last_layer import LastLayer, last_of
+from seewhy.models.model_files import check_numbers, existing, unreadable
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import GIVE_SIZE, ModelOptions
 from seewhy.models.preprocessing import Preprocessing
@@ -90,7 +91,7 @@ def load_tflite(rest: str, options: ModelOptions) -> NetworkModel:
     ModelError
         LiteRT cannot read or run it.
     """
-    path = existing(rest, "tflite")
+    path = existing(rest)
     name = f"tflite:{path.name}"
     options.refuse(
         name, "preprocessing", "input_size", "head", "output_name", "labels", "runtime", "precision", "batch_size"
@@ -130,9 +131,14 @@ def _opened(path: Path, name: str) -> Any:
     litert = need("ai_edge_litert.interpreter", "tflite")
     try:
         found = litert.Interpreter(model_path=str(path), num_threads=os.cpu_count())
+        tensors = [(one["shape"], np.dtype(one["dtype"]).itemsize) for one in found.get_tensor_details()]
+        whole = sum(math.prod(int(length) for length in shape) * size for shape, size in tensors)
+        check_numbers((), whole, f"the numbers of {name}")
         found.allocate_tensors()
+    except InvalidInput:
+        raise
     except Exception as error:
-        raise ModelError(f"{name} cannot be read; is it whole, and of TensorFlow Lite? {one_line(error)}") from error
+        raise unreadable(name, "TensorFlow Lite", one_line(error)) from error
     return found
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import Any
 
+from seewhy.core import memory
 from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.models.compiled.assembly import one_line
 from seewhy.models.extras import need
 from seewhy.models.hub_access import hub
 from seewhy.models.huggingface.processor import preprocessing_of
+from seewhy.models.model_files import check_files
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
 from seewhy.models.torch.builds import misfit
@@ -34,16 +37,19 @@ def load_hf(rest: str, options: ModelOptions) -> NetworkModel:
     MissingExtra
         transformers is not installed, or comes upon a torchvision that does not fit to torch.
     """
-    need("torch", "torch")
+    torch = need("torch", "torch")
     transformers = need("transformers", "hf")
     if not rest:
         raise InvalidInput("hf:... must name ORG/NAME or a folder")
     folder = Path(rest).expanduser()
     place = str(folder) if folder.is_dir() else rest
     name = f"hf:{folder.name}" if folder.is_dir() else f"hf:{rest}"
+    if folder.is_dir():
+        check_files(folder)
     with hub("hf", files=not folder.is_dir()):
         config = _fetched(name, lambda: transformers.AutoConfig.from_pretrained(place, trust_remote_code=False))
         _check_kind(config, name, transformers)
+        _check_size(config, name, transformers, torch)
         given = options.preprocessing is not None
         own = None if given else preprocessing_of(_processor(place, name, transformers), name)
         module = _fetched(name, lambda: _network(place, config, transformers))
@@ -72,6 +78,15 @@ def _check_kind(config: Any, name: str, transformers: Any) -> None:
         raise InvalidInput(
             f"{name} must hold an image classifier; it holds {', '.join(stated)}, without a trained head"
         )
+
+
+def _check_size(config: Any, name: str, transformers: Any, torch: Any) -> None:
+    """Refuse a network whose configuration states more weights than memory may hold; built without numbers first."""
+    sizes = [0]
+    with contextlib.suppress(Exception), torch.device("meta"):  # transformers itself says why it cannot be built
+        made = transformers.AutoModelForImageClassification.from_config(config, trust_remote_code=False)
+        sizes = [part.numel() * part.element_size() for part in made.parameters()]
+    memory.check(sum(sizes), f"the weights of {name}", InvalidInput)
 
 
 def _network(place: str, config: Any, transformers: Any) -> Any:

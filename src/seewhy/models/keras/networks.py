@@ -21,14 +21,15 @@ from seewhy.models.graphs.graph import (
     Layout,
     Takes,
     cast_to,
-    existing,
     preprocessing_for,
     unforkable,
     what_it_takes,
 )
 from seewhy.models.keras.applications import APPLICATIONS, preprocessing_of_application, recognized, takes_bytes
 from seewhy.models.keras.conversion import converter
+from seewhy.models.keras.files import check_file
 from seewhy.models.keras.structure import array, digest, last_layer
+from seewhy.models.model_files import existing, unreadable
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import GIVE_SIZE, ModelOptions
 from seewhy.models.preprocessing import PREPROCESSINGS, Preprocessing
@@ -57,7 +58,7 @@ def load_keras(rest: str, options: ModelOptions) -> NetworkModel:
     """
     keras = _keras()
     if rest.lower().endswith(_FILES):
-        path = existing(rest, "keras")
+        path = existing(rest)
         return _keras_model(_from_file(keras, path), options, name=f"keras:{path.name}")
     application, _, wanted = rest.partition(":")
     if application not in APPLICATIONS or wanted not in {"", "imagenet", _UNTRAINED}:
@@ -189,14 +190,17 @@ def _same_each_time() -> Iterator[None]:
 
 def _from_file(keras: Any, path: Path) -> Any:
     try:
+        check_file(keras, path)
         return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except InvalidInput:
+        raise
     except Exception as error:
         if "safe_mode" in str(error):
             raise InvalidInput(
                 f"keras:{path.name} holds Python code (a Lambda layer), which is never run from a file; build the "
                 "model in Python and hand it over itself"
             ) from error
-        raise ModelError(f"keras:{path.name} cannot be read: {one_line(error)}") from error
+        raise unreadable(f"keras:{path.name}", "Keras", one_line(error)) from error
 
 
 def _with_one_output(model: Any, wanted: str | None, name: str) -> tuple[Any, Reader]:

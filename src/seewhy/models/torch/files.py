@@ -18,9 +18,10 @@ from seewhy.models.answers import Reader, arrays
 from seewhy.models.compiled.assembly import one_line
 from seewhy.models.compiled.openvino_runtime import import_openvino
 from seewhy.models.extras import need
-from seewhy.models.graphs.graph import Shape, Takes, content_hash, existing, preprocessing_for, what_it_takes
+from seewhy.models.graphs.graph import Shape, Takes, content_hash, preprocessing_for, what_it_takes
 from seewhy.models.graphs.openvino_files import with_one_output
 from seewhy.models.last_layer import LastLayer, ending, last_of
+from seewhy.models.model_files import existing, members, unreadable
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import Preprocessing
@@ -43,11 +44,11 @@ def load_torchscript(rest: str, options: ModelOptions) -> NetworkModel:
         It cannot be read.
     """
     torch = need("torch", "torch")
-    path = existing(rest, "torchscript")
+    path = existing(rest)
     name = f"torchscript:{path.name}"
-    members = _members(path, name, "torch.jit.save")
-    if not any("/code/" in member for member in members):
-        raise InvalidInput(_refused(name, members, "torch.jit.save"))
+    inside = _members(path, name, "torch.jit.save")
+    if not any("/code/" in member for member in inside):
+        raise InvalidInput(_refused(name, inside, "torch.jit.save"))
     module = _quietly(lambda: torch.jit.load(str(path), map_location="cpu"), name)
     last = ending([part.original_name for part in module.modules()][-1])
     fingerprint = f"torchscript:sha256:{content_hash(path)}"
@@ -66,11 +67,11 @@ def load_torchexport(rest: str, options: ModelOptions) -> NetworkModel:
         It cannot be read.
     """
     torch = need("torch", "torch")
-    path = existing(rest, "torchexport")
+    path = existing(rest)
     name = f"torchexport:{path.name}"
-    members = _members(path, name, "torch.export.save")
-    if not any(member.endswith("/archive_format") for member in members):
-        raise InvalidInput(_refused(name, members, "torch.export.save"))
+    inside = _members(path, name, "torch.export.save")
+    if not any(member.endswith("/archive_format") for member in inside):
+        raise InvalidInput(_refused(name, inside, "torch.export.save"))
     program = _quietly(lambda: torch.export.load(_without_pickles(path, name)), name)
     module = program.module(check_guards=False)  # guards are code in the file; sizes are checked below
     shape = _only_input(module, name)
@@ -110,22 +111,23 @@ def _converted(program: Any, module: Any, shape: tuple[int, ...], output_name: s
 def _members(path: Path, name: str, writer: str) -> list[str]:
     """Return the names in an archive."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.namelist()
-    except (zipfile.BadZipFile, OSError) as error:
+        return members(path, name)
+    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
         rule = f"must be a whole file of {writer}: {one_line(error)}"
         raise ModelError(
-            f"{name} {rule}. If torch.save wrote it, it is a pickle, which is never read; {_RATHER}"
+            f"{name} {rule}. If torch.save wrote it, it is a pickle, which is never read; {_RATHER}",
+            setting=name,
+            rule=f"be a whole file of {writer}",
         ) from error
 
 
-def _refused(name: str, members: list[str], writer: str) -> str:
+def _refused(name: str, inside: list[str], writer: str) -> str:
     """Say what else a file is, and what to do."""
-    if any("/code/" in member for member in members):
+    if any("/code/" in member for member in inside):
         return f"{name} is a file of torch.jit.save; load it as torchscript:FILE"
-    if any(member.endswith("/archive_format") for member in members):
+    if any(member.endswith("/archive_format") for member in inside):
         return f"{name} is a file of torch.export.save; load it as torchexport:FILE"
-    if any(member.endswith("data.pkl") for member in members):
+    if any(member.endswith("data.pkl") for member in inside):
         return (
             f"{name} is a pickle of torch.save, a module or bare weights. Reading it would run whatever code it holds, "
             f"and weights alone are no network, so it is not read: {_RATHER}"
@@ -143,7 +145,7 @@ def _quietly(load: Callable[[], Any], name: str) -> Any:
     except InvalidInput:
         raise
     except Exception as error:
-        raise ModelError(f"{name} cannot be read; is it whole? {one_line(error)}") from error
+        raise unreadable(name, "torch", one_line(error)) from error
 
 
 def _without_pickles(path: Path, name: str) -> io.BytesIO:
