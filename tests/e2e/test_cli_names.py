@@ -85,6 +85,17 @@ def test_another_setting_gets_a_number(call: Call, place: Path, name: str) -> No
     assert {name: contents()[name] for name in before} == before
 
 
+def test_a_result_of_more_classes_takes_the_place_of_the_one_it_holds(call: Call, place: Path) -> None:
+    assert call("explain", "cat.png", *GRID, "--targets", "1").code == 0
+
+    more = call("explain", "cat.png", *GRID, "--targets", "1", "--targets", "0", "--json")
+    fewer = call("explain", "cat.png", *GRID, "--targets", "1", "--json")
+
+    assert strict(more.out)["files"][0] == "seewhy-out/cat.lime.seewhy"
+    assert [target.index for target in seewhy.load(OUT / "cat.lime.seewhy").targets] == [1, 0]
+    assert strict(fewer.out)["files"][0] == "seewhy-out/cat.lime-2.seewhy"
+
+
 def test_five_fills_and_two_refits_leave_seven_results(call: Call, place: Path) -> None:
     for fill in ("blur", "black", "white", "image-mean", "noise"):
         assert call("explain", "cat.png", *GRID, "--fill", fill, "--quiet").code == 0

@@ -1,7 +1,8 @@
 """The files of a run: the result first, then the pictures; and names under which nothing of another run is lost.
 
-A result file owns its name, and the pictures and settings beside it have the same. A run replaces the files of the same
-run: the same photo, model, targets, settings and seed, with no more samples. Beside any other it gets a number.
+A result file owns its name, and the pictures and settings beside it have the same. A run replaces the files of one
+that it holds whole: the same photo, model, settings and seed, with no more classes and samples. Beside others it gets
+a number.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _LONGEST = 255
 _ENDINGS = 80
 """Bytes kept free behind a photo's name for method, number, target and ending."""
 _WITH_RESULT = (".png", ".heatmap.png", ".region.png", ".toml")
-_SAME = ("settings", "seed", "kind", "classes", "view", "fill", "d")
+_SAME = ("settings", "seed", "kind", "view", "fill", "d")
 
 
 @dataclass
@@ -170,7 +171,7 @@ class Writer:
 
 
 def _other(path: Path, explanation: Explanation, display: Display) -> str:
-    """Say what a result file holds that this run does not replace; empty: the same run, with no more samples."""
+    """Say what a result file holds that this run does not replace; empty: nothing that is not in the new one."""
     try:
         there, arrays = result_file.read(path)
     except FileError:
@@ -179,7 +180,7 @@ def _other(path: Path, explanation: Explanation, display: Display) -> str:
     differs = {
         "is of another photo": not np.array_equal(arrays.get("photo", photo[:0]), photo),
         "is of another model": any(there.get(key) != mine[key] for key in ("model", "fingerprint")),
-        "is of other classes": _classes(there) != _classes(mine),
+        "is of other classes": not _classes(there) <= _classes(mine),
         "has other settings": any(there.get(key) != mine[key] for key in _SAME),
         "has more samples": not isinstance(there.get("n_samples"), int) or there["n_samples"] > mine["n_samples"],
         "is shown otherwise": _shown(path.with_suffix(".toml")) not in ({}, display.to_dict()),
@@ -196,8 +197,12 @@ def _shown(path: Path) -> JsonObject:
     return found
 
 
-def _classes(header: JsonObject) -> list[object]:
-    return [(one.get("index"), one.get("versus"), one.get("unit")) for one in header.get("targets", [])]
+def _classes(header: JsonObject) -> set[str]:
+    """Return what a result explains, and the classes whose scores it keeps."""
+    explained = {
+        f"{target.get('index')} vs {target.get('versus')}: {target.get('unit')}" for target in header.get("targets", [])
+    }
+    return explained | set(map(str, header.get("classes") or ()))
 
 
 def _pictures(
