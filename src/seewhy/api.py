@@ -11,7 +11,6 @@ from seewhy.core.errors import FileError, InvalidInput
 from seewhy.core.progress import Progress, reporting
 from seewhy.core.settings import whole_number
 from seewhy.core.types import Segments
-from seewhy.core.words import shown
 from seewhy.engine.loop import Cancel
 from seewhy.engine.protocols import Model
 from seewhy.engine.run import Subject
@@ -245,11 +244,11 @@ def _checked(
 ) -> Inputs:
     """Return what was handed in, checked; the photo is opened and the model loaded last."""
     if checkpoint is not None and not callable(checkpoint) and not Path(checkpoint).parent.is_dir():
-        raise FileError(f"checkpoint must be a file in a folder that is there, got {checkpoint}")
+        raise FileError.of("checkpoint", "be a file in an existing folder", checkpoint)
     settings, start = as_method(method), whole_number("seed", seed, 0)
     size = None if batch_size is None else whole_number("batch_size", batch_size, 1)
     if keep_scores not in ("top10", "all"):  # what cannot be hashed may be handed in too
-        raise InvalidInput(f"keep_scores must be 'top10' or 'all', got {shown(keep_scores)}")
+        raise InvalidInput.of("keep_scores", "be 'top10' or 'all'", keep_scores)
     photo, black_box, view, size = opened_for(image, model, reading, size)
     return Inputs(photo, black_box, settings, view, start, size, keep_scores == "all", preflight)
 
@@ -258,7 +257,9 @@ def _timed(found: Explanation, started: float) -> Explanation:
     """Return an explanation with its seconds, and a word where they are more than were allowed."""
     seconds, limit = perf_counter() - started, found.method.amount.max_seconds
     if limit is not None and seconds > _OVER * limit:
-        late = f"this took {seconds:.3g} s, longer than max_seconds={limit:g}: a run asks at least a pair of pictures"
+        late = (
+            f"the run took {seconds:.3g} s, longer than max_seconds={limit:g}: it evaluates at least one pair of images"
+        )
         late += ", and reading the photo and the scores takes time"
         found = replace(found, warnings=(*found.warnings, late))
     return replace(found, seconds=seconds)

@@ -66,7 +66,12 @@ def explain_many(
         too little is known yet to say anything.
     """
     if isinstance(images, str | bytes | Path):
-        raise InvalidInput(f"images must be several photos, got one, {shown(images)}; explain it with seewhy.explain")
+        raise InvalidInput(
+            f"images must be several photos, got one, {shown(images)}; explain it with seewhy.explain",
+            setting="images",
+            rule="be several photos",
+            value=images,
+        )
     found = with_photos(
         images, model=model, at_once=at_once, errors=errors, checkpoint=checkpoint, progress=progress, cancel=cancel,
         **settings,
@@ -87,7 +92,7 @@ def with_photos(
 ) -> Iterator[tuple[object, Explanation | Exception]]:
     """Explain photos as :func:`explain_many`, and yield each with what was found."""
     if errors not in ("raise", "return"):
-        raise InvalidInput(f"errors must be 'raise' or 'return', got {errors!r}")
+        raise InvalidInput.of("errors", "be 'raise' or 'return'", errors)
     whole_number("at_once", at_once, 1)
     if not (progress is None or isinstance(progress, bool) or callable(progress)):
         raise InvalidInput.of("progress", "be a function, True, False or None", progress)

@@ -13,6 +13,7 @@ from seewhy.images.geometry import View
 from seewhy.images.segmentation import SEGMENTATIONS
 from seewhy.models import FunctionModel
 from seewhy.sampling.designs import DESIGNS
+from support.refusing import refuses
 
 H, W = 36, 48
 RNG = np.random.default_rng(0)
@@ -158,14 +159,14 @@ def test_shapley_values_point_there_or_say_what_the_design_lacks(design):
     if design in ALL_SIZES:
         check_points_at_each(seewhy.explain(PHOTO, model=model, method=method, targets=list(range(12))), 12)
         return
-    with pytest.raises(InvalidInput, match="kernel='shapley' needs design='shapley'"):
+    with refuses(InvalidInput, "Lime.design", rule="be 'shapley' or 'exhaustive'"):
         seewhy.explain(PHOTO, model=model, method=method)
 
 
 @pytest.mark.parametrize("surrogate", [name for name in SURROGATE if name != "least-squares"])
 @pytest.mark.parametrize("design", DESIGNS)
 def test_shapley_values_need_least_squares(design, surrogate):
-    with pytest.raises(InvalidInput, match=r"Lime\.kernel='shapley' needs surrogate='least-squares'"):
+    with refuses(InvalidInput, "Lime.kernel", rule="need least-squares and no num_features"):
         designed(design, kernel="shapley", surrogate=SURROGATE[surrogate])
 
 

@@ -250,7 +250,7 @@ def test_a_folder_stands_for_its_photos_and_not_for_what_was_written_there(call:
         shutil.copy("cat.png", path)
     (place / "photos" / "notes.txt").write_text("no photo")
 
-    for notes in ("", "note: pictures that seewhy wrote were left out: 6, such as photos/out/a.lime.heatmap.png\n"):
+    for notes in ("", "note: skipped 6 images written by seewhy, such as photos/out/a.lime.heatmap.png\n"):
         found = call("explain", "photos", "cat.png", *SMALL, "--out", "photos/out")
 
         assert (found.code, found.err) == (0, "")

@@ -251,7 +251,7 @@ def test_what_a_failing_model_had_answered_is_kept_and_resume_needs_its_model_al
 def test_a_file_that_only_knows_what_its_model_was_called_says_so(call: Call, lime: str) -> None:
     Path(lime).with_suffix(".toml").unlink()
     found = call("resume", lime, "--n-samples", "100")
-    assert "--model must be given: seewhy-out/cat.lime.seewhy only says what the model was called, '" in found.error
+    assert "seewhy-out/cat.lime.seewhy records only the model's name, '" in found.error
 
 
 # --- compare ------------------------------------------------------------------------------------------------
@@ -303,7 +303,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "refit of a value": (["refit", FILE, "--kernel", "gauss"], "--kernel must be one of cosine"),
     "refit of a class": (["refit", FILE, "--targets", "z"], "targets='z' is not a class of this model"),
     "resume of a missing file": (["resume", "no.seewhy"], "'no.seewhy' does not exist; see seewhy resume --help"),
-    "resume by another model": (["resume", FILE, "--model", TINY], "model must be the one that answered before, "),
+    "resume by another model": (["resume", FILE, "--model", TINY], "the model does not match the saved result, "),
     "resume by no model": (["resume", FILE, "--model", "lenet"], "lenet"),
     "resume to fewer": (["resume", FILE, *LOGITS, "--n-samples", "80"], "the samples there are (fewer: seewhy refit)"),
     "resume of a kernel": (["resume", FILE, "--kernel", "none"], "no such option '--kernel'"),
@@ -313,14 +313,14 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "until of an ensemble": (["explain", "cat.png", "--method", "ensemble-lime", "--until", "top3"], "needs segments"),
     "until and a number": (
         ["explain", "cat.png", "--until", "top3", "--n-samples", "50"],
-        "a run that stops by itself",
+        "is a stopping rule",
     ),
     "until of no number": (["explain", "cat.png", "--until", "best"], "--until must be topK with K from 1 to 999"),
     "tolerance": (["explain", "cat.png", "--tolerance", "0"], "--tolerance must be at least 0.001, at most 1, got"),
     "evaluations": (["explain", "cat.png", "--max-evaluations", "3"], "--max-evaluations must be at least 16"),
     "seconds": (["explain", "cat.png", "--max-seconds", "0"], "--max-seconds must be above 0"),
     "kept": (["explain", "cat.png", "--keep-scores", "top3"], "invalid value for '--keep-scores'"),
-    "contrast": (["explain", "cat.png", *LOGITS, "--targets", "a vs a"], "must hold two different classes"),
+    "contrast": (["explain", "cat.png", *LOGITS, "--targets", "a vs a"], "name two different classes"),
 }
 
 

@@ -40,7 +40,7 @@ def test_auto_is_a_method(call: Call) -> None:
 def test_what_auto_chooses_cannot_be_given(call: Call) -> None:
     found = call("explain", "cat.png", "--auto", "--method", "lime", *FEW)
     assert found.code == 2
-    assert "--auto and --method lime cannot be given together" in found.error
+    assert "--auto and --method lime exclude each other" in found.error
     found = call("explain", "cat.png", "--auto", "--fill", "black", *FEW)
     assert found.code == 2
     assert "--fill is a setting of" in found.error
@@ -50,8 +50,8 @@ def test_what_auto_chooses_cannot_be_given(call: Call) -> None:
     ("flags", "said"),
     [
         (["--fill", "black"], "note: --fill is no setting of auto, so lime explained"),
-        (["--regions", "2"], "note: --regions counts segments, and ensemble-lime gives a map"),
-        (["--method", "lime", "--share", "0.1"], "note: --share cuts maps, and lime has segments"),
+        (["--regions", "2"], "note: --regions selects segments, but ensemble-lime gives a map"),
+        (["--method", "lime", "--share", "0.1"], "note: --share selects a part of a map, but lime gives segments"),
     ],
 )
 def test_what_a_flag_changed_or_did_not_do_is_said(call: Call, flags: list[str], said: str) -> None:

@@ -157,7 +157,7 @@ def test_one_bad_photo_is_named_and_the_others_are_graded(call: Call, graded: Pa
 
 WRONG = {
     "no photos": (["evaluate"], "missing argument 'PHOTOS...'; see seewhy evaluate --help"),
-    "no such folder": (["evaluate", "nowhere"], "photos must be files or folders that exist, got nowhere"),
+    "no such folder": (["evaluate", "nowhere"], "nowhere: no such file or folder"),
     "method": (["evaluate", "photos", "--methods", "limes"], "limes"),
     "metric": (["evaluate", "photos", "--metrics", "iou", "ious"], "got 'ious'"),
     "metric without truth": (["evaluate", "photos", "--metrics", "srg", "iou"], "got iou; give truth"),
@@ -204,7 +204,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on(graded: Path, modules: Path) -> None:
     out, err = run.communicate(timeout=PATIENCE)
 
     assert run.returncode == 130
-    assert err.splitlines() == ["interrupted; the same call goes on"]
+    assert err.splitlines() == ["interrupted; the same command resumes the run"]
     assert "note: some grades are missing: the run was interrupted" in out
     found = process(modules, *arguments)
     assert (found.code, found.err) == (0, "")

@@ -152,7 +152,7 @@ def test_a_name_in_a_result_file_alone_is_not_loaded_either(call: Call, result: 
     header.pop("format")
     for name in ("py:evil:f", "onnx:evil.onnx", "kserve:http://127.0.0.1:9/v2/models/m"):
         result_file.write(result, header | {"model": name}, arrays)
-        assert "--model must be given" in call("resume", FILE, "--n-samples", "80").error
+        assert "name the model itself with --model" in call("resume", FILE, "--n-samples", "80").error
     assert not Path("RAN").exists()
 
 

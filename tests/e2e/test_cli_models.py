@@ -217,7 +217,7 @@ def test_a_size_that_nobody_says_is_asked_for(call: Call) -> None:
     sys.modules.pop("seewhy_single")
 
     assert found.code == 2
-    assert "since preprocessing='0..1' is a range alone; give --input-size SIDE or HEIGHTxWIDTH" in found.err
+    assert "a range, but no image size; give --input-size SIDE or HEIGHTxWIDTH" in found.err
 
 
 def test_a_mark_at_the_beginning_of_labels_is_no_label(call: Call) -> None:

@@ -181,7 +181,7 @@ def test_segments_of_other_settings_get_a_number(call: Call, place: Path) -> Non
     for n, name in (("10", ""), ("20", "-2"), ("10", "")):
         found = call("segments", "cat.png", "--model", TINY, "--slic-n-segments", n)
         assert f"wrote seewhy-out/cat.segments{name}.png" in found.out
-        assert ("holds another picture" in found.out) == bool(name)
+        assert ("already exists with other content" in found.out) == bool(name)
 
 
 def test_processes_at_the_same_moment_do_not_collide(place: Path, modules: Path) -> None:

@@ -161,15 +161,15 @@ def test_what_is_said_beside_the_example_counts(call: Call, there: Path, monkeyp
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "PHOTO_OR_FOLDER must be given"),
+        ((), "no photos given"),
         (("photos", "--class", "a=photos"), "not both"),
         (("--class", "photos"), "--class must be NAME=PATH"),
-        (("photos", "--example"), "--example has photos of its own"),
+        (("photos", "--example"), "--example brings its own photos"),
         (("photos", "--metric", "deletion"), "metric must be one of srg"),
         (("photos", "--metric", "iou"), "needs truth"),
         (("photos", "--menu", "none.toml"), "no such file"),
         (("photos", "--model", TOP, "--n-samples", "1"), "n_samples must be"),
-        (("nowhere",), "photos must be files or folders that exist"),
+        (("nowhere",), "no such file or folder"),
     ],
 )
 def test_what_breaks_a_rule_is_one_line(call: Call, there: Path, arguments: tuple[str, ...], says: str) -> None:

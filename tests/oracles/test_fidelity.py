@@ -234,7 +234,7 @@ def test_a_run_that_is_stopped_says_if_it_was_not_corrected():
     model = two_models()
     got = seewhy.explain(PHOTO, model=model, method=LIME.replace(n_samples=640), batch_size=64, cancel=cancel)
     assert got.samples.n_exact == 0
-    assert any("exact model was not asked yet" in note for note in got.warnings)
+    assert any("no answers of the exact model yet" in note for note in got.warnings)
     whole = got.continue_(n_samples=640)
     np.testing.assert_array_equal(whole.values(), run(two_models(), 0, n=640).values())
     assert not any("exact" in note for note in whole.warnings)

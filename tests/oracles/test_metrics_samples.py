@@ -221,7 +221,7 @@ def test_too_few_samples_cannot_be_halved(method):
 
 
 def test_a_half_that_says_nothing_correlates_with_nothing():
-    with pytest.raises(NotMeasured, match="says nothing"):
+    with pytest.raises(NotMeasured, match="no information"):
         measured("split-half", lambda batch: np.ones(len(batch)))
 
 

@@ -6,6 +6,7 @@ import pytest
 import seewhy
 from seewhy.methods.occlusion import WindowMasks
 from seewhy.sampling.blocks import Block
+from support.refusing import refuses
 
 PHOTO = (np.random.default_rng(0).random((40, 52, 3)) * 255).astype(np.uint8)
 
@@ -106,7 +107,7 @@ def test_the_seed_and_the_batch_size_change_nothing():
 
 @pytest.mark.parametrize("name", ["n_samples", "tolerance", "max_evaluations", "max_seconds", "until"])
 def test_what_leaves_nothing_to_chance_takes_no_amount(name):
-    with pytest.raises(seewhy.InvalidInput, match=name):
+    with refuses(seewhy.InvalidInput, f"Occlusion.{name}", rule="not a setting"):
         seewhy.Occlusion(**{name: 5})
 
 

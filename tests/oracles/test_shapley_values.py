@@ -11,6 +11,7 @@ from seewhy.core.errors import InvalidInput
 from seewhy.estimation.surrogate.shapley import size_shares
 from seewhy.sampling.designs import DESIGNS
 from support.games import drawn, every_coalition, planted, planted_rows, recorded
+from support.refusing import refuses
 
 SHAPLEY = seewhy.Lime(design="shapley", kernel="shapley")
 
@@ -211,7 +212,7 @@ def test_sizes_are_weighed_to_the_law_of_fair_coins():
 def test_samples_that_lack_sizes_say_what_would_have_them():
     kept, scores = planted_rows("foldover-hadamard", 12, 64, 0)
 
-    with pytest.raises(InvalidInput, match=r"cover \d+ % of the kernel; use design='shapley' with at least"):
+    with refuses(InvalidInput, "samples", rule="cover the Shapley kernel"):
         estimate(SHAPLEY.replace(design="foldover-hadamard"), kept, scores)
 
 
@@ -219,7 +220,7 @@ def test_samples_that_lack_sizes_say_what_would_have_them():
     "change", [{"surrogate": "ridge"}, {"surrogate": "lasso"}, {"num_features": 3}], ids=["ridge", "lasso", "few"]
 )
 def test_shapley_values_allow_no_other_surrogate(change):
-    with pytest.raises(InvalidInput, match="because Shapley values add up exactly, got surrogate="):
+    with refuses(InvalidInput, "Lime.kernel", rule="need least-squares and no num_features"):
         SHAPLEY.replace(**change)
 
 

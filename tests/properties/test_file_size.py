@@ -12,6 +12,7 @@ from seewhy.core.errors import FileError
 from seewhy.explanation import record
 from seewhy.methods import EnsembleLime
 from seewhy.models import FunctionModel
+from support.refusing import refuses
 
 LIMIT = 100_000
 SIDE = 40
@@ -160,21 +161,21 @@ FOREIGN = {
 
 @pytest.mark.parametrize("name", FOREIGN)
 def test_coalitions_that_cannot_be_drawn_again_are_refused(written, name, tmp_path):
-    with pytest.raises(FileError, match=r"(coalitions|segments) are not those that were (asked|switched)"):
+    with refuses(FileError, "foreign", rule="be whole"):
         seewhy.load(changed(written[1], tmp_path / "foreign", FOREIGN[name]))
 
 
 def test_a_foreign_seed_of_lime_and_rise_is_told_by_the_coalitions(tmp_path):
     for name in ("lime", "rise"):
         path = seewhy.explain(PHOTO, model=bright, method=LEFT_OUT[name]).save(tmp_path / "file")
-        with pytest.raises(FileError, match="is damaged: the coalitions are not those that were asked"):
+        with refuses(FileError, "foreign", rule="be whole"):
             seewhy.load(changed(path, tmp_path / "foreign", FOREIGN["another seed"]))
 
 
 def test_another_design_in_the_settings_is_refused(tmp_path):
     path = run(LEFT_OUT["lime"], 6001).save(tmp_path / "file")
 
-    with pytest.raises(FileError, match="are not those that were asked"):
+    with refuses(FileError, "foreign", rule="be whole"):
         seewhy.load(changed(path, tmp_path / "foreign", lambda header: header["settings"].update(design="antithetic")))
 
 
@@ -182,5 +183,5 @@ def test_coalitions_that_are_kept_are_compared_too(tmp_path):
     path = run(lime(8, 5), 200).save(tmp_path / "file")
     assert not drawn_again(path)
 
-    with pytest.raises(FileError, match="are not those that were asked"):
+    with refuses(FileError, "foreign", rule="be whole"):
         seewhy.load(changed(path, tmp_path / "foreign", FOREIGN["another digest"]))

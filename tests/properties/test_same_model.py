@@ -9,6 +9,7 @@ import seewhy
 from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.models import FunctionModel
 from support.asked import LIME, LOOK, PHOTO, logits
+from support.refusing import refuses
 
 
 def softmax(batch):
@@ -27,7 +28,7 @@ def _loaded(model, tmp_path, **settings):
         (logits, lambda batch: -logits(batch), "gives class . .* where it was"),
         (logits, lambda batch: 1.05 * logits(batch), "gives class . .* for the whole picture, where it was"),
         (softmax, lambda batch: softmax(batch)[:, [1, 0, 2, 3, 4]], "gives class . .* where it was"),
-        (logits, lambda batch: logits(batch)[:, :4], "gives 4 scores a picture, not 5"),
+        (logits, lambda batch: logits(batch)[:, :4], "returns 4 scores per image (saved: 5)"),
     ],
 )
 def test_a_loaded_result_refuses_a_function_of_the_same_name_that_answers_otherwise(one, other, said, tmp_path):
@@ -39,7 +40,7 @@ def test_a_loaded_result_refuses_a_function_of_the_same_name_that_answers_otherw
         return other(batch)
 
     recorded.__module__, recorded.__qualname__ = one.__module__, one.__qualname__
-    with pytest.raises(InvalidInput, match=f"must be the one that answered before; .*{said}"):
+    with refuses(InvalidInput, "model", rule="be the model of the saved result"):
         before.continue_(n_samples=80, model=recorded)
     assert sum(asked) <= 6
 
@@ -55,7 +56,7 @@ def test_models_that_agree_on_the_whole_picture_are_told_apart_by_a_row(tmp_path
         return rows
 
     before = _loaded(lambda batch: certain(batch, 1), tmp_path, fill="black")
-    with pytest.raises(InvalidInput, match="for a picture of the run, where it was"):
+    with refuses(InvalidInput, "model", rule="be the model of the saved result"):
         before.continue_(n_samples=80, model=lambda batch: certain(batch, -1))
     assert len(before.continue_(n_samples=80, model=lambda batch: certain(batch, 1)).samples) == 80
 
@@ -72,7 +73,7 @@ def test_a_model_with_moods_is_not_held_to_its_last_answer(tmp_path):
 def test_the_smallest_region_is_asked_of_the_same_model(tmp_path):
     before = _loaded(lambda batch: 1 * logits(batch), tmp_path)
 
-    with pytest.raises(InvalidInput, match="must be the one that answered before"):
+    with refuses(InvalidInput, "model", rule="be the model of the saved result"):
         before.smallest_region(model=lambda batch: -logits(batch))
 
 
@@ -126,7 +127,7 @@ def test_the_row_that_tells_is_asked(tmp_path):
     before = _loaded(lambda batch: sharp(batch, 1), tmp_path, fill="black")
     certain = np.abs(before.samples.scores[:, 0] - 0.5)
     assert np.mean(certain > 0.499) > 0.5
-    with pytest.raises(InvalidInput, match="for a picture of the run, where it was"):
+    with refuses(InvalidInput, "model", rule="be the model of the saved result"):
         before.continue_(n_samples=80, model=lambda batch: sharp(batch, 1.5))
 
 
@@ -136,7 +137,7 @@ def test_plain_scores_are_judged_by_how_far_they_move(level, tmp_path):
         return level + max(level, 1) * 0.0005 * way * np.tanh(np.einsum("bhwc,hwc->b", batch - 0.5, LOOK[0]))[:, None]
 
     before = _loaded(lambda batch: score(batch, 1), tmp_path, fill="black")
-    with pytest.raises(InvalidInput, match="must be the one that answered before"):
+    with refuses(InvalidInput, "model", rule="be the model of the saved result"):
         before.continue_(n_samples=80, model=lambda batch: score(batch, -1))
     rounding = 1 + 1e-6  # as of another runtime
     assert _grown(before, lambda batch: rounding * score(batch, 1)) == 80
@@ -156,7 +157,7 @@ class Remote(FunctionModel):
 def test_what_changed_behind_its_name_is_refused():
     before = seewhy.explain(PHOTO, model=Remote(1), method=LIME.replace(n_samples=40))
 
-    with pytest.raises(InvalidInput, match="must be the one that answered before"):
+    with refuses(InvalidInput, "model", rule="be the model of the saved result"):
         before.continue_(n_samples=80, model=Remote(-1))
 
 
@@ -193,5 +194,5 @@ def test_weights_that_changed_in_place_are_another_model():
 
     with torch.no_grad():
         net[1].weight.mul_(-1)
-    with pytest.raises((InvalidInput, ModelError), match=r"the one that answered before|weights"):
+    with pytest.raises((InvalidInput, ModelError), match=r"the saved result|weights"):
         before.continue_(n_samples=80)

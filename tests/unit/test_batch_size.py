@@ -12,6 +12,7 @@ from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.evaluate import evaluate
 from seewhy.study import study
 from seewhy.tune import tune
+from support.refusing import refuses
 
 torch = pytest.importorskip("torch", reason="the extra torch is not installed")
 
@@ -56,7 +57,7 @@ def named(tmp_path, monkeypatch):
 
 
 def test_a_model_of_single_pictures_is_explained_by_what_its_error_advises(named):
-    with pytest.raises(ModelError, match="give batch_size=1"):
+    with refuses(ModelError, "model", value=(3, 12, 12)):
         seewhy.explain(PHOTO, model=named, **ASKED)
     found = seewhy.explain(PHOTO, model=named, batch_size=1, **ASKED)
     plain = seewhy.explain(PHOTO, model=seewhy.load_model(Many(), **SAID), **ASKED)
@@ -67,7 +68,7 @@ def test_a_model_of_single_pictures_is_explained_by_what_its_error_advises(named
 
 @pytest.mark.preflight
 def test_so_is_it_checked(named):
-    with pytest.raises(ModelError, match="give batch_size=1"):
+    with refuses(ModelError, "model", value=(3, 12, 12)):
         seewhy.check(named, PHOTO)
     assert seewhy.check(named, PHOTO, batch_size=1).classes == 3
 
@@ -115,7 +116,7 @@ def test_a_model_that_is_loaded_already_has_no_such_setting(named):
     assert (found.name, size) == ("Many", 4)
     assert loaded(found, 4) == (found, 4)
     assert loaded(None, 4) == (seewhy.load_model(), 4)
-    with pytest.raises(InvalidInput, match="head is not a setting"):
+    with refuses(InvalidInput, "head", rule="not a setting"):
         loaded({"name": "py:seewhy_nets:loaded", "head": "logits"}, 4)
 
 

@@ -19,6 +19,7 @@ from seewhy.sampling.designs import (
     rows,
     with_untouched,
 )
+from support.refusing import refuses
 
 ALL = [Bernoulli(keep=0.3), DropFraction(keep=0.3), ShiftedGrid(keep=0.3, cell=(5, 9))]
 BALANCED = FoldoverHadamard()
@@ -64,14 +65,14 @@ def test_drop_fraction_drops_exactly_as_many_in_every_row(keep, d, dropped):
 
 @pytest.mark.parametrize(("keep", "d", "dropped"), [(0.99, 12, 0), (0.01, 12, 12), (0.8, 2, 0)])
 def test_a_fraction_that_comes_to_nothing_or_all_is_refused(keep, d, dropped):
-    with pytest.raises(InvalidInput, match=rf"keep={keep:g} drops {dropped} of {d} segments; .* from 1 to {d - 1}"):
+    with refuses(InvalidInput, "keep"):
         next(DropFraction(keep=keep).blocks(d, 0))
 
 
 def test_a_design_that_cannot_be_drawn_says_so_before_the_model_is_asked():
     method = seewhy.Lime(segmentation=seewhy.Grid(rows=1, columns=2), design="drop-fraction", keep=0.9)
 
-    with pytest.raises(InvalidInput, match="drops 0 of 2 segments"):
+    with refuses(InvalidInput, "keep", value=0.9):
         seewhy.explain(np.zeros((8, 8, 3), np.uint8), model=lambda batch: 1 / 0, method=method)
 
 

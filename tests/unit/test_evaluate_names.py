@@ -11,6 +11,7 @@ from seewhy.core.errors import FileError
 from seewhy.evaluate import evaluate
 from seewhy.truth import Known, matched, printable, read_truth
 from support.graded import LIME, folder, model
+from support.refusing import refuses
 
 ODD = b"caf\xe9"
 SHOWN = "caf\\udce9"
@@ -90,5 +91,5 @@ def test_truth_of_such_a_name_is_found(tmp_path):
     assert matched([known], [printable(raw)]) == ({f"{SHOWN}.jpg": known}, [])
     assert printable("plain é \ud800") == "plain é \\ud800"
     (tmp_path / "truth.json").write_text(json.dumps([{"file": "a.jpg", "group": raw}]))
-    with pytest.raises(FileError, match=r"\[0\]\.group must be text in UTF-8"):
+    with refuses(FileError, "truth.json[0].group", value="caf\udce9.jpg"):
         read_truth(tmp_path / "truth.json")

@@ -18,6 +18,7 @@ from seewhy.evaluate.asking import FILE_HOLDS
 from seewhy.evaluate.averages import average, averages, interval
 from seewhy.metrics import METRICS, Candidate, Measure, NotMeasured, Question, Truth
 from support.graded import LIME, Counting, asked, folder, metric, model, photo, plain
+from support.refusing import refuses
 
 
 @pytest.fixture
@@ -146,7 +147,7 @@ def test_what_a_settings_file_shows_is_what_is_graded(place):
         assert after.value("ap") == before.value("ap")
     assert [row.value("iou") for row in plain_rows] != [row.value("iou") for row in shown_rows]
     assert found.to_dict()["contenders"]["shown"]["display"]["regions"] == 1
-    with pytest.raises(InvalidInput, match="regions"):
+    with refuses(InvalidInput, "Display.regions", value=0):
         asked(place, methods={"shown": one | {"display": {"regions": 0}}})
 
 
@@ -155,11 +156,11 @@ def test_a_metric_that_is_named_must_be_measurable(place, truth):
     if truth is not None:
         truth = place / "truth.json"
         truth.write_text(json.dumps([{"file": "0.png", "index": 1}]))
-    with pytest.raises(InvalidInput, match="must not need truth where none says where the object is, got iou, ap;"):
+    with refuses(InvalidInput, "metrics", rule="not need truth where none says where the"):
         asked(place, truth=truth, metrics=["srg", "iou", "ap"])
     assert not (place / "run").exists()
     some = asked(place, truth=truth, metrics=None, baselines=())
-    assert "iou, ap, pointing need truth that says where the object is, and are not measured" in some.notes
+    assert "iou, ap, pointing need ground truth, which is not given, and are skipped" in some.notes
 
 
 def test_without_truth_only_what_needs_none_is_measured(place):
@@ -395,4 +396,4 @@ def test_what_seewhy_wrote_is_no_photo(place):
     names = {photo.name for photo in found.plan.photos}
     assert names & {"0.lime.png", "0.lime.heatmap.png", "0.lime.281.region.png"} == set()
     assert {"0.png", "1.lime.png", "0.seewhy.png"} <= names
-    assert any(note.startswith("pictures that seewhy wrote were left out: 3") for note in found.notes)
+    assert any(note.startswith("skipped 3 images written by seewhy") for note in found.notes)

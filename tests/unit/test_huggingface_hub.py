@@ -12,6 +12,7 @@ from seewhy.core.errors import ModelError
 from seewhy.models import load_model
 from seewhy.models.hub_access import hub
 from support.huggingface_nets import MARKS, resnet, saved, transformers
+from support.refusing import refuses
 
 huggingface_hub = pytest.importorskip("huggingface_hub", reason="the hub is asked with it")
 pytestmark = MARKS
@@ -73,7 +74,7 @@ def test_a_hub_that_does_not_answer_is_asked_once(online, hanging_up, name, tmp_
     port, calls = hanging_up
     online(port)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(ModelError, match=rf"could not be loaded.*\(http://127\.0\.0\.1:{port} does not answer: .+\)$"):
+    with refuses(ModelError, "model"):
         load_model(name)
     assert len(calls) == 1
     assert huggingface_hub.constants.HF_HUB_OFFLINE is False

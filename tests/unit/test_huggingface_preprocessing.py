@@ -11,6 +11,7 @@ from seewhy.images import Image
 from seewhy.models import load_model
 from support.huggingface_nets import MARKS, RNG, ROUGH, VIT, own_processor, resnet, safetensors, saved, torch
 from support.planted import PHOTO, SIDE
+from support.refusing import refuses
 
 pytestmark = MARKS
 
@@ -107,23 +108,23 @@ def test_a_model_of_timm_on_the_hub_is_prepared_and_named_as_it_says(tmp_path):
 @pytest.mark.parametrize(
     ("processor", "words"),
     [
-        (VIT | {"do_pad": True}, "ViTImageProcessor of hf:.* has do_pad=True, which cannot be done here; give"),
-        (VIT | {"do_resize": False}, "has do_resize=False, so that pictures differ in size"),
-        (VIT | {"size": {"shortest_edge": 40}}, "has size=.*so that pictures differ in size"),
-        (VIT | {"do_center_crop": True, "crop_size": {"height": 28, "width": 40}}, "crop_size=.* that is a border"),
-        (PROCESSORS["clip"] | {"size": {"shortest_edge": 30}}, "has crop_size=.* beyond size=.*, that is a border"),
+        (VIT | {"do_pad": True}, "do_pad"),
+        (VIT | {"do_resize": False}, "do_resize"),
+        (VIT | {"size": {"shortest_edge": 40}}, "size"),
+        (VIT | {"do_center_crop": True, "crop_size": {"height": 28, "width": 40}}, "crop_size"),
+        (PROCESSORS["clip"] | {"size": {"shortest_edge": 30}}, "crop_size"),
         (
             {"image_processor_type": "PPLCNetImageProcessor", **ROUGH},
-            "PPLCNetImageProcessor does more than its",
+            "PPLCNetImageProcessor",
         ),
-        (VIT | {"crop_pct": 0.9, "size": {"shortest_edge": SIDE}}, "has crop_pct=0.9, which cannot be done here"),
+        (VIT | {"crop_pct": 0.9, "size": {"shortest_edge": SIDE}}, "crop_pct"),
     ],
     ids=lambda value: "" if isinstance(value, str) else str(value)[:60],
 )
 def test_what_cannot_be_done_here_is_refused_by_name(tmp_path, processor, words):
     place = saved(tmp_path, resnet(), processor)
 
-    with pytest.raises(InvalidInput, match=words):
+    with refuses(InvalidInput, "preprocessing", value=words):
         load_model(place)
     given = load_model(place, preprocessing="imagenet", input_size=SIDE, runtime="native")
     assert given.preprocessing.size == (SIDE, SIDE)
@@ -132,6 +133,6 @@ def test_what_cannot_be_done_here_is_refused_by_name(tmp_path, processor, words)
 def test_without_a_processor_preprocessing_must_be_said(tmp_path):
     place = saved(tmp_path, processor=None)
 
-    with pytest.raises(ModelError, match="its image processor could not be loaded; give preprocessing"):
+    with refuses(ModelError, "model", value="hf:test_without_a_processor_prepr0"):
         load_model(place)
     assert load_model(place, preprocessing="-1..1", input_size=SIDE, runtime="native").labels is None

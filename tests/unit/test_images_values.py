@@ -15,6 +15,7 @@ import seewhy
 from seewhy.core.errors import ImageError, InvalidInput
 from seewhy.images import MAX_PIXELS, Image, from_bytes, load_image, to_bytes
 from support.pictures import PHOTO, encoded, npy_bytes, png, raw_png
+from support.refusing import refuses
 
 GRAY = PHOTO[..., 0]
 TWELVE = GRAY.astype(np.uint16) * 16 + 15
@@ -66,7 +67,7 @@ def test_without_it_they_stay_dark_and_it_is_said_what_was_assumed(source: objec
     image = load_image(source)
     np.testing.assert_array_equal(image.pixels[..., 0], TWELVE)
     (note,) = image.warnings
-    assert "65535 is taken for white" in note
+    assert "65535 is treated as white" in note
     assert f"scale={4095}" in note
 
 
@@ -135,17 +136,18 @@ def test_values_beyond_white_or_below_black_are_refused(values: np.ndarray) -> N
         (GRAY.astype(np.int32), "scale=255"),
         (GRAY.astype(np.int32) * 16, "scale=4095"),
         (GRAY > 3, "scale=1"),
-        (np.full((4, 4), 1.0000001), r"numpy\.clip"),
-        (np.full((4, 4), 1.0000001), r"1\.0000001\.\.1\.0000001"),
+        (np.full((4, 4), 1.0000001), "numpy.clip"),
+        (np.full((4, 4), 1.0000001), "1.0000001..1.0000001"),
         (np.full((4, 4), -1e-9), r"-1e-09"),
-        (GRAY / 127.5 - 1, r"\(x \+ 1\) / 2"),
+        (GRAY / 127.5 - 1, "(x + 1) / 2"),
         (np.full((4, 4), 1j), "abs"),
         (np.full((4, 4), 3, object), "astype"),
     ],
 )
 def test_the_error_names_the_way_out_that_fits_the_values(values: np.ndarray, told: str) -> None:
-    with pytest.raises(ImageError, match=told):
+    with refuses(ImageError, "array") as refused:
         load_image(values)
+    assert told in str(refused.value)
 
 
 @pytest.mark.parametrize(("top", "white"), [(255, 255), (4000, 65535)])
@@ -153,20 +155,20 @@ def test_integers_of_32_bits_in_a_file_are_read_by_a_rule_that_is_said(top: int,
     values = np.linspace(0, top, 48).round().astype(np.int32).reshape(6, 8)
     image = load_image(encoded(Pillow.fromarray(values), "TIFF"))
     np.testing.assert_allclose(image.floats()[..., 0], values / white, atol=1e-6)
-    assert f"{white} is taken for white" in image.warnings[0]
+    assert f"{white} is treated as white" in image.warnings[0]
     assert load_image(encoded(Pillow.fromarray(values), "TIFF"), scale=top).floats().max() == 1
 
 
 def test_wider_integers_in_a_file_need_a_word() -> None:
     wide = encoded(Pillow.fromarray(np.full((4, 4), 70_000, np.int32)), "TIFF")
-    with pytest.raises(ImageError, match="scale"):
+    with refuses(ImageError, "bytes", rule="hold integers in 0..65535"):
         load_image(wide)
     assert load_image(wide, scale=100_000).floats().max() == pytest.approx(0.7)
 
 
 def test_bright_floats_in_a_file_are_read_by_one_keyword() -> None:
     hdr = encoded(Pillow.fromarray(np.linspace(0, 8, 16, dtype=np.float32).reshape(4, 4)), "TIFF")
-    with pytest.raises(ImageError, match="scale="):
+    with refuses(ImageError, "bytes", value=(0.0, 8.0)):
         load_image(hdr)
     assert load_image(hdr, scale=8).floats().max() == 1
 
@@ -185,7 +187,7 @@ def test_bands_beyond_color_are_noted_with_the_way_to_keep_them(bands: int) -> N
 @pytest.mark.parametrize("bands", [3, 5, 12])
 def test_bands_that_pillow_cannot_read_are_refused_with_the_way_out(bands: int) -> None:
     pixels = np.dstack([GRAY] * bands)
-    with pytest.raises(ImageError, match="tifffile"):
+    with refuses(ImageError, "bytes", rule="be a TIFF that Pillow reads"):
         load_image(tiff(pixels, photometric=1))
 
 
@@ -231,13 +233,13 @@ def test_the_size_of_the_page_itself_is_checked() -> None:
     small, large = Pillow.new("L", (8, 6)), Pillow.new("L", (80, 60))
     data = encoded(small, "TIFF", save_all=True, append_images=[large])
     assert load_image(data, max_pixels=100).width == 8
-    with pytest.raises(ImageError, match="at most 100 pixels"):
+    with refuses(ImageError, "max_pixels", value=4800):
         load_image(data, max_pixels=100, page=2)
 
 
 @pytest.mark.parametrize("page", [0, -1, 1.5, "2", True])
 def test_a_bad_page_is_an_error(page: object) -> None:
-    with pytest.raises(InvalidInput, match="page"):
+    with refuses(InvalidInput, "page", rule="be a whole number of at least 1"):
         load_image(png(), page=page)
 
 
@@ -292,7 +294,7 @@ def test_what_cannot_apply_is_refused_and_not_ignored(source: object, told: dict
 
 def test_masked_values_are_refused_and_nothing_masked_is_fine() -> None:
     masked = np.ma.masked_less(PHOTO, 50)
-    with pytest.raises(ImageError, match=r"filled"):
+    with refuses(ImageError, "array", value=302):
         load_image(masked)
     assert load_image(np.ma.masked_array(PHOTO)).sha256 == load_image(PHOTO).sha256
 
@@ -303,9 +305,9 @@ def test_the_way_an_array_lies_in_memory_does_not_matter(view: np.ndarray) -> No
 
 
 def test_data_files_that_are_no_pictures_are_named() -> None:
-    with pytest.raises(ImageError, match=r"numpy\.load"):
+    with refuses(ImageError, "bytes", value="an .npy file; pass its array, numpy.load(path)"):
         load_image(npy_bytes(PHOTO))
-    with pytest.raises(ImageError, match="pydicom"):
+    with refuses(ImageError, "bytes", rule="be a picture (PNG, JPEG, GIF, WEBP, TIFF,"):
         load_image(bytes(128) + b"DICM" + bytes(100))
 
 
@@ -334,7 +336,7 @@ def test_the_limit_is_checked_before_anything_is_decoded_and_can_be_raised() -> 
 
 @pytest.mark.parametrize("most", [0, -5, 1.5, "many", None, True])
 def test_a_bad_limit_is_an_error(most: object) -> None:
-    with pytest.raises(InvalidInput, match="max_pixels"):
+    with refuses(InvalidInput, "max_pixels", rule="be a whole number of at least 4"):
         load_image(PHOTO, max_pixels=most)
 
 

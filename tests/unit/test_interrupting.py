@@ -10,6 +10,7 @@ import pytest
 import seewhy
 from seewhy.core.errors import Cancelled
 from support.patience import PATIENCE
+from support.refusing import refuses
 from support.small import METHODS, PHOTO, composing, known, score
 
 
@@ -63,7 +64,7 @@ def test_cancelling_at_once_leaves_nothing_to_explain(method):
         calls.append(batch)
         return score(batch)
 
-    with pytest.raises(Cancelled, match=r"cancelled after [01] of 100 samples"):
+    with refuses(Cancelled, "n_samples", rule="be at least 2"):
         seewhy.explain(PHOTO, model=model, method=method, cancel=lambda: True)
 
     assert len(calls) == 1

@@ -8,6 +8,7 @@ from seewhy.core.errors import InvalidInput
 from seewhy.metrics import BASELINES, METRICS, Candidate, Question, Truth
 from seewhy.models import FunctionModel
 from support.questions import OBJECT, PHOTO, READS, H, W, candidate, explained, noisy, question, reads, squares
+from support.refusing import refuses
 
 # --- questions -------------------------------------------------------------------------------------------
 
@@ -31,13 +32,13 @@ def test_the_target_is_the_strongest_class_or_the_one_named():
     assert Question.of(PHOTO, model=labeled).target == int(np.argmax(scores))
     assert Question.of(PHOTO, model=labeled, target="tea").target == 2
     for several in ("top2", "cat vs dog"):
-        with pytest.raises(InvalidInput, match="one class"):
+        with refuses(InvalidInput, "target", rule="be one class"):
             Question.of(PHOTO, model=labeled, target=several)
 
 
 @pytest.mark.parametrize("truth", [OBJECT.T, Truth(OBJECT[:-1]), OBJECT[..., None]])
 def test_a_truth_of_another_size_is_refused(truth):
-    with pytest.raises(InvalidInput, match="size"):
+    with refuses(InvalidInput, "truth", rule="be of the photo's size, (60, 80)"):
         question(truth=truth)
 
 
@@ -55,7 +56,7 @@ def test_scores_are_probabilities_where_the_model_has_them():
 
 @pytest.mark.parametrize("mask", [np.ones((4, 4)), np.full((4, 4), 255, np.uint8)])
 def test_truth_is_true_or_false(mask):
-    with pytest.raises(InvalidInput, match=r"Truth.mask must be \(H, W\) of True and False"):
+    with refuses(InvalidInput, "Truth.mask", value=(4, 4)):
         Truth(mask)
 
 
@@ -83,7 +84,7 @@ def test_the_candidate_of_an_explanation_is_what_it_shows():
 
 def test_a_map_of_another_photo_is_refused():
     other = Question.of(PHOTO[:, ::-1].copy(), model=FunctionModel(READS), truth=OBJECT, target=0)
-    with pytest.raises(InvalidInput, match="must explain the photo of the question"):
+    with refuses(InvalidInput, "lime", value="array"):
         METRICS["iou"].measure(other, candidate())
 
 
@@ -92,7 +93,7 @@ def test_a_map_of_another_class_is_refused():
     explanation = seewhy.explain(PHOTO, model=reads(2, 9), method=lime, targets=[0, 1])
     asked = question()
     METRICS["complexity"].measure(asked, Candidate.of(explanation, 0))
-    with pytest.raises(InvalidInput, match="but the question is about class 0; explain that class"):
+    with refuses(InvalidInput, "target", value=1):
         METRICS["complexity"].measure(asked, Candidate.of(explanation, 1))
 
 

@@ -76,6 +76,6 @@ def test_size_is_advised_only_where_the_error_is_about_shapes(module, said, advi
         load_model(module().eval(), preprocessing="0..1", input_size=8, runtime="native")
 
     text = str(failure.value)
-    assert "it failed on two of them: " in text
+    assert "but failed on two of them: " in text
     assert said in text
     assert text.endswith(advice) if advice else "; give " not in text

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 import seewhy
 from seewhy.core.errors import InvalidInput
 from support.pictures import PHOTO
+from support.refusing import refuses
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,7 @@ def test_what_cannot_be_used_is_one_error(found: seewhy.Explanation, setting: st
 
 
 def test_what_is_unknown_and_targets_that_are_not_there_are_errors(found: seewhy.Explanation) -> None:
-    with pytest.raises(InvalidInput, match="vmax is not a setting"):
+    with refuses(InvalidInput, "Display.vmax", rule="not a setting"):
         found.plot(vmax=1)
-    with pytest.raises(InvalidInput, match="target"):
+    with refuses(InvalidInput, "target, a place in targets,", value=2):
         found.plot(ax=Figure().subplots(), target=2)

@@ -11,6 +11,7 @@ from skimage import data
 
 import seewhy
 from seewhy.core.errors import ModelError
+from support.refusing import refuses
 
 pytestmark = pytest.mark.preflight
 
@@ -126,7 +127,7 @@ def test_a_top_class_that_changes_with_the_batch_is_named():
 def test_a_model_of_single_pictures_is_told_from_a_broken_one():
     with pytest.raises(RuntimeError, match="expected a batch of 1") as caught:
         seewhy.explain(PHOTO, model=one_by_one, method=LIME)
-    assert "try batch_size=1" in "".join(caught.value.__notes__)
+    assert "use batch_size=1" in "".join(caught.value.__notes__)
     assert seewhy.check(one_by_one, PHOTO, batch_size=1).fine
     assert seewhy.explain(PHOTO, model=one_by_one, method=LIME, batch_size=1).complete
 
@@ -135,12 +136,12 @@ def test_a_model_of_single_pictures_is_told_from_a_broken_one():
     ("answer", "rule"),
     [
         (lambda batch: np.full((len(batch), 3), np.nan), "finite"),
-        (lambda batch: np.ones((len(batch) + 1, 3)), "one row of scores a picture"),
-        (lambda batch: np.ones((len(batch), 3, 3)), "one row of scores a picture"),
+        (lambda batch: np.ones((len(batch) + 1, 3)), "one row of scores per image"),
+        (lambda batch: np.ones((len(batch), 3, 3)), "one row of scores per image"),
     ],
 )
 def test_nonsense_is_refused(answer, rule):
-    with pytest.raises(ModelError, match=rule):
+    with refuses(ModelError, "model", rule=rule):
         seewhy.check(answer, PHOTO)
 
 

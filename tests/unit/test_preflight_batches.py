@@ -70,7 +70,7 @@ MIXES = [
 def test_answers_mixed_behind_the_first_row_are_noticed(mix):
     found = seewhy.explain(PHOTO, model=behind(mix), method=LIME)
 
-    assert any("of its batch" in one for one in found.warnings)
+    assert any("in the batch" in one for one in found.warnings)
     assert "independent of the batch" in warned(seewhy.check(behind(mix), PHOTO))
 
 

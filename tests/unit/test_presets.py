@@ -10,6 +10,7 @@ import seewhy
 from seewhy import PRESETS, Display, InvalidInput, Lime, Rise
 from seewhy.core.settings import to_toml
 from seewhy.methods import as_method
+from support.refusing import refuses
 
 BLACK = seewhy.Color(value="#000000")
 
@@ -111,5 +112,5 @@ def test_a_preset_is_a_start_not_an_end() -> None:
 
     assert changed.n_samples == 50
     assert PRESETS["lime-lab"].method.n_samples == 5000
-    with pytest.raises(InvalidInput, match=r"^Lime.n_samples must be at least 2"):
+    with refuses(InvalidInput, "Lime.n_samples", value=0):
         PRESETS["lime-lab"].method.replace(n_samples=0)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from seewhy.core.errors import InvalidInput
 from seewhy.engine.run import evaluations, first_equal
 from seewhy.sampling.samples import Answers, Samples, merge
+from support.refusing import refuses
 
 
 def some(n, d, seed=0, *, kind="score", shifts=False, parts=False):
@@ -60,7 +61,7 @@ def test_splitting_and_merging_changes_nothing(n, d, kind, shifts, parts, cuts):
 def test_samples_of_something_else_are_not_merged(change):
     other = some(**({"n": 4, "d": 10} | change))
 
-    with pytest.raises(InvalidInput, match="only if they are of the same picture, model, method and classes"):
+    with refuses(InvalidInput, "samples", rule="share image, model, method and classes"):
         merge(some(4, 10), other)
 
 

@@ -21,6 +21,7 @@ from seewhy.images.segmentation import (
     Watershed,
     segment,
 )
+from support.refusing import refuses
 
 ALGORITHMS = [Slic(), Quickshift(), Felzenszwalb(), Watershed(), Grid()]
 HAND = np.array([[0, 7, 7], [3, 3, 300]])
@@ -154,12 +155,12 @@ def test_grid_is_as_even_as_possible():
 @pytest.mark.parametrize(
     ("grid", "message"),
     [
-        (Grid(rows=5, columns=2), r"Grid\.rows must be at most the picture's 4 pixels, got 5"),
-        (Grid(rows=2, columns=7), r"Grid\.columns must be at most the picture's 6 pixels, got 7"),
+        (Grid(rows=5, columns=2), {"setting": "Grid.rows", "value": 5}),
+        (Grid(rows=2, columns=7), {"setting": "Grid.columns", "value": 7}),
     ],
 )
 def test_grid_finer_than_pixels(grid, message):
-    with pytest.raises(InvalidInput, match=message):
+    with refuses(InvalidInput, **message):
         segment(grid, np.zeros((4, 6, 3), np.float32), 0)
 
 
@@ -182,7 +183,7 @@ def test_a_function_is_a_segmentation():
     assert holder == Holder(segmentation=Custom(function=_halves))
     stored = holder.to_dict()["segmentation"]
     assert stored == {"name": "custom", "function": f"{__name__}._halves"}
-    with pytest.raises(InvalidInput, match=r"Custom\.function cannot be loaded back .* got '.*_halves'"):
+    with refuses(InvalidInput, "Custom.function"):
         Holder(segmentation=stored)
 
 
@@ -242,28 +243,28 @@ def test_every_segmentation_has_a_name_source_and_summary():
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (np.zeros((3, 4), int), r"Custom gives 1 segment; at least 2 are needed: .*, or use grid"),
-        (np.zeros((4, 3), int), r"Custom must give ids of shape \(3, 4\), got shape \(4, 3\)"),
-        (np.zeros((3, 4, 1), int), r"got shape \(3, 4, 1\)"),
-        (np.zeros((3, 4)), r"Custom must give whole numbers, got float64"),
-        (np.eye(3, 4, dtype=int) - 1, r"Custom must give ids of at least 0, got -1"),
-        (None, r"got shape \(\)"),
+        (np.zeros((3, 4), int), "give at least 2 segments"),
+        (np.zeros((4, 3), int), "return segment ids of shape (3, 4)"),
+        (np.zeros((3, 4, 1), int), "return segment ids of shape (3, 4)"),
+        (np.zeros((3, 4)), "give whole numbers"),
+        (np.eye(3, 4, dtype=int) - 1, "give ids of at least 0"),
+        (None, "return segment ids of shape (3, 4)"),
     ],
 )
 def test_answers_that_are_no_ids(answer, message):
-    with pytest.raises(InvalidInput, match=message):
+    with refuses(InvalidInput, "Custom", rule=message):
         segment(Custom(function=lambda pixels: answer), np.zeros((3, 4, 3), np.float32), 0)
 
 
 def test_a_flat_picture_has_one_segment():
-    with pytest.raises(InvalidInput, match=r"Felzenszwalb gives 1 segment; .*lower scale or min_size"):
+    with refuses(InvalidInput, "Felzenszwalb", value=1):
         segment(Felzenszwalb(), np.ones((20, 20, 3), np.float32), 0)
 
 
 def test_more_segments_than_can_be_explained():
     grid, blank = Grid(rows=101, columns=100), np.zeros((101, 100, 1), np.float32)
 
-    with pytest.raises(InvalidInput, match=r"Grid gives 10100 segments; at most 10000 .* lower rows or columns"):
+    with refuses(InvalidInput, "Grid", value=10100):
         segment(grid, blank, 0)
     assert segment(Grid(rows=100, columns=100), blank, 0).max() + 1 == MAX_SEGMENTS
 
@@ -278,54 +279,54 @@ def test_any_integer_type_will_do(kind):
 @pytest.mark.parametrize(
     ("cls", "given", "message"),
     [
-        (Slic, {"n_segments": 1}, r"Slic\.n_segments must be at least 2, at most 10000, got 1"),
-        (Slic, {"n_segments": 10_001}, r"Slic\.n_segments must be at least 2, at most 10000, got 10001"),
-        (Slic, {"n_segments": 2.5}, r"Slic\.n_segments must be a whole number, got 2\.5"),
-        (Slic, {"n_segments": "many"}, r"Slic\.n_segments must be a whole number, got 'many'"),
-        (Slic, {"compactness": 0}, r"Slic\.compactness must be at least 0\.0001, .*, got 0"),
-        (Slic, {"compactness": float("nan")}, r"Slic\.compactness must be a finite number, got nan"),
-        (Slic, {"compactness": float("inf")}, r"Slic\.compactness must be a finite number, got inf"),
-        (Slic, {"sigma": -1}, r"Slic\.sigma must be at least 0, at most 100, got -1"),
-        (Slic, {"max_num_iter": 0}, r"Slic\.max_num_iter must be at least 1, .*, got 0"),
-        (Slic, {"slic_zero": "perhaps"}, r"Slic\.slic_zero must be true or false, got 'perhaps'"),
-        (Slic, {"start_label": 1}, r"Slic\.start_label is not a setting; Slic has name, n_segments"),
-        (Slic, {"name": "grid"}, r"Slic\.name must be 'slic', got 'grid'"),
-        (Quickshift, {"kernel_size": 0.5}, r"Quickshift\.kernel_size must be at least 1, .*, got 0\.5"),
-        (Quickshift, {"max_dist": 0}, r"Quickshift\.max_dist must be at least 0\.1, .*, got 0"),
-        (Quickshift, {"ratio": 1.1}, r"Quickshift\.ratio must be at least 0, at most 1, got 1\.1"),
-        (Quickshift, {"random_seed": 3}, r"Quickshift\.random_seed is not a setting"),
-        (Felzenszwalb, {"scale": 0}, r"Felzenszwalb\.scale must be at least 0\.1, .*, got 0"),
-        (Felzenszwalb, {"min_size": 0}, r"Felzenszwalb\.min_size must be at least 1, .*, got 0"),
-        (Watershed, {"n_segments": 0}, r"Watershed\.n_segments must be at least 2, .*, got 0"),
-        (Watershed, {"compactness": 2}, r"Watershed\.compactness must be at least 0, at most 1, got 2"),
-        (Grid, {"rows": 0}, r"Grid\.rows must be at least 1, at most 1000, got 0"),
-        (Grid, {"columns": None}, r"Grid\.columns must be a whole number, got None"),
-        (Labels, {}, r"Labels must be given exactly one of path and array, got neither"),
-        (Labels, {"path": "a", "array": HAND}, r"Labels must be given exactly one of .*, got both"),
-        (Labels, {"array": [[1, 2]]}, r"Labels\.array must be a numpy array, got \[\[1, 2\]\]"),
-        (Labels, {"array": HAND / 2}, r"Labels\.array must hold whole numbers, got float64"),
-        (Labels, {"array": HAND - 1}, r"Labels\.array must hold numbers of at least 0, got -1"),
-        (Labels, {"array": HAND[0]}, r"Labels\.array must be a label map \(H, W\), got shape \(3,\)"),
-        (Labels, {"array": np.array([["a"]])}, r"Labels\.array must hold numbers, not <U1, got"),
-        (Labels, {"path": 3}, r"Labels\.path must be text, got 3"),
-        (Custom, {}, r"Custom\.function must be given"),
-        (Custom, {"function": 3}, r"Custom\.function must be callable, got 3"),
-        (Holder, {"segmentation": "blobs"}, r"Holder\.segmentation must be one of slic, .*, got 'blobs'"),
+        (Slic, {"n_segments": 1}, {"setting": "Slic.n_segments", "value": 1}),
+        (Slic, {"n_segments": 10_001}, {"setting": "Slic.n_segments", "value": 10001}),
+        (Slic, {"n_segments": 2.5}, {"setting": "Slic.n_segments", "value": 2.5}),
+        (Slic, {"n_segments": "many"}, {"setting": "Slic.n_segments", "value": "many"}),
+        (Slic, {"compactness": 0}, {"setting": "Slic.compactness", "value": 0}),
+        (Slic, {"compactness": float("nan")}, {"setting": "Slic.compactness", "value": "nan"}),
+        (Slic, {"compactness": float("inf")}, {"setting": "Slic.compactness", "value": "inf"}),
+        (Slic, {"sigma": -1}, {"setting": "Slic.sigma", "value": -1}),
+        (Slic, {"max_num_iter": 0}, {"setting": "Slic.max_num_iter", "value": 0}),
+        (Slic, {"slic_zero": "perhaps"}, {"setting": "Slic.slic_zero", "value": "perhaps"}),
+        (Slic, {"start_label": 1}, {"setting": "Slic.start_label", "rule": "not a setting"}),
+        (Slic, {"name": "grid"}, {"setting": "Slic.name", "value": "grid"}),
+        (Quickshift, {"kernel_size": 0.5}, {"setting": "Quickshift.kernel_size", "value": 0.5}),
+        (Quickshift, {"max_dist": 0}, {"setting": "Quickshift.max_dist", "value": 0}),
+        (Quickshift, {"ratio": 1.1}, {"setting": "Quickshift.ratio", "value": 1.1}),
+        (Quickshift, {"random_seed": 3}, {"setting": "Quickshift.random_seed", "rule": "not a setting"}),
+        (Felzenszwalb, {"scale": 0}, {"setting": "Felzenszwalb.scale", "value": 0}),
+        (Felzenszwalb, {"min_size": 0}, {"setting": "Felzenszwalb.min_size", "value": 0}),
+        (Watershed, {"n_segments": 0}, {"setting": "Watershed.n_segments", "value": 0}),
+        (Watershed, {"compactness": 2}, {"setting": "Watershed.compactness", "value": 2}),
+        (Grid, {"rows": 0}, {"setting": "Grid.rows", "value": 0}),
+        (Grid, {"columns": None}, {"setting": "Grid.columns", "rule": "be a whole number"}),
+        (Labels, {}, {"setting": "Labels", "value": "neither"}),
+        (Labels, {"path": "a", "array": HAND}, {"setting": "Labels", "value": "both"}),
+        (Labels, {"array": [[1, 2]]}, {"setting": "Labels.array", "value": "2]]"}),
+        (Labels, {"array": HAND / 2}, {"setting": "Labels.array", "value": "float64"}),
+        (Labels, {"array": HAND - 1}, {"setting": "Labels.array", "value": -1}),
+        (Labels, {"array": HAND[0]}, {"setting": "Labels.array", "value": (3,)}),
+        (Labels, {"array": np.array([["a"]])}, {"setting": "Labels.array", "value": "array([['a']], dtype='<U1')"}),
+        (Labels, {"path": 3}, {"setting": "Labels.path", "value": 3}),
+        (Custom, {}, {"setting": "Custom.function"}),
+        (Custom, {"function": 3}, {"setting": "Custom.function", "value": 3}),
+        (Holder, {"segmentation": "blobs"}, {"setting": "Holder.segmentation", "rule": "be one of the names"}),
         (
             Holder,
             {"segmentation": {"n_segments": 3}},
-            r"Holder\.segmentation must be one of slic, .*, got \{",
+            {"setting": "Holder.segmentation", "rule": "be one of the names"},
         ),
-        (Holder, {"segmentation": 3}, r"Holder\.segmentation must be one of slic, .*, got 3"),
-        (Holder, {"segmentation": None}, r"Holder\.segmentation must be one of slic, .*, got None"),
-        (Holder, {"segmentation": Slic}, r"Holder\.segmentation must be one of slic, .*, got <class"),
+        (Holder, {"segmentation": 3}, {"setting": "Holder.segmentation", "rule": "be one of the names"}),
+        (Holder, {"segmentation": None}, {"setting": "Holder.segmentation", "rule": "be one of the names"}),
+        (Holder, {"segmentation": Slic}, {"setting": "Holder.segmentation", "rule": "be one of the names"}),
         (
             Holder,
             {"segmentation": {"name": "grid", "rows": 0}},
-            r"^Grid\.rows must be at least 1, .*, got 0$",
+            {"setting": "Grid.rows", "value": 0},
         ),
     ],
 )
 def test_bad_settings_name_class_setting_rule_and_value(cls, given, message):
-    with pytest.raises(InvalidInput, match=message):
+    with refuses(InvalidInput, **message):
         cls(**given)

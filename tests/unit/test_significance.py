@@ -186,13 +186,13 @@ def test_no_evidence_is_said():
     got = run(FunctionModel(chance, kind="score"), lime(n_samples=128))
 
     assert not got.region(n=16, sign="both").any()
-    assert any("can be told from 0 after" in note and "resume" in note for note in got.warnings)
+    assert any("is distinguishable from 0 after" in note and "resume" in note for note in got.warnings)
     assert got.top(5) == []
     got.plot()
 
 
 def test_where_there_is_evidence_no_note_says_otherwise():
-    assert not any("told from 0" in note for note in run(corner, lime()).warnings)
+    assert not any("distinguishable from 0" in note for note in run(corner, lime()).warnings)
 
 
 @pytest.mark.parametrize("name", ["lime", *MAPS])

@@ -19,6 +19,7 @@ from seewhy.study.menu import Menu
 from seewhy.study.rule import ALLOWED, CHOSEN_ON, REPORTED_ON, Rule
 from support.graded import folder
 from support.graded import model as graded_model
+from support.refusing import refuses
 
 SIDE = 32
 COARSE = {"name": "lime", "segmentation": {"name": "grid", "rows": 2, "columns": 2}, "fill": "black"}
@@ -320,33 +321,33 @@ def test_what_was_damaged_is_asked_again(two_classes, tmp_path):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"metric": "deletion"}, "metric must be one of srg"),
-        ({"metric": "iou"}, "needs truth"),
-        ({"menu": "huge"}, "menu must be small, usual"),
-        ({"menu": {}}, "must have sampling"),
-        ({"menu": {"sampling": {"x": "auto"}}}, "method must be the one that auto chose"),
-        ({"menu": MENU | {"free": {"fill": ["black"]}}}, "settings that cost no model call"),
-        ({"menu": MENU | {"free": {"num_features": 3}}}, "must be a list of values"),
-        ({"menu": MENU | {"free": {"n_samples": [400]}}}, "from 2 to the 40 asked"),
-        ({"n_samples": 1}, "n_samples must be a whole number"),
-        ({"target": 0.5}, "target must be one class"),
-        ({"groups": "all"}, "groups must be one of"),
-        ({"model": []}, "at least one"),
+        ({"metric": "deletion"}, {"setting": "metric", "value": "deletion"}),
+        ({"metric": "iou"}, {"setting": "truth", "value": "iou"}),
+        ({"menu": "huge"}, {"setting": "menu", "value": "huge"}),
+        ({"menu": {}}, {"setting": "menu", "rule": "have sampling, and may have free"}),
+        ({"menu": {"sampling": {"x": "auto"}}}, {"setting": "method", "value": "auto"}),
+        ({"menu": MENU | {"free": {"fill": ["black"]}}}, {"setting": "menu.free", "value": "fill"}),
+        ({"menu": MENU | {"free": {"num_features": 3}}}, {"setting": "menu.free.num_features", "value": 3}),
+        ({"menu": MENU | {"free": {"n_samples": [400]}}}, {"setting": "menu.free.n_samples", "value": 400}),
+        ({"n_samples": 1}, {"setting": "n_samples", "value": 1}),
+        ({"target": 0.5}, {"setting": "target", "value": 0.5}),
+        ({"groups": "all"}, {"setting": "groups", "value": "all"}),
+        ({"model": []}, {"setting": "model", "rule": "be at least one"}),
     ],
 )
 def test_what_breaks_a_rule_is_refused_before_any_work(two_classes, given, message):
-    with pytest.raises(InvalidInput, match=message):
+    with refuses(InvalidInput, **message):
         run(two_classes, **given)
 
 
 @pytest.mark.parametrize("photos", [[], "/no/such/folder", [3], 3])
 def test_photos_that_are_none_are_refused(photos):
-    with pytest.raises(InvalidInput, match="photos must be"):
+    with refuses(InvalidInput, "photos"):
         run(photos)
 
 
 def test_a_class_that_no_model_has_is_refused_before_any_work(tmp_path):
     folder(tmp_path, 1)
-    with pytest.raises(InvalidInput, match="nosuchclass"):
+    with refuses(InvalidInput, "targets", value="nosuchclass"):
         study(tmp_path / "photos", model=graded_model(), target="nosuchclass", out=tmp_path / "out", progress=False)
     assert not (tmp_path / "out").exists()

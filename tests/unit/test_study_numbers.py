@@ -266,7 +266,7 @@ NOISE = np.random.default_rng(1).normal(0, 0.01, 8)
         (0.1, 0.3, "No", "Leave the default: it is 0.20 [0.20, 0.20] better."),
         (0.49, 0.1, "Yes", "Carried over it still beats the default, by 0.39 [0.39, 0.39]."),
         (0.45, 0.45, "Not clear", "It may fit or not: on another photo it loses 0.05"),
-        (0.45, 0.45, "Not clear", "It cannot be told from the default (difference 0.00 [0.00, 0.00])."),
+        (0.45, 0.45, "Not clear", "It is not distinguishable from the default (difference 0.00 [0.00, 0.00])."),
     ],
 )
 def test_verdicts_of_clear_cases(elsewhere, default, word, says):

@@ -15,6 +15,7 @@ from PIL import Image as Pillow
 from seewhy.core.errors import MissingExtra
 from seewhy.models import FunctionModel
 from seewhy.study import study
+from support.refusing import refuses
 
 pytest.importorskip("jinja2", reason="the extra study is not installed")
 
@@ -175,7 +176,7 @@ def contrast(one, other):
 
 def test_without_jinja_one_is_told_what_to_install(found, monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(MissingExtra, match=r"seewhy\[study\]"):
+    with refuses(MissingExtra, "jinja2", value="study"):
         found.html()
 
 

@@ -44,7 +44,7 @@ def test_every_library_that_needs_torchvision_says_that_it_does_not_fit(tmp_path
     assert len(lines) == len(names)
     for line in lines:
         assert line.startswith("MissingExtra torchvision ")
-        assert f"do not fit together, they are of different builds or versions ({SIGN})" in line
+        assert f"do not fit together: they come from different builds or versions ({SIGN})" in line
         assert line.endswith("pip install --force-reinstall torch torchvision")
 
 

@@ -10,6 +10,7 @@ from seewhy.models import heads
 from seewhy.models.torch.modules import last_layer
 from seewhy.models.torch.runtime import TorchRuntime
 from seewhy.testing import check_model
+from support.refusing import refuses
 from support.torch_nets import GRID, PHOTO, RAW, SIZE, Corner, small
 
 torch = pytest.importorskip("torch", reason="the extra torch is not installed")
@@ -94,7 +95,7 @@ def test_of_a_chosen_output_its_own_last_operation_counts():
 
     assert seewhy.load_model(Two(), preprocessing=RAW).head.name == "multi-label"
     assert seewhy.load_model(Two(), preprocessing=RAW, output_name="plain").head.name == "logits"
-    with pytest.raises(seewhy.InvalidInput, match=r"lie in 0\.\.1") as refused:
+    with refuses(seewhy.InvalidInput, "head") as refused:
         seewhy.load_model(Two(), preprocessing=RAW, output_name="shares")
     assert refused.value.setting == "head"
     assert seewhy.load_model(Two(), preprocessing=RAW, output_name="shares", head="logits").kind == "logit"
@@ -137,7 +138,7 @@ def test_what_a_module_calls_at_last_is_seen(end, outputs, head):
 
 
 def test_a_softmax_over_the_pictures_of_a_batch_is_none():
-    with pytest.raises(seewhy.InvalidInput, match="head"):
+    with refuses(seewhy.InvalidInput, "head"):
         seewhy.load_model(small(torch.nn.Softmax(dim=0), outputs=4), preprocessing=RAW)
 
 

@@ -18,6 +18,7 @@ from seewhy.tune.search import Start
 from seewhy.tune.space import Space
 from seewhy.tune.tuning import _known
 from support.planted import PHOTO
+from support.refusing import refuses
 from support.tuning import FREE, GRIDS, OBJECT, START, Counted, known, only_free, run
 
 optuna = pytest.importorskip("optuna", reason="the extra tune is not installed")
@@ -43,7 +44,7 @@ def test_the_truth_names_the_class_and_which_photos_belong_together():
     assert not only_free(photos=photos[:2], truth=together, target=None, n_samples=64, free={"regions": [1]}).held_out
     asked = only_free(truth=known((third,)), target=other, n_samples=64, free={"regions": [1]})
     assert asked.photos[0].target == other
-    with pytest.raises(InvalidInput, match="classes of the model, 0 to 2, got 7"):
+    with refuses(InvalidInput, "the truth", value=7):
         only_free(truth=known((7,)), target=None, n_samples=64)
 
 
@@ -100,9 +101,11 @@ def test_a_winner_that_a_map_without_a_model_beats_says_so():
     in_the_middle[12:20, 12:20] = True  # the model looks elsewhere
     free = {"regions": [1], "sign": ["positive"], "num_features": [1]}
     beaten = only_free(truth=in_the_middle, n_samples=64, free=FREE | free)
-    assert beaten.notes[0].startswith("maps that know nothing of the model score as well or better: ")
+    assert beaten.notes[0].startswith("maps that do not use the model score as well or better: ")
     assert "center" in beaten.notes[0]
-    assert not any("know nothing" in note for note in only_free(truth=OBJECT, n_samples=64, free=FREE | free).notes)
+    assert not any(
+        "do not use the model" in note for note in only_free(truth=OBJECT, n_samples=64, free=FREE | free).notes
+    )
 
 
 # --- the same as from scratch, at the price of one -------------------------------------------------------------------
@@ -258,58 +261,61 @@ def test_metrics_of_samples_get_their_intervals():
 def test_without_optuna_free_settings_can_be_tuned_still(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert only_free(truth=OBJECT, n_samples=40).score > 0
-    with pytest.raises(MissingExtra, match=r"seewhy\[tune\]"):
+    with refuses(MissingExtra, "optuna", value="tune"):
         run(truth=OBJECT)
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"metric": "beauty"}, "metric must be one of iou"),
-        ({"metric": "complexity"}, "metric must be one of iou"),
-        ({"metric": "iou", "truth": None}, "metric iou needs truth"),
-        ({"truth": [OBJECT, OBJECT]}, "truth must be one for each of the 1 photos, got a list of 2"),
-        ({"truth": OBJECT.astype(int)}, "truth must be arrays .* of bool"),
-        ({"truth": OBJECT[:5]}, "truth must be of the photo's size"),
-        ({"methods": ["auto"]}, "methods must include that of start"),
-        ({"methods": ["lime", "auto"]}, "methods must be some of lime, rise, ensemble-lime, got 'auto'"),
-        ({"methods": "lime"}, "methods must be a list"),
-        ({"start": "auto"}, "start must be settings of lime, rise, ensemble-lime, got 'auto'"),
-        ({"start": 3}, "method must be one of"),
-        ({"sampling": {"lime.gird.rows": [2, 3]}}, "did you mean lime.grid.rows"),
-        ({"sampling": {"lime.grid.rows": [3]}}, "two ends of a range"),
-        ({"sampling": {"lime.grid.rows": [2.5, 3]}}, "two whole numbers"),
-        ({"sampling": {"lime.fill": []}}, "sampling.lime.fill must be a list"),
-        ({"sampling": {"lime.fill": ["picture"]}}, "sampling.lime.fill must be some of"),
-        ({"search": False}, "sampling must not be given where nothing is searched"),
-        ({"free": {"keep": [0.5]}}, "free must name settings that cost no model call"),
-        ({"free": {"regions": 5}}, "free.regions must be a list of values"),
-        ({"free": {"regions": [0]}}, "Display.regions must be at least 1"),
-        ({"free": {"num_features": [5, -1]}}, "free.num_features must hold values that are possible, got -1"),
-        ({"free": {"n_samples": [1]}}, "free.n_samples must be whole numbers of at least 2"),
-        ({"n_samples": 1, "free": {}}, "n_samples must be a whole number from 2"),
-        ({"seconds": 0}, "seconds must be a number above 0"),
-        ({"seconds": float("nan")}, "seconds must be a number above 0"),
-        ({"calls": 0}, "calls must be a whole number of at least 1"),
-        ({"calls": 30}, "calls must be enough"),
-        ({"trials": 0}, "trials must be a whole number of at least 1"),
-        ({"seed": -1}, "seed must be a whole number"),
+        ({"metric": "beauty"}, {"setting": "metric", "value": "beauty"}),
+        ({"metric": "complexity"}, {"setting": "metric", "value": "complexity"}),
+        ({"metric": "iou", "truth": None}, {"setting": "truth", "value": "iou"}),
+        ({"truth": [OBJECT, OBJECT]}, {"setting": "truth", "value": "a list of 2"}),
+        ({"truth": OBJECT.astype(int)}, {"setting": "truth", "rule": "be arrays (H, W) of bool"}),
+        ({"truth": OBJECT[:5]}, {"setting": "truth", "value": (5, 32)}),
+        ({"methods": ["auto"]}, {"setting": "methods", "rule": "include that of start, lime"}),
+        ({"methods": ["lime", "auto"]}, {"setting": "methods", "value": "auto"}),
+        ({"methods": "lime"}, {"setting": "methods", "value": "lime"}),
+        ({"start": "auto"}, {"setting": "start", "value": "auto"}),
+        ({"start": 3}, {"setting": "method", "value": 3}),
+        (
+            {"sampling": {"lime.gird.rows": [2, 3]}},
+            {"setting": "sampling", "rule": "name settings that can be searched"},
+        ),
+        ({"sampling": {"lime.grid.rows": [3]}}, {"setting": "sampling.lime.grid.rows", "value": [3]}),
+        ({"sampling": {"lime.grid.rows": [2.5, 3]}}, {"setting": "sampling.lime.grid.rows", "value": [2.5, 3]}),
+        ({"sampling": {"lime.fill": []}}, {"setting": "sampling.lime.fill", "value": []}),
+        ({"sampling": {"lime.fill": ["picture"]}}, {"setting": "sampling.lime.fill", "value": "picture"}),
+        ({"search": False}, {"setting": "sampling", "rule": "not be given with search=False"}),
+        ({"free": {"keep": [0.5]}}, {"setting": "free", "value": "keep"}),
+        ({"free": {"regions": 5}}, {"setting": "free.regions", "value": 5}),
+        ({"free": {"regions": [0]}}, {"setting": "Display.regions", "value": 0}),
+        ({"free": {"num_features": [5, -1]}}, {"setting": "sampling", "value": 30}),
+        ({"free": {"n_samples": [1]}}, {"setting": "free.n_samples", "value": 1}),
+        ({"n_samples": 1, "free": {}}, {"setting": "n_samples", "value": 1}),
+        ({"seconds": 0}, {"setting": "seconds", "value": 0}),
+        ({"seconds": float("nan")}, {"setting": "seconds", "rule": "be a number above 0"}),
+        ({"calls": 0}, {"setting": "calls", "value": 0}),
+        ({"calls": 30}, {"setting": "calls", "value": 30}),
+        ({"trials": 0}, {"setting": "trials", "value": 0}),
+        ({"seed": -1}, {"setting": "seed", "value": -1}),
         (
             {"groups": ["a", "b"]},
-            "groups must be a way to group photos, or a list of one name for each of the 1 photos",
+            {"setting": "groups", "value": ["a", "b"]},
         ),
-        ({"groups": "frames"}, "groups must be one of auto, name, folder, none, or a CSV file .* got 'frames'"),
-        ({"target": "0 vs 1"}, "target must be one class"),
-        ({"photos": []}, "photos must be at least one"),
+        ({"groups": "frames"}, {"setting": "groups", "value": "frames"}),
+        ({"target": "0 vs 1"}, {"setting": "target", "value": "0 vs 1"}),
+        ({"photos": []}, {"setting": "photos", "rule": "be at least one"}),
     ],
 )
 def test_what_breaks_a_rule_is_refused(given, message):
     given = {"truth": OBJECT} | given
-    with pytest.raises(InvalidInput, match=message):
+    with refuses(InvalidInput, **message):
         run(given.pop("model", None), **given)
 
 
 def test_a_damaged_memory_is_named(tmp_path):
     (tmp_path / "tune.sqlite").write_bytes(b"this is no database, but it is long enough to be looked at as one" * 20)
-    with pytest.raises(seewhy.FileError, match=r"tune\.sqlite"):
+    with refuses(seewhy.FileError, "tune.sqlite", value="a file that is no SQLite database, or a damaged one"):
         only_free(truth=OBJECT, out=tmp_path)

@@ -13,6 +13,7 @@ from seewhy.core.errors import InvalidInput
 from seewhy.models import FunctionModel
 from seewhy.sampling.blocks import Block
 from seewhy.sampling.samples import LOG_ODDS_LIMIT, Answers, Recorder, convert, log_total, recognize_kind, resolve_unit
+from support.refusing import refuses
 from support.small import LIME, PHOTO, RISE, score
 
 LOGITS = np.random.default_rng(3).normal(scale=4, size=(40, 5)).astype(np.float32)
@@ -64,15 +65,15 @@ def test_log_odds_are_cut_where_scores_carry_no_information():
 
 @pytest.mark.parametrize("value", [-0.1, 1.5, 7.0])
 def test_what_is_no_probability_has_no_log_odds(value):
-    with pytest.raises(InvalidInput, match=rf"log-odds need probabilities in 0\.\.1, got {value:g}"):
+    with refuses(InvalidInput, "unit", rule="be 'score' outside of 0..1"):
         convert(np.array([0.5, value]), None, "probability", "log-odds")
 
 
 @pytest.mark.parametrize("unit", ["probability", "log-odds"])
 def test_plain_scores_are_never_turned_into_probabilities(unit):
-    with pytest.raises(InvalidInput, match=rf"unit='{unit}' needs probabilities or logits"):
+    with refuses(InvalidInput, "unit", rule="be 'score' for raw scores"):
         convert(np.array([0.5]), None, "score", unit)
-    with pytest.raises(InvalidInput, match="needs probabilities or logits"):
+    with refuses(InvalidInput, "unit", rule="be 'score' for raw scores"):
         seewhy.explain(PHOTO, model=score, method=LIME.replace(unit=unit))
 
 
@@ -140,7 +141,7 @@ def test_what_was_recognized_is_said():
     assert (likely.model.kind, likely.targets[0].unit) == ("probability", "probability")
     assert any("taken as probabilities" in text for text in likely.warnings)
     assert (plain.model.kind, plain.targets[0].unit) == ("score", "score")
-    assert any("taken as plain scores" in text for text in plain.warnings)
+    assert any("treating outputs as raw scores" in text for text in plain.warnings)
     assert (stated.model.kind, stated.targets[0].unit) == ("logit", "probability")
     assert not any("taken as" in text for text in stated.warnings)
 
@@ -192,7 +193,7 @@ def test_a_recorder_keeps_every_bit_and_score_however_it_is_fed(d, cuts, order, 
     some = np.array([40, 3, 17])
     np.testing.assert_array_equal(samples.rows(some).block(slice(None)).coalitions, rows[some])
     np.testing.assert_array_equal(samples.rows(some).target(3, "score"), scores[some, 3])
-    with pytest.raises(InvalidInput, match="target 1 was not kept; kept are 3, 0"):
+    with refuses(InvalidInput, "targets", value=1):
         samples.target(1, "score")
 
 

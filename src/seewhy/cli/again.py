@@ -42,7 +42,7 @@ _AMOUNT_FLAGS: list[Flag] = [flag for flag in method_flags() if flag.place[0] in
 @options(_FREE_FLAGS)
 @click.pass_context
 def refit(context: click.Context, /, file: str, targets: tuple[str, ...], out: Path, **given: Any) -> int:
-    """Read the samples of a result FILE in another way, without asking the model.
+    """Recompute the explanation in FILE from its saved samples; needs no model calls.
 
     \b
       seewhy refit seewhy-out/photo.lime.seewhy --surrogate lasso --lasso-alpha 0.001
@@ -59,7 +59,7 @@ def refit(context: click.Context, /, file: str, targets: tuple[str, ...], out: P
 
 @click.command(cls=Sectioned)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False), metavar="FILE")
-@click.option("--model", metavar="MODEL", help="The model that answered before (default: the one the file names).")
+@click.option("--model", metavar="MODEL", help="The model that was explained (default: the one named in the file).")
 @run_options.batch_size
 @run_options.as_json
 @run_options.quiet
@@ -68,9 +68,9 @@ def refit(context: click.Context, /, file: str, targets: tuple[str, ...], out: P
 @options(_AMOUNT_FLAGS)
 @click.pass_context
 def resume(context: click.Context, /, file: str, model: str | None, batch_size: int | None, **given: Any) -> int:
-    """Go on with the run of a result FILE: more samples, up to its own end or another aim.
+    """Resume the run in FILE: add samples, up to its own limit or a new one.
 
-    The file and the pictures beside it are written anew, when all is done or stopped.
+    The result file and its figures are rewritten at the end, or when the run is stopped.
 
     \b
       seewhy resume seewhy-out/photo.lime.seewhy --tolerance 0.05
@@ -82,7 +82,12 @@ def resume(context: click.Context, /, file: str, model: str | None, batch_size: 
     if held is None and may_be_named_by_a_file(before.model.name):
         source, held = file, before.model.name
     if held is None and model is None:
-        raise InvalidInput(f"--model must be given: {file} only says what the model was called, {before.model.name!r}")
+        raise InvalidInput(
+            (f"{file} records only the model's name, {before.model.name!r}; name the model itself with --model"),
+            setting="--model",
+            rule="be given",
+            value=before.model.name,
+        )
     given["model"] = model
     asked = asked_model(model_in(held, source, given), given)
     found = before.continue_(
@@ -101,7 +106,7 @@ def resume(context: click.Context, /, file: str, model: str | None, batch_size: 
 @click.argument("file", type=click.Path(exists=True, dir_okay=False), metavar="FILE")
 @run_options.as_json
 def compare(file: str, *, as_json: bool) -> int:
-    """Hold what relatives of the method say about the samples of FILE side by side, without asking the model."""
+    """Compare related methods on the samples in FILE; needs no model calls."""
     from seewhy.cli.output import side_by_side
     from seewhy.cli.terminal import put
 

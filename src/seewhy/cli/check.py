@@ -15,7 +15,7 @@ from seewhy.cli.model import asked_model, model_options, named_model
 from seewhy.cli.terminal import say, say_json
 
 
-@click.command(cls=Sectioned, epilog="Exit codes: 0 nothing to warn of, 1 warnings or failure, 2 wrong usage or input.")
+@click.command(cls=Sectioned, epilog="Exit codes: 0 no warnings, 1 warnings or failure, 2 wrong usage or input.")
 @click.argument("model", metavar="MODEL")
 @click.argument("photo", required=False, metavar="[PHOTO]")
 @run_options.batch_size
@@ -23,10 +23,10 @@ from seewhy.cli.terminal import say, say_json
 @run_options.as_json
 @model_options
 def check(model: str, photo: str | None, batch_size: int | None, seed: int, *, as_json: bool, **given: Any) -> int:
-    """Check MODEL before anything is explained with it, on PHOTO or on a cat.
+    """Check MODEL on PHOTO (default: a cat) before you explain with it.
 
-    Asks it the same few pictures alone, together and again: shapes, answers that depend on the batch or change from
-    call to call, the kind of its scores, the range of its input, and how far a compiled model is from its original.
+    Evaluates the same few images alone, in a batch and repeatedly. Tests output shapes, dependence on the batch,
+    changes from call to call, the score type, the input range, and the error of a compiled model.
 
     \b
       seewhy check torchvision:resnet50 photo.jpg

@@ -20,6 +20,7 @@ from seewhy.cli.terminal import Printed, Rows, put, say, say_json
 from seewhy.core.errors import InvalidInput
 from seewhy.core.progress import is_terminal
 from seewhy.core.types import JsonObject
+from seewhy.core.words import Words
 from seewhy.evaluate.asking import DEFAULT_METRICS
 from seewhy.evaluate.plan import NamedModel
 from seewhy.methods import METHODS
@@ -59,22 +60,25 @@ def _repeated(args: list[str]) -> list[str]:
 
 @click.command(
     cls=Listing,
-    epilog="Exit codes: 0 done, 1 something failed, 2 wrong usage or input, 130 interrupted; the same call goes on.",
+    epilog=(
+        "Exit codes: 0 done, 1 something failed, 2 wrong usage or input, 130 interrupted; the same command resumes."
+    ),
 )
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTOS...")
 @click.option(
     "--truth",
     metavar="TRUTH",
-    help="Where the objects are: a folder of PNG masks or of Pascal VOC XML, COCO JSON, a JSON list of photos, a CSV "
-    "of boxes.",
+    help=(
+        "Ground truth: a folder of PNG masks or Pascal VOC XML, COCO JSON, a JSON list of photos, or a CSV of boxes."
+    ),
 )
 @click.option("--methods", multiple=True, metavar="NAME...", help=f"{', '.join(METHODS)} (default auto).")
-@click.option("--settings", multiple=True, metavar="FILE...", help="Methods with settings, as explain writes them.")
+@click.option("--settings", multiple=True, metavar="FILE...", help="Settings files written by seewhy explain.")
 @click.option(
     "--metrics",
     multiple=True,
     metavar="NAME...",
-    help=f"{', '.join(METRICS)} (default {', '.join(DEFAULT_METRICS)}); seconds and calls are always there.",
+    help=(f"{', '.join(METRICS)} (default {', '.join(DEFAULT_METRICS)}); seconds and calls are always reported."),
 )
 @click.option(
     "--model", "models", multiple=True, metavar="MODEL...", help=f"{MODEL_HELP} (default efficientnet-lite0)."
@@ -88,13 +92,13 @@ def _repeated(args: list[str]) -> list[str]:
     section=DETAILS,
     multiple=True,
     metavar="NAME...",
-    help=f"Maps that know nothing of the model: {', '.join(BASELINES)}, or none (default all).",
+    help=f"Baseline maps that do not use the model: {', '.join(BASELINES)}, or none (default all).",
 )
 @run_options.groups
 @run_options.seed()
 @run_options.batch_size
-@click.option("--retry", cls=Option, section=DETAILS, is_flag=True, help="Try what failed before once more.")
-@click.option("--parquet", cls=Option, section=DETAILS, is_flag=True, help="Write the tables as Parquet too.")
+@click.option("--retry", cls=Option, section=DETAILS, is_flag=True, help="Retry what failed before.")
+@click.option("--parquet", cls=Option, section=DETAILS, is_flag=True, help="Also write the tables as Parquet.")
 @click.option(
     "--ray",
     cls=Option,
@@ -104,9 +108,9 @@ def _repeated(args: list[str]) -> list[str]:
 )
 @model_options
 def evaluate(photos: tuple[str, ...], **given: Any) -> int:
-    """Explain PHOTOS, files or folders, by several methods, and grade what they say.
+    """Explain PHOTOS (files or folders) by several methods, and grade the explanations.
 
-    Everything is stored in the folder of the run as soon as it is done: the same call goes on where it was stopped.
+    Results are stored in the folder of the run as soon as they are done: the same command resumes an interrupted run.
 
     \b
       seewhy evaluate photos --truth masks --methods lime rise
@@ -134,7 +138,7 @@ def evaluate(photos: tuple[str, ...], **given: Any) -> int:
     )
     _emit(found, given, held.notes(quiet=given["quiet"] and not given["as_json"]))
     if not found.complete:
-        say("interrupted; the same call goes on", err=True)
+        say("interrupted; the same command resumes the run", err=True)
         return signals.exit_code()
     return FAILED if found.faults else DONE
 
@@ -146,7 +150,7 @@ def _methods(given: dict[str, Any]) -> dict[str, object]:
     for file in files:
         read = read_settings(file)
         if "method" not in read:
-            raise InvalidInput(f"{file} must hold a method to be evaluated, got {', '.join(read) or 'nothing'}")
+            raise InvalidInput.of(file, "hold a method to be evaluated", Words(", ".join(read) or "nothing"))
         check_paths(read["method"], file)
         label = Path(file).stem
         label = file if label in found or [Path(other).stem for other in files].count(label) > 1 else label

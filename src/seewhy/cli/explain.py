@@ -22,7 +22,7 @@ from seewhy.cli.writer import Writer, stems_of
 from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import read_toml
 from seewhy.core.types import JsonObject
-from seewhy.core.words import shown
+from seewhy.core.words import Words
 from seewhy.explanation.explanation import Explanation
 from seewhy.explanation.smallest import SmallestRegion
 from seewhy.methods import METHODS, Auto
@@ -40,7 +40,7 @@ _METHOD_HELP = (
 _SHOWN = "What is shown"
 _FILE_HOLDS: dict[str, tuple[tuple[type, ...], str]] = {
     "method": ((str, dict), "a name or a table"),
-    "model": ((str, dict), "text, or a table with a name and what is said about the model"),
+    "model": ((str, dict), "text, or a table with a name and model settings"),
     "targets": ((str, int, list), "text, a number, or a list of them"),
     "seed": ((int,), "a whole number of at least 0"),
     "display": ((dict,), "a table"),
@@ -65,7 +65,7 @@ def shown_options(command: Any) -> Any:
             section=_SHOWN,
             type=click.IntRange(min=1),
             metavar="N",
-            help="Also draw N masked pictures with their scores.",
+            help="Also draw N masked images with their scores.",
         ),
     ]
     for flag in reversed(flags):
@@ -76,9 +76,9 @@ def shown_options(command: Any) -> Any:
 @click.command(cls=Sectioned, epilog="Exit codes: 0 done, 1 failure, 2 wrong usage or input, 130 interrupted.")
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
 @click.option("--method", "method_name", metavar="NAME", help=_METHOD_HELP)
-@click.option("--auto", is_flag=True, help="Find the settings for each photo: the same as --method auto.")
-@click.option("--preset", metavar="NAME", help=f"A known way of working: {', '.join(PRESETS)}.")
-@click.option("--settings", "settings_file", metavar="FILE.toml", help="Settings, as a run before wrote them.")
+@click.option("--auto", is_flag=True, help="Choose settings for each photo (same as --method auto).")
+@click.option("--preset", metavar="NAME", help=f"Named settings: {', '.join(PRESETS)}.")
+@click.option("--settings", "settings_file", metavar="FILE.toml", help="Settings file written by an earlier run.")
 @click.option("--model", metavar="MODEL", help=f"{MODEL_HELP} (default efficientnet-lite0).")
 @click.option(
     "--targets", multiple=True, metavar="CLASS", help="top1, topN, class index or name, or 'A vs B'; may be repeated."
@@ -111,9 +111,9 @@ def shown_options(command: Any) -> Any:
 @options(_METHOD_FLAGS)
 @click.pass_context
 def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) -> int:
-    """Explain why a model gives each PHOTO its class; a folder stands for all photos in it.
+    """Show which regions of each PHOTO led the model to its class; a folder means all photos in it.
 
-    Writes the figure, the heat map, the region mask, the result file and the settings.
+    Writes a figure, a heat map, a region mask, a result file and the settings.
 
     \b
       seewhy explain photo.jpg
@@ -165,9 +165,11 @@ def _notes(given: dict[str, Any], kind: str) -> Iterator[str]:
         yield f"{used[0]} is no setting of auto, so {kind} explained; --method names another"
     segments = "segmentation" in METHODS[kind].model_fields
     if given["regions"] is not None and not segments:
-        yield f"--regions counts segments, and {kind} gives a map; --share says how much of a map is shown"
+        yield f"--regions selects segments, but {kind} gives a map; use --share to show a part of a map"
     if given["share"] is not None and segments:
-        yield f"--share cuts maps, and {kind} has segments; --regions says how many of them are shown"
+        yield (
+            f"--share selects a part of a map, but {kind} gives segments; use --regions to show a number of segments"
+        )
 
 
 def _explanations(
@@ -215,7 +217,12 @@ def settings_from(given: dict[str, Any]) -> JsonObject:
     """Merge preset or settings file with the flags, which win; return method, model, targets, seed, display."""
     if given["auto"]:
         if given["method_name"] not in {None, "auto"}:
-            raise InvalidInput(f"--auto and --method {given['method_name']} cannot be given together")
+            raise InvalidInput(
+                f"--auto and --method {given['method_name']} exclude each other; give one of them",
+                setting="--auto",
+                rule="not be given with --method",
+                value=given["method_name"],
+            )
         given = given | {"method_name": "auto"}
     asked, source = _start(given)
     base: JsonObject = asked["method"] or METHODS[_usual(given)]().to_dict()
@@ -223,7 +230,7 @@ def settings_from(given: dict[str, Any]) -> JsonObject:
     _one_of("--method", name, METHODS)
     if name != base["name"]:
         if source:
-            raise InvalidInput(f"--method must be {base['name']}, as in {source}, or not be given, got {name!r}")
+            raise InvalidInput.of("--method", f"be {base['name']}, as in {source}, or not be given", name)
         base = METHODS[name]().to_dict()
     asked["method"] = settings_of(base, given, _METHOD_FLAGS).to_dict()
     file = given["settings_file"]
@@ -251,7 +258,11 @@ def _start(given: dict[str, Any]) -> tuple[JsonObject, str]:
     asked: JsonObject = {"method": None}
     asked |= {"model": None, "targets": "top1", "seed": 0, "display": {}}
     if given["preset"] is not None and given["settings_file"] is not None:
-        raise InvalidInput("--preset and --settings cannot be given together; give one of them, and flags for the rest")
+        raise InvalidInput(
+            "--preset and --settings exclude each other; give one of them, and flags for the rest",
+            setting="--preset",
+            rule="not be given with --settings",
+        )
     if given["preset"] is not None:
         _one_of("--preset", given["preset"], PRESETS)
         preset = PRESETS[given["preset"]]
@@ -270,19 +281,19 @@ def read_settings(path: str) -> JsonObject:
     read = read_toml(path)
     surplus = set(read) - set(_FILE_HOLDS)
     if surplus:
-        raise InvalidInput(f"{path} must hold only {', '.join(_FILE_HOLDS)}, got {', '.join(sorted(surplus))}")
+        raise InvalidInput.of(path, f"hold only {', '.join(_FILE_HOLDS)}", Words(", ".join(sorted(surplus))))
     for key in read:
         value: Any = read[key]
         kinds, rule = _FILE_HOLDS[key]
         fits = isinstance(value, kinds) and not isinstance(value, bool)
         if not fits or (key == "seed" and value < 0):
-            raise InvalidInput(f"{path}: {key} must be {rule}, got {shown(value)}")
+            raise InvalidInput.of(f"{path}: {key}", f"be {rule}", value)
     try:
         if "method" in read:
             read["method"] = as_method(read["method"]).to_dict()
         Display(**read.get("display", {}))
     except InvalidInput as error:
-        raise InvalidInput(f"{path}: {error}") from None
+        raise InvalidInput(f"{path}: {error}", setting=str(path), rule=error.rule, value=error.value) from None
     return read
 
 
@@ -295,7 +306,7 @@ def display_of(given: dict[str, Any], base: JsonObject | None = None) -> Display
         text = str(error)
         for key in shown:
             text = text.replace(f"Display.{key} ", f"--{key.replace('_', '-')} ")
-        raise InvalidInput(text) from None
+        raise InvalidInput(text, setting=error.setting, rule=error.rule, value=error.value) from None
 
 
 def targets_of(given: tuple[str, ...]) -> list[str]:
@@ -304,7 +315,7 @@ def targets_of(given: tuple[str, ...]) -> list[str]:
         parts = [part.strip() for part in text.split(",")]
         if len(parts) > 1 and all(part.removeprefix("top").isdigit() for part in parts):
             flags = " ".join(f"--targets {part}" for part in parts)
-            raise InvalidInput(f"--targets must be one class each time, got {text!r}; write {flags}")
+            raise InvalidInput.of("--targets", "be one class each time", text, f"write {flags}")
     return list(given)
 
 
@@ -313,4 +324,9 @@ def _one_of(flag: str, name: str, known: Iterable[str]) -> None:
     if name not in names:
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise InvalidInput(f"{flag} must be one of {', '.join(names)}, got {name!r}{hint}")
+        raise InvalidInput(
+            f"{flag} must be one of {', '.join(names)}, got {name!r}{hint}",
+            setting=flag,
+            rule="be one of the names",
+            value=name,
+        )

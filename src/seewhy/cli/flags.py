@@ -12,7 +12,7 @@ import click
 from pydantic.fields import FieldInfo
 
 from seewhy.core.errors import InvalidInput
-from seewhy.core.settings import Settings, limits, members
+from seewhy.core.settings import Settings, bounds, limits, members
 from seewhy.core.types import JsonObject
 from seewhy.methods import METHODS
 
@@ -137,7 +137,7 @@ def settings_of(base: JsonObject, given: dict[str, str | None], flags: list[Flag
         for flag in used:
             for setting in sorted(flag.settings.split(), key=len, reverse=True):  # EnsembleLime before Lime
                 text = text.replace(f"{setting} ", f"{flag.name} ")
-        raise InvalidInput(text) from None
+        raise InvalidInput(text, setting=error.setting, rule=error.rule, value=error.value) from None
 
 
 def _merged(base: JsonObject, given: dict[str, str | None], used: list[Flag]) -> JsonObject:
@@ -146,13 +146,23 @@ def _merged(base: JsonObject, given: dict[str, str | None], used: list[Flag]) ->
     result = dict(base)
     for flag in used:
         if method not in flag.owners:
-            raise InvalidInput(f"{flag.name} is a setting of {', '.join(flag.owners)}, but the method is {method}")
+            raise InvalidInput(
+                f"{flag.name} is a setting of {', '.join(flag.owners)}, but the method is {method}",
+                setting=flag.name,
+                rule="be a setting of the method",
+                value=method,
+            )
         text = str(given[flag.key])
         value = flag.value(text)
         family = flag.place[0]
         if flag.member is None:
             if family in known and text in _PYTHON_ONLY:
-                raise InvalidInput(f"{flag.name} {text} holds a Python object, so it works from Python only")
+                raise InvalidInput(
+                    f"{flag.name} {text} needs a Python object; use it from Python",
+                    setting=flag.name,
+                    rule="not be a Python object",
+                    value=text,
+                )
             # Naming the member that is there already keeps its settings.
             stays = family in known and isinstance(result.get(family), dict) and result[family]["name"] == value
             result[family] = result[family] if stays else value
@@ -160,8 +170,13 @@ def _merged(base: JsonObject, given: dict[str, str | None], used: list[Flag]) ->
         part = _as_dict(result.get(family))
         if part.get("name") != flag.member:
             raise InvalidInput(
-                f"{flag.name} is a setting of {flag.member}, but {family} is {part.get('name')}; "
-                f"add --{family} {flag.member}"
+                (
+                    f"{flag.name} is a setting of {flag.member}, but {family} is {part.get('name')}; add --"
+                    f"{family} {flag.member}"
+                ),
+                setting=flag.name,
+                rule=f"be a setting of the {family}",
+                value=part.get("name"),
             )
         result[family] = part | {flag.place[1]: value}
     for family, by_name in known.items():
@@ -172,7 +187,9 @@ def _merged(base: JsonObject, given: dict[str, str | None], used: list[Flag]) ->
 def _needs_path(known: dict[str, type[Settings]], family: str, part: JsonObject) -> None:
     member = part.get("name")
     if isinstance(member, str) and member in known and "path" in known[member].model_fields and not part.get("path"):
-        raise InvalidInput(f"--{family} {member} needs --{member}-path FILE, got none")
+        raise InvalidInput(
+            f"--{family} {member} needs a file: --{member}-path FILE", setting=f"--{member}-path", rule="be given"
+        )
 
 
 def _as_dict(value: Any) -> JsonObject:
@@ -212,9 +229,9 @@ def describe(field: FieldInfo, usual: list[str] | None = None) -> str:
     shown = default.name if isinstance(default, Settings) else default  # type: ignore[attr-defined]
     facts = [
         ", ".join(choice),
-        limits(field),
+        bounds(field),
         "" if field.is_required() or shown is None else f"default {_plain(shown)}",
-        "none takes it away" if _takes_none(field.annotation) and limits(field) else "",
+        '"none" disables the limit' if _takes_none(field.annotation) and limits(field) else "",
     ]
     said = "; ".join(fact for fact in facts if fact)
     text = field.description or ""

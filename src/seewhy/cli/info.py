@@ -38,9 +38,9 @@ _ENCODINGS = {"output": "output_encoding", "file names": "file_name_encoding", "
 @click.command()
 @run_options.as_json
 def info(*, as_json: bool) -> int:
-    """Print versions, processor, cache and settings of this installation, for a bug report.
+    """Print versions, processor, cache and environment settings for a bug report.
 
-    User name, home folder, host name and credentials are left out.
+    User name, home folder, host name and credentials are omitted.
     """
     facts = _without_owner(_facts())
     if as_json:

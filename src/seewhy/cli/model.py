@@ -66,7 +66,7 @@ def named_model(asked: str | JsonObject | None, batch_size: int | None = None) -
         for option in _OPTIONS:
             flag = f"--{option.replace('_', '-')}"
             text = text.replace(f"ModelOptions.{option} ", f"{flag} ").replace(f"{option} is not a", f"{flag} is not a")
-        raise InvalidInput(text) from error
+        raise InvalidInput(text, setting=error.setting, rule=error.rule, value=error.value) from error
 
 
 def _value(name: str, text: str) -> Any:
@@ -74,13 +74,16 @@ def _value(name: str, text: str) -> Any:
     if name == "input_size":
         parts = text.lower().split("x")
         if not all(part.isdigit() for part in parts):
-            raise InvalidInput(
-                f"--input-size must be pixels such as 224, or HEIGHTxWIDTH such as 224x160, got {text!r}"
-            )
+            raise InvalidInput.of("--input-size", "be pixels such as 224, or HEIGHTxWIDTH such as 224x160", text)
         return [int(part) for part in parts] if len(parts) > 1 else int(text)
     if name == "preprocessing" and text.lstrip().startswith("{"):
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:
-            raise InvalidInput(f"--preprocessing must be a name, or settings as JSON: {error}") from None
+            raise InvalidInput(
+                f"--preprocessing must be a name, or settings as JSON: {error}",
+                setting="--preprocessing",
+                rule="be a name or JSON",
+                value=text,
+            ) from None
     return text

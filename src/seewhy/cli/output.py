@@ -18,8 +18,8 @@ from seewhy.images.regions import Region
 from seewhy.render.display import Display
 
 _NOTHING = {
-    "positive": "nothing supports: no segment has a positive value that can be told from 0",
-    "negative": "nothing contradicts: no segment has a negative value that can be told from 0",
+    "positive": "nothing supports: no segment has a positive value distinguishable from 0",
+    "negative": "nothing contradicts: no segment has a negative value distinguishable from 0",
 }
 
 
@@ -47,7 +47,7 @@ def emit(
         page = summary(explanation, files, display, notes)
         for i, one in smallest.items():
             target = explanation.targets[i]
-            share, score = f"{100 * one.share:.0f} % of the picture", f"{target.unit} {one.score:.4g}"
+            share, score = f"{100 * one.share:.0f} % of the model input", f"{target.unit} {one.score:.4g}"
             page.line(f"smallest part that keeps {target.label}: {share}, {score}")
         put("\n" * later + str(page))
 
@@ -105,7 +105,7 @@ def _target(page: Printed, explanation: Explanation, i: int, display: Display) -
     if top:
         page.table(_table(explanation, i, top))
     else:
-        page.line(_NOTHING.get(display.sign, "no segment can be told from 0"))
+        page.line(_NOTHING.get(display.sign, "no segment is distinguishable from 0"))
     r2 = "" if found.success is None else f", R2 {found.success:.3f}"
     page.line(f"surrogate {found.prediction:.4g}, model {target.score:.4g}{r2}{_error(found.error)}")
     same = None if found.stability is None else found.stability.same_top

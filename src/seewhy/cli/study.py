@@ -35,30 +35,36 @@ _EXAMPLE: dict[str, Any] = {
 
 @click.command(cls=Sectioned, epilog="Exit codes: 0 done, 1 failure, 2 wrong usage or input, 130 interrupted.")
 @click.argument("photos", nargs=-1, metavar="[PHOTO_OR_FOLDER]...")
-@click.option("--class", "kinds", multiple=True, metavar="NAME=PATH", help="A class: a folder or a file; repeatable.")
-@click.option("--model", "models", multiple=True, metavar="MODEL", help=f"{MODEL_HELP}; repeatable, for question 4.")
-@click.option("--metric", metavar="NAME", default="srg", help=f"What judges settings (default srg): {_METRICS}.")
 @click.option(
-    "--menu", metavar="MENU", help="Settings to choose among: small, usual (default), FILE.toml, or what tune wrote."
+    "--class", "kinds", multiple=True, metavar="NAME=PATH", help="Photos of a class, a folder or a file; repeatable."
 )
-@click.option("--n-samples", type=int, metavar="N", help="Rows that each way of sampling is asked (default 500).")
-@click.option("--example", is_flag=True, help="Twelve photos of scikit-image, two models and a small menu.")
+@click.option("--model", "models", multiple=True, metavar="MODEL", help=f"{MODEL_HELP}; repeatable, for question 4.")
+@click.option(
+    "--metric", metavar="NAME", default="srg", help=f"Metric that compares settings (default srg): {_METRICS}."
+)
+@click.option(
+    "--menu",
+    metavar="MENU",
+    help="Settings to compare: small, usual (default), FILE.toml, or a file written by seewhy tune.",
+)
+@click.option("--n-samples", type=int, metavar="N", help="Samples per sampling setting (default 500).")
+@click.option("--example", is_flag=True, help="Run on twelve scikit-image photos, two models and a small menu.")
 @run_options.out("seewhy-study", "Folder for page, JSON and what is done so far")
 @run_options.as_json
 @run_options.quiet
 @click.option("--target", cls=Option, section=DETAILS, metavar="CLASS", default="top1",
-              help="Class to explain (default top1: each model's own answer).")  # fmt: skip
-@click.option("--truth", cls=Option, section=DETAILS, metavar="PATH", help="Where the objects are: masks or boxes.")
+              help="Class to explain (default top1: each model's own prediction).")  # fmt: skip
+@click.option("--truth", cls=Option, section=DETAILS, metavar="PATH", help="Ground truth: masks or boxes.")
 @run_options.groups
 @run_options.seed()
 @run_options.batch_size
 @model_options
 def study(photos: tuple[str, ...], out: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
-    """Find the setting that explains each photo best, and say where else it fits.
+    """Find the best setting for each photo, and test whether it transfers.
 
-    Photos of a folder are of the class that the folder is called. Answers, with numbers: which setting explains this
-    photo best; does it still fit another photo of the class, another class, another model? Stopped by Ctrl-C or killed,
-    the same command goes on.
+    The class of a photo is the name of its folder. Answers four questions with numbers: which setting explains this
+    photo best, and does it also suit another photo of the class, another class, and another model? To resume an
+    interrupted study, run the same command again.
 
     \b
       seewhy study --example
@@ -97,7 +103,9 @@ def _of_example(given: dict[str, Any], out: Path) -> dict[str, Any]:
     from seewhy.study.example import write_example
 
     if given["photos"] or given["kinds"]:
-        raise InvalidInput("--example has photos of its own, and takes no others")
+        raise InvalidInput(
+            "--example brings its own photos; leave out yours", setting="--example", rule="not be given with photos"
+        )
     given = {name: _EXAMPLE.get(name, value) if value in (None, ()) else value for name, value in given.items()}
     return given | {"photos": (str(write_example(out / "photos")),)}
 
@@ -106,15 +114,23 @@ def _photos(given: dict[str, Any]) -> Any:
     """Return photos, or photos by class."""
     if not given["kinds"]:
         if not given["photos"]:
-            raise InvalidInput("PHOTO_OR_FOLDER must be given at least once, or --class, or --example")
+            raise InvalidInput(
+                "no photos given; name files or folders, or use --class NAME=PATH or --example",
+                setting="PHOTO_OR_FOLDER",
+                rule="be given",
+            )
         return list(given["photos"])
     if given["photos"]:
-        raise InvalidInput("photos must be given either by --class, or by themselves and in folders; not both")
+        raise InvalidInput(
+            "give photos either as --class NAME=PATH or as files and folders, not both",
+            setting="--class",
+            rule="not be given with files or folders",
+        )
     kinds: dict[str, list[str]] = {}
     for text in given["kinds"]:
         name, equals, path = text.partition("=")
         if not (name and equals and path):
-            raise InvalidInput(f"--class must be NAME=PATH, got {text!r}")
+            raise InvalidInput.of("--class", "be NAME=PATH", text)
         kinds.setdefault(name, []).append(path)
     return kinds
 

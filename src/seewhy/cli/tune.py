@@ -20,6 +20,7 @@ from seewhy.cli.terminal import say, say_json
 from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import read_toml
 from seewhy.core.types import JsonObject
+from seewhy.core.words import Words
 from seewhy.methods import METHODS
 from seewhy.methods.presets import PRESETS
 from seewhy.render.display import Display
@@ -34,16 +35,16 @@ _MUCH = "How much to spend"
 @click.command(cls=Sectioned, epilog="Exit codes: 0 done, 1 failure, 2 wrong usage or input, 130 interrupted.")
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
 @click.option(
-    "--truth", metavar="PATH", help="Where the object is: a mask (PNG) of one photo, or what seewhy evaluate takes."
+    "--truth", metavar="PATH", help="Ground truth: a mask (PNG) for one photo, or any format of seewhy evaluate."
 )
-@click.option("--metric", metavar="NAME", help="What to climb (default iou where there is truth, else srg).")
+@click.option("--metric", metavar="NAME", help="Metric to maximize (default iou with ground truth, else srg).")
 @click.option("--model", metavar="MODEL", help=f"{MODEL_HELP} (default efficientnet-lite0).")
 @click.option(
     "--target",
     metavar="CLASS",
-    help="Class that is explained: top1, an index or a name (default that of --truth, else top1).",
+    help="Class to explain: top1, an index or a name (default: the class in --truth, else top1).",
 )
-@run_options.out("seewhy-tune", "Folder for the files; the same tuning goes on where it stopped there")
+@run_options.out("seewhy-tune", "Folder for the files; the same tuning resumes where it stopped there")
 @run_options.as_json
 @run_options.quiet
 @run_options.seed(None)
@@ -53,10 +54,10 @@ _MUCH = "How much to spend"
     section=_MUCH,
     type=click.FloatRange(min=0, min_open=True),
     metavar="S",
-    help="Time of this run.",
+    help="Time budget in seconds.",
 )
 @click.option(
-    "--calls", cls=Option, section=_MUCH, type=click.IntRange(min=1), metavar="N", help="Pictures sent to the model."
+    "--calls", cls=Option, section=_MUCH, type=click.IntRange(min=1), metavar="N", help="Budget of model evaluations."
 )
 @click.option(
     "--trials",
@@ -64,7 +65,7 @@ _MUCH = "How much to spend"
     section=_MUCH,
     type=click.IntRange(min=1),
     metavar="N",
-    help="Sampling settings tried (default 30).",
+    help="Sampling settings to try (default 30).",
 )
 @click.option(
     "--n-samples",
@@ -72,7 +73,7 @@ _MUCH = "How much to spend"
     section=_MUCH,
     type=click.IntRange(min=2),
     metavar="N",
-    help="Samples of an explanation (default 512, or what the settings or the space ask for).",
+    help="Samples per explanation (default 512, or as set by the settings or the search space).",
 )
 @click.option(
     "--method",
@@ -89,22 +90,24 @@ _MUCH = "How much to spend"
     cls=Option,
     section=_WHERE,
     metavar="FILE.toml",
-    help="Settings to start from and compare with.",
+    help="Settings file to start from and compare with.",
 )
-@click.option("--preset", cls=Option, section=_WHERE, metavar="NAME", help=f"The same by name: {', '.join(PRESETS)}.")
+@click.option(
+    "--preset", cls=Option, section=_WHERE, metavar="NAME", help=f"Named settings to start from: {', '.join(PRESETS)}."
+)
 @click.option(
     "--space",
     cls=Option,
     section=_WHERE,
     metavar="FILE.toml",
-    help="Tables sampling and free: where to search; see docs/tune.md.",
+    help="Search space: a file with the tables sampling and free; see docs/tune.md.",
 )
 @click.option(
     "--free-only",
     cls=Option,
     section=_WHERE,
     is_flag=True,
-    help="Look only at what costs no model call; the samples are asked once.",
+    help="Sample once, then search only settings that need no model call.",
 )
 @run_options.groups
 @run_options.batch_size
@@ -112,9 +115,9 @@ _MUCH = "How much to spend"
 @run_options.preflight
 @model_options
 def tune(photos: tuple[str, ...], **given: Any) -> int:
-    """Find the settings that explain the PHOTOs best, within a budget; a folder stands for all photos in it.
+    """Search for the settings that explain the PHOTOs best within a budget; a folder means all photos in it.
 
-    Writes the settings as seewhy explain takes them, everything as JSON, and the report.
+    Writes a settings file for seewhy explain, all results as JSON, and a report.
 
     \b
       seewhy tune photo.jpg --calls 5000
@@ -161,7 +164,11 @@ def tune(photos: tuple[str, ...], **given: Any) -> int:
 def _asked(given: dict[str, Any]) -> JsonObject:
     """Return model, target, seed and what to start from: those of a file or preset, and the flags, which win."""
     if given["preset"] is not None and given["settings_file"] is not None:
-        raise InvalidInput("--preset and --settings cannot be given together; give one of them")
+        raise InvalidInput(
+            "--preset and --settings exclude each other; give one of them",
+            setting="--preset",
+            rule="not be given with --settings",
+        )
     read: JsonObject = {}
     if given["settings_file"] is not None:
         read = read_settings(given["settings_file"])
@@ -169,7 +176,7 @@ def _asked(given: dict[str, Any]) -> JsonObject:
         read["model"] = model_in(read.get("model"), given["settings_file"], given)
     if given["preset"] is not None:
         if given["preset"] not in PRESETS:
-            raise InvalidInput(f"--preset must be one of {', '.join(PRESETS)}, got {given['preset']!r}")
+            raise InvalidInput.of("--preset", f"be one of {', '.join(PRESETS)}", given["preset"])
         preset = PRESETS[given["preset"]]
         read = {"method": preset.method.to_dict(), "display": preset.display.to_dict(), "targets": preset.targets}
     return {
@@ -192,7 +199,12 @@ def _target(given: str | None, read: Any, source: str) -> str | int | None:
         str(found).removeprefix("top").isdigit() and str(found) not in {"top1", str(found).removeprefix("top")}
     )
     if several:
-        raise InvalidInput(f"--target must be given, one class: {source} names several, {read!r}")
+        raise InvalidInput(
+            f"{source} names several targets, {read!r}; choose one with --target",
+            setting="--target",
+            rule="be one class",
+            value=read,
+        )
     return found  # type: ignore[no-any-return]  # text or a number, as read_settings has checked
 
 
@@ -203,10 +215,10 @@ def _space(path: str | None) -> JsonObject:
     read = read_toml(path)
     surplus = set(read) - {"sampling", "free"}
     if surplus:
-        raise InvalidInput(f"{path} must hold only the tables sampling and free, got {', '.join(sorted(surplus))}")
+        raise InvalidInput.of(path, "hold only the tables sampling and free", Words(", ".join(sorted(surplus))))
     for name, table in read.items():
         if not isinstance(table, dict):
-            raise InvalidInput(f"{path}: {name} must be a table, got {table!r}")
+            raise InvalidInput.of(f"{path}: {name}", "be a table", table)
     check_paths(read, path)
     free = {name: _with_none(name, values) for name, values in read.get("free", {}).items()}
     return {"sampling": dict(_dotted(read.get("sampling", {}))), "free": free}
@@ -233,13 +245,16 @@ def _known(source: Path, photos: tuple[str, ...]) -> list[Known]:
 
     if source.suffix.lower() == ".png" and source.is_file():
         if len(photos) > 1:
-            raise InvalidInput(
-                f"--truth must be a folder, or a file that names the photos, for several photos, got {source}"
-            )
+            raise InvalidInput.of("--truth", "be a folder, or a file that names the photos, for several photos", source)
         return [Known(source.name, exact=False, marks=MaskPicture(source))]
     names = [PurePath(photo).as_posix() for photo in photos]
     found, _ = matched(read_truth(source)[0], names)
     for photo, name in zip(photos, names, strict=True):
         if name not in found or found[name].marks is None:
-            raise InvalidInput(f"--truth must say where the object is in each photo, {source} says nothing of {photo}")
+            raise InvalidInput(
+                f"--truth {source} has no annotation for {photo}",
+                setting="--truth",
+                rule="annotate each photo",
+                value=str(photo),
+            )
     return [found[name] for name in names]

@@ -83,7 +83,7 @@ class Writer:
         self._begun: dict[str, str] = {}
         make_folder(folder, "--out")
         if not os.access(folder, os.W_OK | os.X_OK):  # said before the work, not after it
-            raise FileError(f"--out must be a folder that can be written to, got {folder}")
+            raise FileError.of("--out", "be a folder that can be written to", folder)
         drop_abandoned(folder)
 
     def checkpoint(self, photo: str, display: Display) -> Callable[[Explanation], Path]:
@@ -166,7 +166,11 @@ class Writer:
     def _path(self, name: str) -> Path:
         path = self.folder / name
         if path.resolve() in self._photos:
-            raise FileError(f"cannot write {path}: it is one of the photos; choose another folder with --out")
+            raise FileError(
+                f"cannot write {path}: it is one of the photos; choose another folder with --out",
+                setting=str(path),
+                rule="not be one of the photos",
+            )
         return path
 
 
@@ -255,7 +259,7 @@ def new_picture(folder: Path, name: str, data: bytes, *, overwrite: bool) -> tup
         path = usual if number == 1 else folder / f"{name}-{number}.png"
         if create_file(path, data) or (path.is_file() and path.read_bytes() == data):
             break
-    other = f"{usual} holds another picture: kept, and this one is named {path.name}; --overwrite replaces instead"
+    other = f"{usual} already exists with other content; wrote {path.name} instead (--overwrite replaces it)"
     return path, "" if path == usual else other
 
 

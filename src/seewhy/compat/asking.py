@@ -14,7 +14,6 @@ from seewhy.core.errors import InvalidInput
 from seewhy.core.progress import Progress
 from seewhy.core.settings import setting
 from seewhy.core.types import Batch, Coalitions, Pixels, ScoreKind, Scores, Segments
-from seewhy.core.words import shown
 from seewhy.engine.canvas import Masked
 from seewhy.engine.run import Asker, Run, Subject
 from seewhy.engine.traits import ModelTraits
@@ -41,7 +40,7 @@ def as_random_state(given: object) -> np.random.RandomState:
     seed = 0 if given is None else given
     if isinstance(seed, int | np.integer) and not isinstance(seed, bool) and 0 <= seed < 2**32:
         return np.random.RandomState(int(seed))  # lime's seeds give lime's rows
-    raise InvalidInput(f"random_state must be None, a whole number from 0 to 2**32 - 1 or a RandomState, got {given!r}")
+    raise InvalidInput.of("random_state", "be None, a whole number from 0 to 2**32 - 1 or a RandomState", given)
 
 
 class CoinFlips(Lime):
@@ -80,7 +79,7 @@ class Repainted:
         batch_size: int,
     ) -> None:
         if not callable(classifier_fn):
-            raise InvalidInput(f"classifier_fn must be a function of images (B, H, W, C), got {shown(classifier_fn)}")
+            raise InvalidInput.of("classifier_fn", "be a function of images (B, H, W, C)", classifier_fn)
         self._image, self._fill, self._segments = image, fill, segments
         self._function = FunctionModel(classifier_fn)
         self.name, self.fingerprint = self._function.name, self._function.fingerprint

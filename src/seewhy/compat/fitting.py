@@ -44,9 +44,8 @@ def weights_of(coalitions: Coalitions, metric: Any, kernel: Kernel, kernel_width
     width = 0.75 * float(np.sqrt(coalitions.shape[1])) if kernel_width is None else kernel_width
     found = np.asarray(kernel(_distances(coalitions, metric), kernel_width=width), dtype=np.float64)
     if found.shape != (len(coalitions),) or not (np.isfinite(found).all() and found.min() >= 0 and found.max() > 0):
-        raise InvalidInput(
-            f"kernel must give finite weights of at least 0, not all 0, for distances ({len(coalitions)},), "
-            f"got {shown(found)}"
+        raise InvalidInput.of(
+            "kernel", f"give finite weights of at least 0, not all 0, for distances ({len(coalitions)},)", found
         )
     return found
 
@@ -61,7 +60,10 @@ def _distances(coalitions: Coalitions, metric: Any) -> Floats:
         return np.asarray(pairwise_distances(rows, rows[:1], metric=metric), dtype=np.float64).ravel()
     except (ValueError, TypeError) as error:
         raise InvalidInput(
-            f"distance_metric must be one of sklearn.metrics.pairwise_distances, got {shown(metric)}: {error}"
+            (f"distance_metric must be one of sklearn.metrics.pairwise_distances, got {shown(metric)}: {error}"),
+            setting="distance_metric",
+            rule="be a metric of sklearn.metrics.pairwise_distances",
+            value=metric,
         ) from error
 
 
@@ -99,15 +101,18 @@ def _by_regressor(regressor: Any, x: Floats, y: Floats, weights: Floats, used: N
     """Fit the very regressor handed in, as lime does: it stays fitted to the last label."""
     missing = [name for name in ("fit", "score", "predict") if not callable(getattr(regressor, name, None))]
     if missing or isinstance(regressor, type):
-        raise InvalidInput(
-            f"model_regressor must be a regressor object with fit, score and predict, got {shown(regressor)}"
-        )
+        raise InvalidInput.of("model_regressor", "be a regressor object with fit, score and predict", regressor)
     regressor.fit(x, y, sample_weight=weights)
     coef = np.ravel(getattr(regressor, "coef_", np.nan)).astype(np.float64)
     if coef.shape != used.shape:
         raise InvalidInput(
-            f"model_regressor must have one coefficient a segment after fit, ({len(used)},), got coef_ of shape "
-            f"{coef.shape} from {shown(regressor)}"
+            (
+                f"model_regressor must have one coefficient a segment after fit, ({len(used)},), got "
+                f"coef_ of shape {coef.shape} from {shown(regressor)}"
+            ),
+            setting="model_regressor",
+            rule="have one coefficient per segment",
+            value=coef.shape,
         )
     score = float(regressor.score(x, y, sample_weight=weights))
     local_pred = np.asarray(regressor.predict(x[:1]))

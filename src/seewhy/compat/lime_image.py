@@ -106,7 +106,12 @@ class ImageExplanation:
             listed = ", ".join(map(str, self.local_exp))
             raise _NotExplained(f"label must be one that was explained, {listed}, got {shown(label)}")
         if positive_only and negative_only:
-            raise InvalidInput("positive_only and negative_only must not both be True; give positive_only=False")
+            raise InvalidInput(
+                "positive_only and negative_only must not both be True; give positive_only=False",
+                setting="negative_only",
+                rule="not be True with positive_only",
+                value=True,
+            )
         found = self.local_exp[label]
         if positive_only:
             found = [(segment, weight) for segment, weight in found if weight > max(0, min_weight)]
@@ -157,9 +162,9 @@ class LimeImageExplainer:
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         if feature_selection not in SELECTIONS:
-            raise InvalidInput(f"feature_selection must be one of {', '.join(SELECTIONS)}, got {feature_selection!r}")
+            raise InvalidInput.of("feature_selection", f"be one of {', '.join(SELECTIONS)}", feature_selection)
         if kernel_width is not None and not float(kernel_width) > 0:
-            raise InvalidInput(f"kernel_width must be above 0, or None, got {shown(kernel_width)}")
+            raise InvalidInput.of("kernel_width", "be above 0, or None", kernel_width)
         self.kernel_width = None if kernel_width is None else float(kernel_width)
         self.kernel = exponential if kernel is None else kernel
         self.verbose = verbose
@@ -269,10 +274,15 @@ def _pixels(image: Any) -> NDArray[Any]:
         found = np.stack([found] * 3, axis=-1)
     if found.ndim != 3 or found.dtype.kind not in "biuf" or 0 in found.shape:
         raise ImageError(
-            f"image must be an array of numbers (H, W, C) or (H, W), got shape {found.shape} of {found.dtype}"
+            (f"image must be an array of numbers (H, W, C) or (H, W), got shape {found.shape} of {found.dtype}"),
+            setting="image",
+            rule="be an array (H, W, C) or (H, W)",
+            value=found.shape,
         )
     if not np.isfinite(found).all():
-        raise ImageError("image must hold finite numbers, got NaN or infinity")
+        raise ImageError(
+            "image must hold finite numbers, got NaN or infinity", setting="image", rule="hold finite numbers"
+        )
     return found
 
 
@@ -287,12 +297,12 @@ def _quickshift(channels: int, seed: int) -> SegmentationAlgorithm:
 def _segmented(segmentation_fn: Callable[..., Any], pixels: NDArray[Any]) -> NDArray[Any]:
     """Return what the segmentation gives, with its own ids."""
     if not callable(segmentation_fn):
-        raise InvalidInput(f"segmentation_fn must be a function of the image, got {shown(segmentation_fn)}")
+        raise InvalidInput.of("segmentation_fn", "be a function of the image", segmentation_fn)
     found = np.asarray(segmentation_fn(pixels.copy()))
     if found.shape != pixels.shape[:2]:
-        raise InvalidInput(f"segmentation_fn must give ids of shape {pixels.shape[:2]}, got shape {found.shape}")
+        raise InvalidInput.of("segmentation_fn", f"return segment ids of shape {pixels.shape[:2]}", found.shape)
     if found.dtype.kind not in "biu" and not (found.dtype.kind == "f" and np.array_equal(found, np.rint(found))):
-        raise InvalidInput(f"segmentation_fn must give whole numbers, got {found.dtype}")
+        raise InvalidInput.of("segmentation_fn", "give whole numbers", found.dtype)
     return found
 
 
@@ -313,14 +323,19 @@ def _painted(hide_color: Any, pixels: NDArray[Any]) -> NDArray[Any]:
         spread = np.broadcast_to(color, pixels.shape)
     except ValueError:
         raise InvalidInput(
-            f"hide_color must be one number, one for each of {pixels.shape[2]} channels, or an image of shape "
-            f"{pixels.shape}, got shape {color.shape}"
+            (
+                f"hide_color must be one number, one for each of {pixels.shape[2]} channels, or an image "
+                f"of shape {pixels.shape}, got shape {color.shape}"
+            ),
+            setting="hide_color",
+            rule="be a number, one per channel, or an image",
+            value=color.shape,
         ) from None
     if color.dtype.kind not in "biuf" or not np.isfinite(color).all():
-        raise InvalidInput(f"hide_color must hold finite numbers, got {shown(hide_color)}")
+        raise InvalidInput.of("hide_color", "hold finite numbers", hide_color)
     if limits is not None and not (color.min() >= limits.min and color.max() <= limits.max):
-        raise InvalidInput(
-            f"hide_color must lie in {limits.min}..{limits.max} for an image of {pixels.dtype}, got {shown(hide_color)}"
+        raise InvalidInput.of(
+            "hide_color", f"lie in {limits.min}..{limits.max} for an image of {pixels.dtype}", hide_color
         )
     return spread.astype(pixels.dtype)
 
@@ -332,7 +347,7 @@ def _labels(named: list[int] | None, top_labels: int | None, asked: Asked) -> li
         count = whole_number("top_labels", top_labels, 1)
         return [int(i) for i in np.argsort(asked.scores[0], kind="stable")[-count:]]
     if any(label >= classes for label in named):
-        raise InvalidInput(f"labels must be from 0 to {classes - 1}, got {max(named)}")
+        raise InvalidInput.of("labels", f"be from 0 to {classes - 1}", max(named))
     return named
 
 

@@ -95,13 +95,17 @@ class FileOrArray(Settings):
         array = given.get("array")
         if array is None:
             raise InvalidInput(
-                f"{cls.__name__}.sha256 only tells which {cls.content} it was, it does not hold it: "
-                f"the {cls.content} itself is needed, as array or path"
+                (
+                    f"{cls.__name__}.sha256 identifies the {cls.content} but does not contain it; give the "
+                    f"{cls.content} itself as array or path"
+                ),
+                setting=f"{cls.__name__}.sha256",
+                rule="come with array or path",
             )
         held = _hashed(array)
         if held.sha256 != given["sha256"]:
-            raise InvalidInput(
-                f"{cls.__name__}.array must be the {cls.content} with sha256 {given['sha256']}, got {held.sha256}"
+            raise InvalidInput.of(
+                f"{cls.__name__}.array", f"be the {cls.content} with sha256 {given['sha256']}", held.sha256
             )
         return {key: value for key, value in given.items() if key != "sha256"}
 
@@ -109,7 +113,7 @@ class FileOrArray(Settings):
     def _exactly_one(self) -> Self:
         if (self.path is None) == (self.array is None):
             got = "neither" if self.path is None else "both"
-            raise InvalidInput(f"{type(self).__name__} must be given exactly one of path and array, got {got}")
+            raise InvalidInput.of(type(self).__name__, "be given exactly one of path and array", got)
         return self
 
     @model_serializer(mode="wrap")

@@ -56,7 +56,7 @@ class Settings(BaseModel):
         try:
             super().__init__(**given)
         except ValidationError as error:
-            raise InvalidInput(_message(type(self), error)) from None
+            raise _refusal(type(self), error) from None
 
     def replace(self, **changes: Any) -> Self:
         """Return the same settings with ``changes``, checked again."""
@@ -118,12 +118,27 @@ def limits(field: FieldInfo) -> str:
     """Return the limits of a field in words, such as ``at least 1, at most 100``."""
     words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
     found = [
-        f"{words[key]} {getattr(rule, key):g}"
+        f"{words[key]} {_plain(getattr(rule, key))}"
         for rule in field.metadata
         for key in words
         if getattr(rule, key, None) is not None
     ]
     return ", ".join(found)
+
+
+def bounds(field: FieldInfo) -> str:
+    """Return the limits of a field as a range, such as ``1 <= value <= 100``; empty where there are none."""
+    found = {key: limit for rule in field.metadata for key in _SIGNS if (limit := getattr(rule, key, None)) is not None}
+    lower = "".join(f"{_plain(found[key])} {_SIGNS[key]} " for key in ("ge", "gt") if key in found)
+    upper = "".join(f" {_SIGNS[key]} {_plain(found[key])}" for key in ("le", "lt") if key in found)
+    return f"{lower}value{upper}" if found else ""
+
+
+_SIGNS = {"ge": "<=", "gt": "<", "le": "<=", "lt": "<"}
+
+
+def _plain(number: float) -> str:
+    return f"{number:g}" if abs(number) < 1e4 else f"{number:,.0f}"
 
 
 def as_whole(value: object) -> int | None:
@@ -152,7 +167,7 @@ def whole_number(name: str, value: object, least: int, most: int | None = None, 
     if number is not None and number >= least and (most is None or number <= most):
         return number
     rule = f"of at least {least}" if most is None else f"from {least} to {most}"
-    raise InvalidInput(f"{name} must be a whole number {rule}{advice}, got {shown(value)}")
+    raise InvalidInput.of(name, f"be a whole number {rule}{advice}", value)
 
 
 def read_toml(path: str | Path) -> JsonObject:
@@ -172,9 +187,16 @@ def read_toml(path: str | Path) -> JsonObject:
     try:
         return tomllib.loads(content.decode())
     except RecursionError as error:
-        raise FileError(f"{path} must be a readable TOML settings file: nested too deeply") from error
+        raise FileError(
+            f"{path}: not a readable TOML settings file: nested too deeply", setting=str(path), rule="be readable TOML"
+        ) from error
     except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
-        raise FileError(f"{path} must be a readable TOML settings file: {error}") from error
+        raise FileError(
+            f"{path}: not a readable TOML settings file: {error}",
+            setting=str(path),
+            rule="be readable TOML",
+            value=str(error),
+        ) from error
 
 
 def to_toml(values: JsonObject) -> str:
@@ -182,15 +204,21 @@ def to_toml(values: JsonObject) -> str:
     return tomli_w.dumps(masked_values(values))
 
 
-def _message(cls: type[Settings], error: ValidationError) -> str:
-    """Say which setting of ``cls`` broke which rule with which value; the first fault of each setting."""
+def _refusal(cls: type[Settings], error: ValidationError) -> InvalidInput:
+    """Return the error that names each setting of ``cls`` that broke a rule; it carries the first one's."""
     lines: dict[str, str] = {}
+    first: InvalidInput | None = None
     for fault in error.errors(include_url=False):
         place = ".".join([cls.__name__, *(str(part) for part in fault["loc"][:1])])
         inner = fault.get("ctx", {}).get("error")
         named = isinstance(inner, InvalidInput)  # a setting inside this one has named its own place
-        lines.setdefault(place, str(inner) if named else f"{place} {_rule(cls, fault)}")
-    return "; ".join(lines.values())
+        text = str(inner) if named else f"{place} {_rule(cls, fault)}"
+        lines.setdefault(place, text)
+        if first is None:
+            rule = text.removeprefix(f"{place} ").removeprefix("must ").partition(", got ")[0]
+            first = inner if named else InvalidInput(setting=place, rule=rule, value=fault.get("input"))
+    carried = first or InvalidInput(setting=cls.__name__)
+    return InvalidInput("; ".join(lines.values()), setting=carried.setting, rule=carried.rule, value=carried.value)
 
 
 _KINDS = {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
+
+import numpy as np
 
 from seewhy.core.masking import masked
 
@@ -12,6 +15,16 @@ _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Unicode categories that can move the cursor, hide or reorder text, or break a line."""
 _JOINERS = {"\u200c", "\u200d"}
 """Format characters that scripts and emoji need; they do nothing else."""
+
+
+class Words(str):
+    """A value that is described in words, such as ``nothing``: a message shows it without quotes."""
+
+    __slots__ = ()
+
+
+_SHOWN_PLAINLY = (Words, os.PathLike, np.generic, np.dtype)
+"""What a reader does not want as ``PosixPath('photo.jpg')`` or ``np.int64(3)``."""
 
 
 def clean(text: str, *, keep: str = "") -> str:
@@ -36,7 +49,7 @@ def shortened(text: str, longest: int = _LONGEST_TEXT) -> str:
 def shown(value: object) -> str:
     """Return a value for a message: one line, not too long, no control characters."""
     try:
-        text = repr(value)
+        text = str(value) if isinstance(value, _SHOWN_PLAINLY) else repr(value)
     except Exception as error:  # noqa: BLE001 - an object of the user's must not hide the message it stands in
         text = f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
     return shortened(masked(clean(" ".join(text.split()))), _LONGEST_VALUE)

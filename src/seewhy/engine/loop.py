@@ -168,7 +168,9 @@ def score_untouched(model: Model, composer: Composer, clock: Clock) -> Scores:
     scores = next(iter(model.stream([composer.untouched()])), None)
     clock.took(perf_counter() - start, 1)
     if scores is None:
-        raise ModelError(f"the model {_ONE_EACH}, gave none for the untouched picture")
+        raise ModelError(
+            f"the model {_ONE_EACH}, but gave none for the unmasked image", setting="model", rule=_ONE_EACH
+        )
     _check(scores, 1, None, 0)
     return scores
 
@@ -180,7 +182,12 @@ def score_masks(model: Model, composer: Composer, masks: Masks, batch_size: int,
     scores = list(model.stream(composer(piece) for piece in pieces))
     clock.took(perf_counter() - start, len(masks))
     if len(scores) != len(pieces):
-        raise ModelError(f"the model {_ONE_EACH}, gave {len(scores)} for {len(pieces)}")
+        raise ModelError(
+            f"the model {_ONE_EACH}, but gave {len(scores)} for {len(pieces)}",
+            setting="model",
+            rule=_ONE_EACH,
+            value=len(scores),
+        )
     for piece, answer in zip(pieces, scores, strict=True):
         _check(answer, len(piece), None, 0)
     return np.concatenate(scores)
@@ -234,7 +241,12 @@ def collect(
                 return
             if answer is None or answered == waiting.taken:
                 wrong = "none" if answer is None else "one too many"
-                raise ModelError(f"the model {_ONE_EACH}, gave {wrong} for samples from {done} on")
+                raise ModelError(
+                    f"the model {_ONE_EACH}, but gave {wrong} for samples from {done} on",
+                    setting="model",
+                    rule=_ONE_EACH,
+                    value=wrong,
+                )
             block = asked.popleft()
             _check(answer, len(block.coalitions), classes, done)
             done, answered = done + len(answer), answered + 1
@@ -291,9 +303,10 @@ def _rebatch(blocks: Iterable[Block], best_size: Callable[[], int]) -> Iterator[
 def _check(scores: Scores, expected: int, classes: int | None, done: int) -> None:
     if scores.ndim != 2 or len(scores) != expected or scores.shape[1] != (classes or scores.shape[1]):
         shape = f"({expected}, {classes or 'K'})"
-        raise ModelError(f"the model must return one row of scores a picture, {shape}, got {scores.shape}")
+        raise ModelError.of("the model", f"return one row of scores per image, {shape}", scores.shape)
     finite = np.isfinite(scores)
     if not finite.all():
         row, column = (int(x) for x in np.argwhere(~finite)[0])
-        msg = f"the model must return finite scores, got {scores[row, column]} for sample {done + row}, class {column}"
-        raise ModelError(msg)
+        value = float(scores[row, column])
+        msg = f"the model must return finite scores, got {value} for sample {done + row}, class {column}"
+        raise ModelError(msg, setting="model", rule="return finite scores", value=value)

@@ -1,4 +1,4 @@
-"""One run: rows are asked and answered in rounds, and between rounds the error is looked at.
+"""One run: rows are queried and answered in rounds, and between rounds the error is looked at.
 
 What a run asks depends on the settings, the seed and the answers, never on batches, threads or where it was stopped
 before. Going on with a run is the same run again, with the answers that are known already not asked for.
@@ -174,7 +174,8 @@ class Run:
                 raise
             samples = self._recorder.samples().head(self._done)
             if why is not None and self._done < (self._partial if why == "max-seconds" else self._readable):
-                raise Cancelled(f"cancelled after {self._done} of {n} samples; nothing can be said from them")
+                text = f"cancelled after {self._done} of {n} samples; too few for an explanation"
+                raise Cancelled(text, setting="n_samples", rule="be at least 2", value=self._done)
             step = why or ("design" if n < wanted else self._next(n, samples))
             if isinstance(step, str):
                 return Outcome(samples, Stop(step, self.looks.count))
@@ -265,7 +266,8 @@ class Run:
             return
         n = min(len(self.known), len(samples))
         if not np.array_equal(self.known.asked()[:n], samples.asked()[:n]):
-            raise InvalidInput("the samples there are were not drawn by these settings and this seed")
+            text, rule = "the existing samples were not drawn with these settings and this seed", "belong to this run"
+            raise InvalidInput(text, setting="samples", rule=rule)
         known = self.known.answers.take(slice(0, n))
         samples.answers.put(slice(0, n), known)
         if samples.answers.exact is not None and known.exact is not None:

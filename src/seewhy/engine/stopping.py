@@ -40,9 +40,9 @@ StopReason: TypeAlias = Literal[
 ]
 
 WORDS: dict[StopReason, str] = {
-    "n-samples": "all samples asked for were scored",
+    "n-samples": "all requested samples were scored",
     "tolerance": "the tolerance was reached",
-    "until": "the strongest regions are told apart from the rest",
+    "until": "the strongest regions are separated from the rest",
     "max-evaluations": "the most evaluations allowed were made",
     "max-seconds": "the time allowed was over",
     "design": "the design has no more rows: nothing is left to chance",
@@ -72,7 +72,7 @@ class Amount(Settings):
     n_samples: Annotated[
         int | None,
         setting(
-            "samples scored; not given: the run stops by itself",
+            "number of samples; not given: the stopping rule decides",
             ge=2,
             le=LARGEST_AMOUNT,
             search=(100, 8000),
@@ -80,15 +80,16 @@ class Amount(Settings):
         ),
     ] = None
     tolerance: Annotated[
-        float, setting("estimated relative error at which a run stops by itself", ge=0.001, le=1, search=(0.05, 0.3))
+        float, setting("stop when the estimated relative error reaches this value", ge=0.001, le=1, search=(0.05, 0.3))
     ] = 0.10
     max_evaluations: Annotated[
-        int, setting("most pictures sent to the model by a run that stops by itself", ge=16, le=LARGEST_AMOUNT)
+        int,
+        setting("maximum number of model evaluations when the stopping rule is automatic", ge=16, le=LARGEST_AMOUNT),
     ] = 4000
-    max_seconds: Annotated[float | None, setting("most seconds a run may take", gt=0, le=1e7)] = None
+    max_seconds: Annotated[float | None, setting("maximum run time in seconds", gt=0, le=1e7)] = None
     until: Annotated[
         str | None,
-        setting("topK: stop when the K strongest segments are told apart (top5), not at the tolerance"),
+        setting("topK: stop when the K strongest segments are separated (such as top5), instead of at the tolerance"),
     ] = None
 
     @field_validator("until")
@@ -103,7 +104,13 @@ class Amount(Settings):
     def _one_way_of_stopping(self) -> Self:
         if self.until is not None and self.n_samples is not None:
             raise InvalidInput(
-                f"{type(self).__name__}.until needs a run that stops by itself, but n_samples={self.n_samples} is given"
+                (
+                    f"{type(self).__name__}.until is a stopping rule, but n_samples={self.n_samples} fixes "
+                    "the number of samples; give one of them"
+                ),
+                setting=f"{type(self).__name__}.until",
+                rule="not be given with n_samples",
+                value=self.n_samples,
             )
         return self
 
@@ -119,8 +126,8 @@ class Amount(Settings):
         if given is None:
             name, given, least = "max_evaluations", self.max_evaluations, least + 1  # and the picture as it is
         if given < least:
-            raise InvalidInput(
-                f"{type(self).__name__}.{name} must be at least {least}, the first block of this picture, got {given}"
+            raise InvalidInput.of(
+                f"{type(self).__name__}.{name}", f"be at least {least}, the first block of this picture", given
             )
 
     @property

@@ -154,7 +154,7 @@ class _Server:
         try:
             found = list(self._model.stream([item.batch]))
             if len(found) != 1:
-                raise ModelError(f"the model must give one answer for every batch, gave {len(found)}")  # noqa: TRY301
+                raise ModelError.of("model", "return one answer per batch", len(found))  # noqa: TRY301
             item.answer.set_result(found[0])
         except BaseException as error:  # noqa: BLE001  # it belongs to the run that asked
             item.answer.set_exception(error)

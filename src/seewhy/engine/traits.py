@@ -71,5 +71,5 @@ def traits_of(model: object) -> ModelTraits:
     """
     traits = getattr(model, "traits", _DEFAULT)
     if not isinstance(traits, ModelTraits):
-        raise ModelError(f"{type(model).__name__}.traits must be seewhy.engine.traits.ModelTraits, got {traits!r:.80}")
+        raise ModelError.of(f"{type(model).__name__}.traits", "be seewhy.engine.traits.ModelTraits", traits)
     return traits

@@ -57,7 +57,7 @@ class SegmentAttribution:
 
     @property
     def success(self) -> float | None:
-        """The R^2 to show; None also where a fit has room for every score, so that it is 1 and says nothing."""
+        """The R^2 to show; None also where a fit has room for every score, so that it is 1 and meaningless."""
         return self.r2 if self.needed is None else None
 
     @property
@@ -81,7 +81,7 @@ class SegmentAttribution:
 
 @dataclass(frozen=True, eq=False)
 class MapAttribution:
-    """One value a pixel of the picture that the model sees, with 95 % intervals."""
+    """One value a pixel of the model input, with 95 % intervals."""
 
     heatmap: Heatmap
     """(h, w)"""

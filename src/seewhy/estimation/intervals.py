@@ -78,7 +78,7 @@ class Spread:
     def error(self) -> float:
         """Estimated relative error of the whole answer: root of the summed variances over the length of the values.
 
-        The length is freed of what noise adds to it; infinite where there is more noise than signal, 0 where nothing
+        The length is bias-corrected for noise; infinite where there is more noise than signal, 0 where nothing
         varies.
         """
         noise = float(np.trace(self.covariance))

@@ -122,7 +122,12 @@ def resolve_targets(targets: Targets, scores: Floats, labels: Sequence[str] | No
     if several and as_whole(targets) is None and getattr(targets, "shape", None) != ():
         wanted = list(targets)  # type: ignore[arg-type]
     if not wanted:
-        raise InvalidInput("targets must name at least one class, got none")
+        raise InvalidInput(
+            "targets must name at least one class, got none",
+            setting="targets",
+            rule="name at least one class",
+            value=(),
+        )
     found: list[Class] = []
     for one in wanted:
         found += _resolve(one, scores, labels)
@@ -151,13 +156,23 @@ def _resolve(target: object, scores: Floats, labels: Sequence[str] | None) -> li
     if top is not None:
         count = int(top[1])
         if not 1 <= count <= k:
-            raise InvalidInput(f"targets='topN' needs N from 1 to {k}, the model's classes, got {target!r}")
+            raise InvalidInput(
+                f"targets='topN' needs N from 1 to {k} (the model has {k} classes), got {target!r}",
+                setting="targets",
+                rule=f"be topN with N from 1 to {k}",
+                value=target,
+            )
         return [int(i) for i in np.argsort(-scores, kind="stable")[:count]]
     sides = _VERSUS.split(text)
     if len(sides) == 2 and text.casefold() not in {label.casefold() for label in labels or ()}:
         one, other = (_by_word(side, k, labels) for side in sides)
         if one == other:
-            raise InvalidInput(f"targets={target!r} must hold two different classes against each other")
+            raise InvalidInput(
+                f"targets={target!r} compares a class with itself; name two different classes",
+                setting="targets",
+                rule="name two different classes",
+                value=target,
+            )
         return [(one, other)]
     return [_by_word(text, k, labels)]
 
@@ -171,13 +186,18 @@ def _by_word(text: str, k: int, labels: Sequence[str] | None) -> int:
 
 def _by_index(index: int, k: int) -> int:
     if not 0 <= index < k:
-        raise InvalidInput(f"targets must be class indices from 0 to {k - 1}, got {index}")
+        raise InvalidInput.of("targets", f"be class indices from 0 to {k - 1}", index)
     return index
 
 
 def _by_name(name: str, labels: Sequence[str] | None) -> int:
     if labels is None:
-        raise InvalidInput(f"targets={name!r} is a class name, but this model has no class names; give an index")
+        raise InvalidInput(
+            f"targets={name!r} is a class name, but this model has no class names; give a class index",
+            setting="targets",
+            rule="be an index where the model has no class names",
+            value=name,
+        )
     plain = name.strip().casefold().replace("_", " ")
     same = [i for i, label in enumerate(labels) if label == name]
     same = same or [i for i, label in enumerate(labels) if label.casefold().replace("_", " ") == plain]
@@ -185,7 +205,12 @@ def _by_name(name: str, labels: Sequence[str] | None) -> int:
         return same[0]
     listed = ", ".join(f"{labels[i]} ({i})" for i in same or _nearest(plain, labels))
     if same:
-        raise InvalidInput(f"targets={name!r} names several classes: {listed}; give an index")
+        raise InvalidInput(
+            f"targets={name!r} is the name of several classes: {listed}; give a class index",
+            setting="targets",
+            rule="name one class",
+            value=name,
+        )
     text = f"targets={name!r} is not a class of this model; nearest: {listed or 'none'}"
     raise InvalidInput(text, setting="targets", rule=A_CLASS, value=name)
 

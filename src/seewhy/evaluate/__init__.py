@@ -61,10 +61,10 @@ def evaluate(  # noqa: PLR0913  # the front door
     model
         As for :func:`seewhy.explain`; a list means several.
     baselines
-        Maps that know nothing of the model, graded beside the methods.
+        Maps that do not use the model, graded beside the methods.
     groups
         Which photos are not independent, and count as one: ``auto`` those that the truth puts together, and where it
-        says nothing, frames of a sequence (numbered alike, and alike to look at) and near copies; ``name`` those of one
+        is silent, frames of a sequence (numbered alike, and alike to look at) and near copies; ``name`` those of one
         name but for ``_`` and a number at its end; ``folder`` those of one folder; ``none`` nothing, with a note where
         photos seem to belong together; or a CSV file with the columns ``file`` and ``group``.
     seed, batch_size

@@ -13,7 +13,7 @@ from seewhy.api import loaded
 from seewhy.core.errors import ImageError, InvalidInput
 from seewhy.core.settings import Settings
 from seewhy.core.types import FilePath
-from seewhy.core.words import shown
+from seewhy.core.words import Words
 from seewhy.evaluate.grouping import Grouping, Independence, check_groups, grouped_by
 from seewhy.evaluate.identity import digest_of
 from seewhy.evaluate.photo_folder import left_out, photos_in
@@ -48,7 +48,12 @@ def photos_of(
     notes = left_out(written)
     if truth is not None:
         if not known:
-            raise InvalidInput(f"truth {truth} must be about the photos; it names {others[0]}, and there is no such")
+            raise InvalidInput(
+                f"truth {truth} names {others[0]}, which is not among the photos",
+                setting="truth",
+                rule="name only given photos",
+                value=others[0],
+            )
         if others:
             notes.append(f"{len(others)} entries of the truth are about none of these photos, such as {others[0]}")
         bare = [name for name in paths if name not in known or known[name].marks is None]
@@ -88,10 +93,17 @@ def contenders_of(
     for name in _iterable("baselines", baselines):
         found.append(Contender(_known("baselines", name, BASELINES)))
     if not found:
-        raise InvalidInput("methods must name at least one, got none")
+        raise InvalidInput(
+            "methods must name at least one, got none", setting="methods", rule="name at least one", value=()
+        )
     twice = [label for label, n in Counter(one.label for one in found).items() if n > 1]
     if twice:
-        raise InvalidInput(f"methods must have labels of their own, got {twice[0]} twice")
+        raise InvalidInput(
+            f"methods must have different labels, got {twice[0]} twice",
+            setting="methods",
+            rule="have different labels",
+            value=twice[0],
+        )
     more = {key for _, one in named if _is_file(one) for key in one} - {"method", "display"}
     said = f"of the settings files only the method and what it shows are used, not {', '.join(sorted(more))}"
     return tuple(found), [said] if more else []
@@ -121,17 +133,17 @@ def lacking(metrics: Mapping[str, Metric], photos: Iterable[Photo], *, named: bo
     if not needy or any(photo.known is not None and photo.known.marks is not None for photo in photos):
         return []
     if named:
-        raise InvalidInput(
-            f"metrics must not need truth where none says where the object is, got {', '.join(needy)}; give truth"
+        raise InvalidInput.of(
+            "metrics", "not need truth where none says where the object is", Words(", ".join(needy)), "give truth"
         )
-    return [f"{', '.join(needy)} need truth that says where the object is, and are not measured"]
+    return [f"{', '.join(needy)} need ground truth, which is not given, and are skipped"]
 
 
 def models_of(model: object, batch_size: int | None = None) -> tuple[NamedModel, ...]:
     """Return the models to ask; a list or tuple means several. One that is loaded here is told ``batch_size``."""
     sources = list(model) if isinstance(model, list | tuple) else [model]
     if not sources:
-        raise InvalidInput("model must be at least one, got none")
+        raise InvalidInput("give at least one model", setting="model", rule="be at least one", value=())
     found = [one if isinstance(one, NamedModel) else NamedModel("", loaded(one, batch_size)[0], one) for one in sources]
     labels = _unlike([printable(one.model.name) for one in found])
     return tuple(replace(one, label=label) for one, label in zip(found, labels, strict=True))
@@ -154,13 +166,18 @@ def _found(sources: Iterable[FilePath], masks: set[Path]) -> tuple[dict[str, Pat
         elif place.exists():
             found = {printable(place.name): place}
         else:
-            raise InvalidInput(f"photos must be files or folders that exist, got {place}")
+            raise InvalidInput(f"{place}: no such file or folder", setting="photos", rule="exist", value=str(place))
         for name, path in found.items():
             if name in paths and paths[name].resolve() != path.resolve():
-                raise InvalidInput(f"photos must have names of their own, got {paths[name]} and {path}")
+                raise InvalidInput(
+                    f"photos must have different names, got {paths[name]} and {path}",
+                    setting="photos",
+                    rule="have different names",
+                    value=str(path),
+                )
             paths[name] = path
     if not paths:
-        raise InvalidInput("photos must be at least one picture, got none")
+        raise InvalidInput("give at least one photo", setting="photos", rule="be at least one", value=())
     return paths, written
 
 
@@ -190,7 +207,7 @@ def _settings(one: Any) -> tuple[MethodSetting, Display]:
         return as_method(one), Display()
     display = one.get("display", {})
     if not isinstance(display, dict | Display):
-        raise InvalidInput(f"methods must hold display as a dict, got {shown(display)}")
+        raise InvalidInput.of("methods", "hold display as a dict", display)
     return as_method(one["method"]), display if isinstance(display, Display) else Display(**display)
 
 
@@ -200,13 +217,13 @@ def _iterable(name: str, values: Any) -> Sequence[Any]:
     try:
         return list(values)
     except TypeError:
-        raise InvalidInput(f"{name} must be one or several, got {shown(values)}") from None
+        raise InvalidInput.of(name, "be one or several", values) from None
 
 
 def _known(what: str, name: object, known: Iterable[str]) -> str:
     names = list(known)
     if not isinstance(name, str) or name not in names:
-        raise InvalidInput(f"{what} must be of {', '.join(names)}, got {shown(name)}")
+        raise InvalidInput.of(what, f"be of {', '.join(names)}", name)
     return name
 
 

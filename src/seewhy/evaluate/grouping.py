@@ -187,7 +187,12 @@ def _from_file(path: Path, names: Sequence[str], alone: Sequence[str]) -> tuple[
     groups = [f"group {found[name].group}" if name in found else one for name, one in zip(names, alone, strict=True)]
     missing = [one for name, one in zip(names, alone, strict=True) if name not in found]
     if not found:
-        raise InvalidInput(f"groups {path} must name the photos; it names {others[0]}, and there is no such photo")
+        raise InvalidInput(
+            f"groups {path} names {others[0]}, which is not among the photos",
+            setting="groups",
+            rule="name only given photos",
+            value=others[0],
+        )
     notes = [f"{path.name} gives no group for {_count(len(missing), 'photo')}, such as {missing[0]}"] if missing else []
     return groups, notes
 
@@ -198,14 +203,26 @@ def _listed(path: Path) -> list[Known]:
         reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), skipinitialspace=True, strict=True)
         rows = [(reader.line_num, row) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise FileError(f"groups {path} must be a readable CSV in UTF-8: {error}", setting="groups") from error
+        raise FileError(
+            f"groups {path} is not readable as UTF-8 CSV: {error}",
+            setting="groups",
+            rule="be readable as UTF-8 CSV",
+            value=str(error),
+        ) from error
     if not rows or set(reader.fieldnames or ()) != {"file", "group"}:
         got = ", ".join(reader.fieldnames or ()) if rows else "no photo"
-        raise FileError(f"groups {path} must have the columns file and group, got {got}", setting="groups")
+        raise FileError(
+            f"groups {path} must have the columns file and group, got {got}",
+            setting="groups",
+            rule="have the columns file and group",
+            value=got,
+        )
     known = []
     for line, row in rows:
         place = f"groups {path}, line {line}"
         if None in row or not (row["group"] or "").strip():
-            raise FileError(f"{place} must have a file and a group", setting="groups")
+            raise FileError(
+                f"{place} must have a file and a group", setting="groups", rule="have a file and a group", value=place
+            )
         known.append(Known(file_name(row["file"], f"{place}: file"), group=row["group"].strip()))
     return known

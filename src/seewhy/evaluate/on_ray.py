@@ -52,9 +52,7 @@ class Hands:
             source, fingerprint = self._sources[model]
             found, _ = loaded(source, task.batch_size)
             if found.fingerprint != fingerprint:
-                raise ModelError(
-                    f"model {model} must be the same on every machine, {fingerprint}, got {found.fingerprint}"
-                )
+                raise ModelError.of(f"model {model}", f"be the same on every machine, {fingerprint}", found.fingerprint)
             self._workers[model] = Worker(found, self._metrics)
         self._records = self._workers[model].do(task)
         return next(self._records, None)
@@ -78,7 +76,7 @@ def work_on_ray(plan: Plan, units: list[WorkUnit], store: Store, report: UnitRep
     """
     own = [name for name, metric in plan.metrics.items() if METRICS.get(name) is not metric]
     if own:
-        raise InvalidInput(f"metrics must be seewhy's own on Ray, where workers know them by name, got {own[0]}")
+        raise InvalidInput.of("metrics", "be seewhy's own on Ray, where workers know them by name", own[0])
     ray = need("ray", "ray")
     with _cluster(ray, address), ExitStack() as actors:
         hands = _hired(ray, plan)
@@ -92,16 +90,23 @@ def _cluster(ray: Any, address: str) -> Iterator[None]:
     if ray.is_initialized():
         there = ray.get_runtime_context().gcs_address
         if address not in {"auto", "local", there}:
-            raise InvalidInput(
-                f"ray must be 'auto' or {there}, the cluster that this process is connected to, got {address!r}; "
-                f"call ray.shutdown() before, to work on another"
+            raise InvalidInput.of(
+                "ray",
+                f"be 'auto' or {there}, the cluster that this process is connected to",
+                address,
+                "call ray.shutdown() before, to work on another",
             )
         yield
         return
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, ValueError) as error:
-        raise InvalidInput(f"ray must be the address of a cluster, or 'local', got {address!r}: {error}") from error
+        raise InvalidInput(
+            f"ray must be the address of a cluster, or 'local', got {address!r}: {error}",
+            setting="ray",
+            rule="be the address of a cluster, or 'local'",
+            value=address,
+        ) from error
     try:
         yield
     finally:
@@ -219,7 +224,9 @@ class _Crew:
         """Let what a worker had in work be done once more, unless it has killed several."""
         if job is None:  # it did not come to life, and never will
             if not self._asked and not self._free:
-                raise ModelError(f"no worker could be started on the cluster: {reason(error)}") from error
+                raise ModelError(
+                    f"no worker could be started on the cluster: {reason(error)}", setting="ray", rule="start a worker"
+                ) from error
             return
         self._greet(worker)
         self._again.append(job.unit)

@@ -31,7 +31,7 @@ def photos_in(folder: str | os.PathLike[str]) -> tuple[list[Path], list[Path]]:
 
 def left_out(written: list[Path]) -> list[str]:
     """Return what people should hear of pictures that were left out."""
-    return [f"pictures that seewhy wrote were left out: {len(written)}, such as {written[0]}"] if written else []
+    return [f"skipped {len(written)} images written by seewhy, such as {written[0]}"] if written else []
 
 
 def _is_photo(path: Path, folder: Path) -> bool:

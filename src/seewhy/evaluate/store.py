@@ -186,7 +186,7 @@ class Store:
 
 def _seconds(lease: object) -> float:
     if isinstance(lease, bool) or not isinstance(lease, int | float) or not 0 < lease < threading.TIMEOUT_MAX:
-        raise InvalidInput(f"lease must be seconds, above 0, got {shown(lease)}")
+        raise InvalidInput.of("lease", "be seconds, above 0", lease)
     return float(lease)
 
 

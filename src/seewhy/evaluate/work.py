@@ -190,7 +190,7 @@ class _Subject:
     @classmethod
     def of(cls, task: Task, model: Model) -> _Subject:
         if task.data is None:
-            raise FileError(task.fault)
+            raise FileError(task.fault, setting=str(task.photo), rule="be readable")
         file = _Named(task.data)
         file.name = task.photo
         image = load_image(file)

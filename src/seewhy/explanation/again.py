@@ -32,8 +32,12 @@ def refitted(before: Facts, targets: Targets | None, changes: dict[str, Any]) ->
     surplus = sorted(set(changes) - before.method.free)
     if surplus:
         raise InvalidInput(
-            f"{', '.join(surplus)} decides what the model is asked, so it needs a new run; without one may change "
-            f"{', '.join(sorted(before.method.free))}"
+            (
+                f"{', '.join(surplus)} changes the masked images, so it needs a new run; on saved samples "
+                f"you can change {', '.join(sorted(before.method.free))}"
+            ),
+            setting=", ".join(surplus),
+            rule="need no model call",
         )
     n, stop = len(before.samples), before.stop
     if "n_samples" in changes:
@@ -74,13 +78,18 @@ def continued(
     ``save``: where a part is kept from time to time.
     """
     if not before.method.amounts:
-        raise InvalidInput(
-            f"{before.method.name} leaves nothing to chance, so its result cannot be made surer",
-            setting="method", rule="be a method that samples", value=before.method.name,
-        )  # fmt: skip
+        raise InvalidInput((f'{before.method.name} does not sample, so more samples cannot make its result more '
+'precise'), setting='method', rule='be a method that samples', value=before.method.name)  # fmt: skip
     surplus = sorted(set(amount) - AMOUNT)
     if surplus:
-        raise InvalidInput(f"{', '.join(surplus)} cannot change here; only {', '.join(sorted(before.method.amounts))}")
+        raise InvalidInput(
+            (
+                f"{', '.join(surplus)} cannot change when a run is resumed; you can change "
+                f"{', '.join(sorted(before.method.amounts))}"
+            ),
+            setting=", ".join(surplus),
+            rule="be about the amount of sampling",
+        )
     amount = _aimed(before, amount)
     subject = before.subject(before.method.replace(**amount))
     asker = Asker(model, subject, batch_size)

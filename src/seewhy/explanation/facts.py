@@ -124,7 +124,9 @@ class ExplanationFacts(Portable):
         scene = self.method.scene(self.image, self.view, self.seed, self.scene_segments)
         if fill_digest(scene) != self.fill:
             raise FileError(
-                f"the fill of {self.image.name} is another one than the model was asked with: has its file changed?"
+                f"{self.image.name}: the fill differs from the one used in the run; has its file changed?",
+                setting="fill",
+                rule="be the fill of the run",
             )
         return scene
 
@@ -144,7 +146,10 @@ class ExplanationFacts(Portable):
         found = self._attribution(target)
         if isinstance(found, MapAttribution):
             raise InvalidInput(
-                f"{self.method.name} gives a map, not values per segment; use heatmap() or region(share=...)"
+                (f"{self.method.name} gives a map, not values per segment; use heatmap() or region(share=...)"),
+                setting="method",
+                rule="give values per segment",
+                value=self.method.name,
             )
         return found.values
 
@@ -186,10 +191,20 @@ class ExplanationFacts(Portable):
         """
         found, se = self._attribution(target), self.standard_error(target)
         if se is None or found.se is None:
-            raise InvalidInput(f"{len(self.samples)} samples are too few for intervals; ask for more with continue_()")
+            raise InvalidInput(
+                f"{len(self.samples)} samples are too few for intervals; add samples with continue_()",
+                setting="n_samples",
+                rule="be enough for intervals",
+                value=len(self.samples),
+            )
         if isinstance(found, MapAttribution):
             if simultaneous:
-                raise InvalidInput("simultaneous intervals need segments, and this is a map")
+                raise InvalidInput(
+                    "simultaneous intervals need segments, but this result is a map",
+                    setting="simultaneous",
+                    rule="not be given for a map",
+                    value=True,
+                )
             heatmap = self.heatmap(target).astype(np.float64)
             return heatmap - found.reach * se, heatmap + found.reach * se
         reach = (found.simultaneous if simultaneous else found.reach) * found.se
@@ -218,7 +233,7 @@ class ExplanationFacts(Portable):
         return Evidence.of(self.attributions[place], self.targets[place].rounding(self.samples))
 
     def told_on_view(self, target: int = 0) -> NDArray[np.bool_]:
-        """Return where values are told from 0, (h, w) on the picture that the model sees."""
+        """Return where values differ from 0, (h, w) on the model input."""
         attribution, limits = self._attribution(target), self.limits(target)
         if isinstance(attribution, SegmentAttribution):
             return limits.told(attribution.values, attribution.se)[self.scene_segments]
@@ -252,7 +267,7 @@ class ExplanationFacts(Portable):
         if share is None and self.segments is not None:
             return np.isin(self._segments(), [one.segment for one in self.top(n, target=target, sign=sign)])
         if share is not None and (isinstance(share, bool | str) or not 0 < share <= 1):
-            raise InvalidInput(f"share must be above 0, at most 1, got {share}")
+            raise InvalidInput.of("share", "be above 0, at most 1", share)
         return self._strongest_pixels(target, share, regions.checked(sign))
 
     def regions(self, target: int = 0) -> list[Region]:
@@ -279,7 +294,12 @@ class ExplanationFacts(Portable):
 
     def _segments(self) -> Segments:
         if self.segments is None:
-            raise InvalidInput(f"{self.method.name} gives a map, not segments")
+            raise InvalidInput(
+                f"{self.method.name} gives a map, not segments",
+                setting="method",
+                rule="give segments",
+                value=self.method.name,
+            )
         return self.segments
 
     def _strongest_pixels(self, target: int, share: float | None, sign: Sign) -> NDArray[np.bool_]:

@@ -98,7 +98,7 @@ def example_figure(explanation: ExplanationFacts, n: int, shown: Target) -> Figu
         shown.scores(samples.answers)[place],
         unit=shown.unit,
         label=shown.label,
-        title=f"Masked pictures that {explanation.model.name} scored",
+        title=f"Masked images scored by {explanation.model.name}",
     )
 
 
@@ -149,7 +149,7 @@ def _panel(explanation: ExplanationFacts, i: int, display: Display, style: Style
 
 
 def _colored(explanation: ExplanationFacts, i: int) -> tuple[Heatmap, Floats | None, Heatmap | None]:
-    """Return the heat map to color, the values to chart, and what a pixel of a map must exceed to be told from 0.
+    """Return the heat map to color, the values to chart, and what a pixel of a map must exceed to differ from 0.
 
     What is no more than rounding is 0 in all of them, so that nothing is scaled to it.
     """

@@ -84,7 +84,12 @@ def check_parts(header: Header, samples: Samples) -> None:
     used = int(samples.parts.max()) + 1
     stated = 0 if header.segments is None or len(header.segments.shape) != 3 else header.segments.shape[0]
     if used != stated:
-        raise FileError(f"the rows use {used} segmentations, but the header states {stated}", value=used)
+        raise FileError(
+            f"the rows use {used} segmentations, but the header states {stated}",
+            setting="segments",
+            rule=f"be {stated} segmentations",
+            value=used,
+        )
 
 
 def _shown(shape: list[int]) -> str:

@@ -50,9 +50,16 @@ def load(path: str | os.PathLike[str]) -> Explanation:
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in fault["loc"])
-        raise FileError(f"{path} is damaged: {place}: {fault['msg']}") from error
+        raise FileError(
+            f"{path} is damaged: {place}: {fault['msg']}", setting=str(path), rule="be whole", value=place
+        ) from error
     except SeewhyError as error:
-        raise FileError(f"{path} is damaged: {' '.join(str(error).split())}") from error
+        raise FileError(
+            f"{path} is damaged: {' '.join(str(error).split())}",
+            setting=str(path),
+            rule="be whole",
+            value=error.setting,
+        ) from error
 
 
 def _explanation(header: Header, arrays: result_file.Arrays, folder: Path) -> Explanation:
@@ -64,16 +71,26 @@ def _explanation(header: Header, arrays: result_file.Arrays, folder: Path) -> Ex
     segments = _segments(arrays, header, view) if "segments" in arrays else None
     masks = method.masks(Scene(pixels, pixels, segments, header.seed))
     if masks.d != header.d:
-        raise FileError(f"the settings give {masks.d} segments or cells, but {header.d} were switched")
+        raise FileError(
+            f"the settings give {masks.d} segments or cells, but the file has {header.d}",
+            setting="d",
+            rule=f"be {masks.d}",
+            value=header.d,
+        )
     check_rows(header, method, masks, kept="bits" in arrays)
     samples = _samples(header, arrays, method, masks)
     check_parts(header, samples)
     masks(samples.block(slice(0, 1)))  # refuses samples of another kind of method
     if header.n_evaluations != (taken := evaluations(samples) + header.pilot):
-        raise FileError(f"these samples take {taken} evaluations, not {header.n_evaluations}")
+        raise FileError(
+            f"the header says {header.n_evaluations} evaluations, but the samples account for {taken}",
+            setting="n_evaluations",
+            rule=f"be {taken}",
+            value=header.n_evaluations,
+        )
     segments = masks.record(samples)
     if (None if segments is None else fingerprint(segments)) != (header.segments and header.segments.sha256):
-        raise FileError("the segments are not those that were switched")
+        raise FileError("the segments differ from those of the run", setting="segments", rule="be those of the run")
     scene = Scene(pixels, pixels, segments, header.seed)
     labels = None if header.labels is None else tuple(header.labels)
     notes = tuple(header.model_notes)
@@ -101,12 +118,24 @@ def _explanation(header: Header, arrays: result_file.Arrays, folder: Path) -> Ex
 def _view(header: Header, image: Image) -> View:
     view = View.from_dict(header.view)
     if view.photo != (image.height, image.width):
-        raise FileError(f"the photo is {image.height} x {image.width}, but the view is of {view.photo}")
+        raise FileError(
+            f"the photo is {image.height} x {image.width}, but the view was made for {view.photo}",
+            setting="view",
+            rule="fit the photo",
+            value=view.photo,
+        )
     most = max(KEPT_PIXELS, image.height * image.width)
     if view.resized[0] * view.resized[1] > most:
-        raise FileError(f"the view resizes the photo to {view.resized}, more than {most} pixels")
+        raise FileError(
+            f"the view resizes the photo to {view.resized}, more than {most} pixels",
+            setting="view",
+            rule=f"be at most {most} pixels",
+            value=view.resized,
+        )
     if not view.seen().any():
-        raise FileError("the view shows the model nothing of the photo")
+        raise FileError(
+            "the view leaves nothing of the photo in the model input", setting="view", rule="show a part of the photo"
+        )
     return view
 
 
@@ -132,12 +161,17 @@ _TYPES = {
 def _array(arrays: result_file.Arrays, name: str, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
     """Return an array of the file if it is what it must be."""
     if name not in arrays:
-        raise FileError(f"{name} is missing")
+        raise FileError(f"{name} is missing", setting=name, rule="be there")
     found = arrays[name]
     if found.dtype != _TYPES[name] or found.shape != (shape or found.shape):
-        raise FileError(f"{name} must be {np.dtype(_TYPES[name])} {shape or ''}, got {found.dtype} {found.shape}")
+        raise FileError(
+            f"{name} must be {np.dtype(_TYPES[name])} {shape or ''}, got {found.dtype} {found.shape}",
+            setting=name,
+            rule=f"be {np.dtype(_TYPES[name])} {shape or ''}",
+            value=found.shape,
+        )
     if not np.isfinite(found).all():
-        raise FileError(f"{name} must be finite")
+        raise FileError(f"{name} must be finite", setting=name, rule="be finite")
     return found
 
 
@@ -145,21 +179,35 @@ def _samples(header: Header, arrays: result_file.Arrays, method: Method, masks: 
     n, classes = header.n_samples, tuple(header.classes)
     asked = method.amount.n_samples
     if n < 2 or (asked is not None and n > asked):
-        raise FileError(f"there cannot be {n} samples of {asked}")
+        raise FileError(
+            f"the file has {n} samples, but its settings allow 2 to {asked}",
+            setting="n_samples",
+            rule=f"be from 2 to {asked}",
+            value=n,
+        )
     if asked is not None and header.stopped.by == "n-samples" and n != asked:
-        raise FileError(f"{n} samples of {asked} cannot be all of them")
+        raise FileError(
+            f"the file has {n} samples, but its header says the run completed {asked}",
+            setting="n_samples",
+            rule=f"be {asked}",
+            value=n,
+        )
     if len(set(classes)) != len(classes) or max(classes) >= header.model_classes:
-        raise FileError(f"classes must be different ones of {header.model_classes}, got {list(classes)}")
+        raise FileError.of("classes", f"be different ones of {header.model_classes}", list(classes))
     if header.labels is not None and len(header.labels) != len(classes):
-        raise FileError(f"labels must be as many as classes, {len(classes)}, got {len(header.labels)}")
+        raise FileError.of("labels", f"be as many as classes, {len(classes)}", len(header.labels))
     odd = set(arrays) & {"shifts", "parts", "values", "segments"} - masks.columns
     if odd:
-        raise FileError(f"{', '.join(sorted(odd))} belong to another kind of method")
+        raise FileError(
+            f"{', '.join(sorted(odd))} belong to another kind of method",
+            setting=", ".join(sorted(odd)),
+            rule="belong to the method",
+        )
     untouched = _answers(header, arrays, 1, "untouched", "untouched_excess")
     answers = _with_exact(_answers(header, arrays, n, "scores", "excess"), header, arrays)
     bits, shifts, parts = _asked(header, arrays, method, masks)
     if fingerprint(packed(bits, shifts, parts)) != header.asked:
-        raise FileError("the coalitions are not those that were asked")
+        raise FileError("the coalitions differ from those of the run", setting="bits", rule="be those of the run")
     return Samples(header.d, bits, shifts, parts, untouched, answers)
 
 
@@ -168,7 +216,9 @@ def _answers(header: Header, arrays: result_file.Arrays, n: int, name: str, exce
     over = _array(arrays, excess, (n,)) if header.kind == "logit" else None
     found = Answers(header.kind, classes, _array(arrays, name, (n, len(classes))), over)
     if found.log_totals is not None and (found.log_totals < found.scores.max(axis=1) - 1e-3).any():
-        raise FileError(f"{excess} must not put the total below a score")
+        raise FileError(
+            f"{excess} must not put the total below a score", setting=excess, rule="not put the total below a score"
+        )
     return found
 
 
@@ -179,7 +229,12 @@ def _with_exact(answers: Answers, header: Header, arrays: result_file.Arrays) ->
         return answers
     places = np.flatnonzero(to_be_exact(len(answers)))
     if m > len(places):
-        raise FileError(f"there cannot be {m} exact answers, of {len(places)}")
+        raise FileError(
+            f"the file has {m} exact answers, but only {len(places)} are possible",
+            setting="n_exact",
+            rule=f"be at most {len(places)}",
+            value=m,
+        )
     exact = answers.unknown()
     exact.put(places[:m], _answers(header, arrays, m, "exact", "exact_excess"))
     return replace(answers, exact=exact)
@@ -194,7 +249,7 @@ def _asked(
         own = masks.columns
         shifts = _array(arrays, "shifts", (n, 2)) if "shifts" in own else None
         if shifts is not None and isinstance(masks, GridMasks) and (shifts >= masks.cell).any():
-            raise FileError(f"shifts must be below the size of a cell, {masks.cell}, got {shifts.max()}")
+            raise FileError.of("shifts", f"be below the size of a cell, {masks.cell}", shifts.max())
         parts = _array(arrays, "parts", (n,)) if "parts" in own else None
         return _array(arrays, "bits", (n, -(-d // 8))), shifts, parts
     drawn: list[Block] = []
@@ -213,9 +268,19 @@ def _segments(arrays: result_file.Arrays, header: Header, view: View) -> Segment
     shape = () if header.segments is None else tuple(header.segments.shape)
     fits = len(shape) in {2, 3} and shape[-2:] == (view.height, view.width)
     if not fits or found.shape != (math.prod(shape[:-1]), shape[-1]):
-        raise FileError(f"segments {found.shape} of {shape} do not fit the view, {view.height} x {view.width}")
+        raise FileError(
+            f"segments {found.shape} of {shape} do not fit the view, {view.height} x {view.width}",
+            setting="segments",
+            rule="fit the view",
+            value=found.shape,
+        )
     if found.max() >= header.d:
-        raise FileError(f"segments go up to {found.max()}, but {header.d} were switched")
+        raise FileError(
+            f"segment ids go up to {found.max()}, but the file has {header.d} segments",
+            setting="segments",
+            rule=f"be below {header.d}",
+            value=int(found.max()),
+        )
     return found.reshape(shape)
 
 
@@ -231,7 +296,7 @@ def _attributions(
             yield method.estimate(samples, scene, scores)
             continue
         if target.intercept is None:
-            raise FileError(f"targets.{i}.intercept is missing")
+            raise FileError(f"targets.{i}.intercept is missing", setting=f"targets.{i}.intercept", rule="be there")
         plain = SegmentAttribution(_array(arrays, "values", shape)[i], target.intercept, target.r2, target.effective)
         if "se" not in arrays:
             yield plain

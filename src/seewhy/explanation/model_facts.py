@@ -44,5 +44,8 @@ class ModelFacts:
 
 
 def _assumed(name: str, kind: ScoreKind) -> str:
-    taken = "probabilities: none below 0, adding up to 1" if kind == "probability" else "plain scores"
-    return f"{name} does not say what its scores are; they were taken as {taken}"
+    taken = "probabilities: none below 0, adding up to 1" if kind == "probability" else "raw scores"
+    return (
+        f'{name} does not declare its score type; treating outputs as {taken} (pass kind="logit" '
+        'or "probability" to change this)'
+    )

@@ -114,7 +114,7 @@ class RecordedMethod:
         return self.stand_in.draws(masks)
 
     def rows(self, masks: MaskMaker, seed: int) -> Iterator[Block]:
-        """Yield the rows that were asked."""
+        """Yield the rows of the run."""
         return self.stand_in.rows(masks, seed)
 
     def estimate(self, samples: Samples, scene: Scene, scores: Floats) -> Attribution:
@@ -144,7 +144,12 @@ class RecordedMethod:
         value = self.settings[name]
         if isinstance(value, dict) and "path" in value:
             return FileError.of(f"the file of {name}", "be in the current folder or beside the result", value["path"])
-        return FileError(f"the {name} was a Python object, {shown(value)}, which a result file does not hold")
+        return FileError(
+            f"the {name} was a Python object, {shown(value)}, which a result file does not contain",
+            setting=name,
+            rule="be in the result file",
+            value=value,
+        )
 
 
 def read_method(settings: JsonObject, folder: Path) -> Method:

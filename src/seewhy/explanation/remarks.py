@@ -39,7 +39,10 @@ def remarks(found: ExplanationFacts) -> Iterator[str]:
 def _not_exact(known: int, wanted: int) -> Iterator[str]:
     """Say how much of its share the exact model did not answer."""
     if not known:
-        yield "partial: the exact model was not asked yet, so this speaks of the one of lower precision"
+        yield (
+            "partial: no answers of the exact model yet, so this explains the model in lower "
+            "precision; resume to complete it"
+        )
     elif known < wanted:
         yield (
             f"partial: {wanted - known} of {wanted} masked images still need an answer of the exact model, so its "
@@ -66,10 +69,10 @@ def _weak_fit(found: ExplanationFacts) -> Iterator[str]:
         )
     for target, one in zip(found.targets, found.attributions, strict=True):
         if one.error is not None and np.isinf(one.error):
-            yield f"{target.label}: more noise than signal; ask for more samples, or another fill or unit"
+            yield f"{target.label}: more noise than signal; use more samples, or another fill or unit"
         scores = target.read(found.samples)
         if _constant(scores):
-            yield f"{target.label}: the score is the same in every picture that was asked; the map says nothing"
+            yield f"{target.label}: the score never changed, so the map carries no information"
         elif isinstance(one, SegmentAttribution) and one.r2 is not None and not one.values.any():
             spread = float(np.std(scores))
             yield (
@@ -92,8 +95,9 @@ def _no_evidence(found: ExplanationFacts) -> Iterator[str]:
             what = "segment" if isinstance(one, SegmentAttribution) else "pixel"
             if not found.told_on_view(i).any():
                 yield (
-                    f"{target.label}: no {what} can be told from 0 after {found.n_evaluations} evaluations, so no "
-                    f"region is shown; resume with more samples, or use larger segments or another fill"
+                    f"{target.label}: no {what} is distinguishable from 0 after {found.n_evaluations} "
+                    "evaluations, so no region is shown; resume with more samples, or use larger segments or "
+                    "another fill"
                 )
 
 
@@ -118,16 +122,19 @@ def _aim_missed(found: ExplanationFacts) -> Iterator[str]:
     if amount.n_samples is not None:
         yield f"stopped by {limit} after {len(found.samples)} of {amount.n_samples} samples"
         return
-    reached = "unknown" if error is None else "larger than the effects" if np.isinf(error) else f"about {error:.2f}"
+    reached = "unknown" if error is None else "above the effects" if np.isinf(error) else f"{100 * error:.2g} %"
     aim = f"tolerance {amount.tolerance:g}" if amount.until is None else amount.until
     spreads = [one.spread for one in found.attributions if one.spread is not None]
     needed = ""
     if amount.until is None and spreads:
         # Of the worst target, as the last look would judge it: an estimate below the tolerance is not yet a promise.
         worst = max(spread.bound(RISK / 2, certain=True) for spread in spreads) / (SLACK * amount.tolerance)
-        needed = f"; about {_rounded(len(found.samples) * max(worst, 1) ** 2)} samples would do" if worst < 1e3 else ""
-    raised = f"; raise {found.stop.by.replace('-', '_')} for that" if needed else ""
-    yield f"stopped by {limit} before {aim} was sure: the estimated relative error is {reached}{needed}{raised}"
+        needed = f"about {_rounded(len(found.samples) * max(worst, 1) ** 2)} samples" if worst < 1e3 else ""
+    more = f"; for a firmer map resume with {needed} and a higher {found.stop.by.replace('-', '_')}" if needed else ""
+    yield (
+        f"rough: estimated error {reached} after {found.n_evaluations} evaluations, "
+        f"stopped by {limit} before {aim}{more}"
+    )
 
 
 def _first_block(found: ExplanationFacts) -> int | None:

@@ -19,7 +19,6 @@ from seewhy.core.errors import FileError
 from seewhy.core.files import open_regular
 from seewhy.core.masking import masked_values
 from seewhy.core.types import JsonObject
-from seewhy.core.words import shown
 
 FORMAT = 4
 """Raised when an older reader can no longer understand the file."""
@@ -62,18 +61,27 @@ def read(path: str | os.PathLike[str]) -> tuple[JsonObject, Arrays]:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
     except (SafetensorError, OSError, ValueError) as error:
-        raise FileError(f"{path} must be a readable seewhy result file: {error}") from error
+        raise FileError(
+            f"{path}: not a readable seewhy result file: {error}",
+            setting=str(path),
+            rule="be a readable seewhy result",
+            value=str(error),
+        ) from error
     if "seewhy" not in metadata:
-        raise FileError(f"{path} is a safetensors file, but not a seewhy result")
+        raise FileError(
+            f"{path}: a safetensors file, but not a seewhy result", setting=str(path), rule="be a seewhy result"
+        )
     text = metadata["seewhy"]
     memory.check(_JSON * len(text), f"the header of {path}", FileError)
     try:
         header = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise FileError(f"{path} has a damaged header: {error}") from error
+        raise FileError(
+            f"{path} has a damaged header: {error}", setting=str(path), rule="have a whole header", value=str(error)
+        ) from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         found = header.get("format") if isinstance(header, dict) else header
-        raise FileError(f"{path} must have format {FORMAT}, got {shown(found)}; it needs another version of seewhy")
+        raise FileError.of(str(path), f"have format {FORMAT}", found, "it needs another version of seewhy")
     return header, arrays
 
 

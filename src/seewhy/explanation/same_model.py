@@ -1,4 +1,4 @@
-"""Whether a model is the one that answered before: by what it is called and made of, and by what it answers."""
+"""Whether a model is the one of the saved result: by what it is called and made of, and by what it answers."""
 
 from __future__ import annotations
 
@@ -58,8 +58,13 @@ def same_model(before: ExplanationFacts, model: object) -> Model:
         found = settled(found, before.subject())
     if _base(found.fingerprint) != _base(before.model.fingerprint):
         raise InvalidInput(
-            f"model must be the one that answered before, {before.model.name} ({before.model.fingerprint}), "
-            f"got {found.name} ({found.fingerprint})"
+            (
+                f"the model does not match the saved result, which explains {before.model.name} ("
+                f"{before.model.fingerprint}); got {found.name} ({found.fingerprint})"
+            ),
+            setting="model",
+            rule="be the model of the saved result",
+            value=found.fingerprint,
         )
     traits = traits_of(found)
     if _one_function(found, known) or traits.tested:
@@ -68,8 +73,13 @@ def same_model(before: ExplanationFacts, model: object) -> Model:
     both = before.model.code and code  # a file does not tell, and what is not Python has none
     if both and code != before.model.code:
         raise InvalidInput(
-            f"model must be the function that answered before, got another one of its name, {found.fingerprint}: "
-            f"its code has the hash {code}, not {before.model.code}"
+            (
+                f"the function does not match the saved result: {found.fingerprint} has the same name, "
+                f"but its code has the hash {code} (saved: {before.model.code})"
+            ),
+            setting="model",
+            rule="be the function of the saved result",
+            value=found.fingerprint,
         )
     _check_answers(before, found)
     return found
@@ -141,12 +151,20 @@ def _check_answers(before: ExplanationFacts, model: Model) -> None:
     asker = Asker(model, subject)
     scores = asker.untouched()
     if scores.shape[1] != before.model.classes:
-        raise InvalidInput(f"{_other(before)} gives {scores.shape[1]} scores a picture, not {before.model.classes}")
+        raise InvalidInput(
+            (
+                f"the model does not match the saved result: it returns {scores.shape[1]} scores per "
+                f"image (saved: {before.model.classes})"
+            ),
+            setting="model",
+            rule="be the model of the saved result",
+            value=scores.shape[1],
+        )
     judge = _Judge(samples, subject)
     was, now = judge(samples.untouched)[0], judge(judge.kept(scores))[0]
     if (apart := _apart(was, now)) > _SAME:
         moods = [judge(judge.kept(asker.untouched()))[0] for _ in range(_AGAIN)]
-        _refuse(before, "the whole picture", was, now, apart, moods)
+        _refuse(before, "the unmasked image", was, now, apart, moods)
     if asker.exact is not None or samples.answers.exact is not None:
         return  # rows of lower precision are not as exact as this
     row = judge.telling()
@@ -154,7 +172,7 @@ def _check_answers(before: ExplanationFacts, model: Model) -> None:
     if (apart := _apart(was, now)) > _SAME:
         moods = [judge(judge.row(asker, row))[0] for _ in range(_AGAIN)]
         moods.append(judge(judge.row(asker, row, _COMPANY))[0])
-        _refuse(before, "a picture of the run", was, now, apart, moods)
+        _refuse(before, "a stored image", was, now, apart, moods)
 
 
 def _refuse(
@@ -166,7 +184,13 @@ def _refuse(
     place = int(np.argmax(np.abs(now - was)))
     label = before.samples.classes[place]
     raise InvalidInput(
-        f"{_other(before)} gives class {label} {now[place]:.4g} for {picture}, where it was {was[place]:.4g}"
+        (
+            f"the model does not match the saved result: for {picture}, class {label} now scores "
+            f"{now[place]:.4g} (saved: {was[place]:.4g}); pass the model that was explained"
+        ),
+        setting="model",
+        rule="be the model of the saved result",
+        value=float(now[place]),
     )
 
 
@@ -174,12 +198,8 @@ def _apart(one: Floats, other: Floats) -> float:
     return float(np.abs(one - other).max())
 
 
-def _other(before: ExplanationFacts) -> str:
-    return f"model must be the one that answered before; another one is called {before.model.fingerprint} now, which"
-
-
 class _Judge:
-    """Kept scores as differences can be judged: probabilities, or plain scores over the range they had in the run."""
+    """Kept scores as differences can be judged: probabilities, or raw scores over the range they had in the run."""
 
     def __init__(self, samples: Samples, subject: Subject) -> None:
         self.samples, self._subject = samples, subject

@@ -1,4 +1,4 @@
-"""Which values are told from 0: beyond their interval, beyond rounding, and not by chance among many.
+"""Which values differ from 0: beyond their interval, beyond rounding, and not by chance among many.
 
 The one place that decides it. Regions, figures, tables and masks show nothing else as evidence.
 """
@@ -62,7 +62,7 @@ class Evidence:
         return cls(above, below, rounding)
 
     def told(self, values: _Values, se: _Values | None) -> NDArray[np.bool_]:
-        """Return where values are told from 0; ``se`` None: their errors are not known, and only rounding counts."""
+        """Return where values differ from 0; ``se`` None: their errors are not known, and only rounding counts."""
         return np.asarray(np.abs(values) > self.needed(values, se))
 
     def needed(self, values: _Values, se: _Values | None) -> Floats:

@@ -25,7 +25,7 @@ class SmallestRegion:
     region: NDArray[np.bool_]
     """(H, W) on the photo."""
     share: float
-    """Of the picture that the model sees."""
+    """Of the model input."""
     score: float
     """Of the class when only the region is shown, in the target's unit."""
     shares: tuple[float, ...]
@@ -37,12 +37,12 @@ class SmallestRegion:
 def smallest_region(explanation: ExplanationFacts, model: Model, target: int) -> SmallestRegion:
     """Show growing shares of the strongest pixels, 5 % to 100 %, and return the smallest that keeps the class.
 
-    Pixels that support the class and are told from 0 come first. The class is kept where no more classes score above
+    Pixels that support the class and differ from 0 come first. The class is kept where no more classes score above
     it than on the whole picture. Costs 20 evaluations.
     """
     wanted = explanation.targets[target]
     if wanted.versus is not None:
-        raise InvalidInput(f"target must be one class, not a contrast, got {wanted.label!r}")
+        raise InvalidInput.of("target", "be one class, not a contrast", wanted.label)
     strength = _told_first(explanation, target)
     shares = np.arange(1, _STEPS + 1) / _STEPS
     masks = np.stack([strength >= np.quantile(strength, 1 - share) for share in shares])

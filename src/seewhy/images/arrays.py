@@ -58,9 +58,14 @@ def check_shape(shape: tuple[int, ...], name: str, order: Order | None = None, *
     """Refuse what is no picture (H, W) or (H, W, C), and what seems to be (C, H, W) unless ``order`` says otherwise."""
     if len(shape) not in {2, 3}:
         batch = ", a batch: pass one of its images, such as array[0]" if len(shape) == 4 else ""
-        raise ImageError(f"{name} must have shape (H, W) or (H, W, C), got {shape}{batch}")
+        raise ImageError(
+            f"{name} must have shape (H, W) or (H, W, C), got {shape}{batch}",
+            setting=name,
+            rule="have shape (H, W) or (H, W, C)",
+            value=shape,
+        )
     if math.prod(shape) == 0:
-        raise ImageError(f"{name} must not be empty, got shape {shape}")
+        raise ImageError(f"{name} must not be empty, got shape {shape}", setting=name, rule="not be empty", value=shape)
     if order is None and len(shape) == 3 and (channels_first or _seems_channels_first(shape)):
         advice = (
             "transpose it, array.transpose(1, 2, 0) or tensor.permute(1, 2, 0), or pass order='CHW'; "
@@ -84,7 +89,7 @@ def _as_numpy(source: Any) -> NDArray[Any]:
     """Return the values of an array or tensor of any library; raises what that library raises."""
     if isinstance(source, np.ma.MaskedArray) and np.ma.is_masked(source):
         hidden = int(np.ma.getmaskarray(source).sum())
-        msg = f"{hidden} values are masked; say what stands there: array.filled(0)"
+        msg = f"{hidden} values are masked; fill them first, such as array.filled(0)"
         raise ImageError(msg, setting="array", rule="not be masked", value=hidden)
     if hasattr(source, "detach") and hasattr(source, "cpu"):  # torch: off the graph and the device
         source = source.detach().cpu()

@@ -49,7 +49,7 @@ def color_of(background: Background) -> tuple[int, ...]:
     except (ValueError, TypeError):
         color = ()
     if len(color) != 3 or not all(isinstance(c, (int, np.integer)) and 0 <= c <= 255 for c in color):
-        raise ImageError(f"background must be a color name, #rrggbb or three of 0..255, got {background!r}")
+        raise ImageError.of("background", "be a color name, #rrggbb or three of 0..255", background)
     return tuple(int(c) for c in color)
 
 
@@ -79,7 +79,7 @@ def open_header(file: IO[bytes], name: str, formats: tuple[str, ...]) -> ImageFi
     start = file.read(_START)
     prefix = start[:16]
     if not prefix:
-        raise ImageError(f"{name} must be a picture, got an empty file (0 bytes)")
+        raise ImageError(f"{name}: empty file (0 bytes), not an image", setting=name, rule="be an image", value=0)
     for register in (Pillow.preinit, Pillow.init):
         register()
         for kind in formats:
@@ -88,7 +88,7 @@ def open_header(file: IO[bytes], name: str, formats: tuple[str, ...]) -> ImageFi
                 file.seek(0)
                 return _header(factory, file, name, kind)
     known = ", ".join(kind for kind in formats if kind in Pillow.OPEN)
-    raise ImageError(f"{name} must be a picture ({known}), got {_kind_of(start)}")
+    raise ImageError.of(name, f"be a picture ({known})", _kind_of(start))
 
 
 def _header(factory: Callable[..., Any], file: IO[bytes], name: str, kind: str) -> ImageFile.ImageFile:
@@ -97,7 +97,12 @@ def _header(factory: Callable[..., Any], file: IO[bytes], name: str, kind: str) 
     except SyntaxError as error:
         if kind != "TIFF":
             raise
-        raise ImageError(f"{name}: Pillow cannot read this kind of TIFF ({error}); {tiff.OTHERWISE}") from error
+        raise ImageError(
+            f"{name}: Pillow cannot read this kind of TIFF ({error}); {tiff.OTHERWISE}",
+            setting=name,
+            rule="be a TIFF that Pillow reads",
+            value=str(error),
+        ) from error
     return picture
 
 
@@ -143,11 +148,11 @@ def _turn_to_page(picture: Pillow.Image, name: str, told: Told, notes: _Notes) -
             raise ImageError.of("page", f"be a page of {name}, which has fewer", told.page) from None
         check_size(name, picture.height, picture.width, told.max_pixels)
         if told.page > 1:
-            notes.changes.append(f"page {told.page} is used")
+            notes.changes.append(f"using page {told.page}")
     elif getattr(picture, "is_animated", False) and picture.format != "MPO":
         frame = picture.tell()
-        first = "several frames: the first is used; page= (--page) takes another"
-        notes.changes.append(first if frame == 0 else f"frame {frame + 1} is used")
+        first = "several frames: using the first; pass page= (--page) to choose another"
+        notes.changes.append(first if frame == 0 else f"using frame {frame + 1}")
 
 
 def _color_profile(picture: Pillow.Image, notes: _Notes) -> None:
@@ -193,9 +198,14 @@ def _wide_gray(values: NDArray[Any], name: str, said: list[str]) -> NDArray[Any]
     low, high = int(values.min()), int(values.max())
     if low < 0 or high > 65535:
         advice = "pass the value of white as scale= (--scale)" if low >= 0 else "black must be 0"
-        raise ImageError(f"{name} must hold integers of 0..65535, got {low}..{high}; {advice}")
+        raise ImageError(
+            f"{name} must hold integers of 0..65535, got {low}..{high}; {advice}",
+            setting=name,
+            rule="hold integers in 0..65535",
+            value=(low, high),
+        )
     bits = 8 if high <= 255 else 16
-    said.append(f"integers of 32 bits: {2**bits - 1} is taken for white; scale= (--scale) says otherwise")
+    said.append(f"integers of 32 bits: treating {2**bits - 1} as white; pass scale= (--scale) to change this")
     return values.astype(np.uint8 if bits == 8 else np.uint16)
 
 

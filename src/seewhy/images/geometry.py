@@ -45,16 +45,21 @@ class View:
     def __post_init__(self) -> None:
         if self.interpolation not in get_args(Interpolation):
             known = ", ".join(get_args(Interpolation))
-            raise InvalidInput(f"View.interpolation must be one of {known}, got {self.interpolation!r}")
+            raise InvalidInput.of("View.interpolation", f"be one of {known}", self.interpolation)
         for name in ("photo", "resized"):
             pair = getattr(self, name)
             if not (isinstance(pair, tuple) and len(pair) == 2 and all(_is_size(value, 1) for value in pair)):
-                raise InvalidInput(f"View.{name} must be two positive integers (height, width), got {pair!r}")
+                raise InvalidInput.of(f"View.{name}", "be two positive integers (height, width)", pair)
         for start, length, full in (("top", "height", self.resized[0]), ("left", "width", self.resized[1])):
             first, size = getattr(self, start), getattr(self, length)
             if not (_is_size(first, 0) and _is_size(size, 1) and first + size <= full):
                 got = f"got {first!r} and {size!r}"
-                raise InvalidInput(f"View.{start} and {length} must lie inside the resized {full} pixels, {got}")
+                raise InvalidInput(
+                    f"View.{start} and {length} must lie inside the resized {full} pixels, {got}",
+                    setting=f"View.{start}",
+                    rule=f"lie inside the resized {full} pixels",
+                    value=got,
+                )
 
     @classmethod
     def identity(cls, height: int, width: int) -> Self:
@@ -76,7 +81,7 @@ class View:
         resized = (shorter, longer) if height <= width else (longer, shorter)
         size = (crop, crop) if isinstance(crop, int) else crop
         if max(size) > shorter:
-            raise InvalidInput(f"crop must be at most shorter = {shorter}, got {crop}")
+            raise InvalidInput.of("crop", f"be at most shorter = {shorter}", crop)
         top, left = (round((side - part) / 2.0) for side, part in zip(resized, size, strict=True))
         return cls((height, width), resized, top, left, *size, interpolation)
 
@@ -92,7 +97,7 @@ class View:
     ) -> Self:
         """Return torchvision's ``Resize((h, w))`` and ``CenterCrop(crop)``: the aspect of the photo is lost."""
         if any(part > side for side, part in zip(resized, crop, strict=True)):
-            raise InvalidInput(f"crop must lie inside the resized photo {resized}, got {crop}")
+            raise InvalidInput.of("crop", f"lie inside the resized photo {resized}", crop)
         top, left = (round((side - part) / 2.0) for side, part in zip(resized, crop, strict=True))
         return cls((height, width), resized, top, left, *crop, interpolation)
 
@@ -128,9 +133,7 @@ class View:
             The image has another size than the photo of this view.
         """
         if (image.height, image.width) != self.photo:
-            raise InvalidInput(
-                f"{image.name} must have the size {self.photo} of the view, got {(image.height, image.width)}"
-            )
+            raise InvalidInput.of(image.name, f"have the size {self.photo} of the view", (image.height, image.width))
         part = np.s_[self.top : self.top + self.height, self.left : self.left + self.width]
         if self.resized == self.photo:
             return Image(image.pixels[part]).floats()
@@ -165,7 +168,7 @@ class View:
         A segment outside of the crop is left out, so the ids may have gaps.
         """
         if segments.shape != self.photo:
-            raise InvalidInput(f"segments must have the photo's shape {self.photo}, got {segments.shape}")
+            raise InvalidInput.of("segments", f"have the photo's shape {self.photo}", segments.shape)
         rows, columns = slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
         down = _nearest(rows, self.resized[0], self.photo[0], 0)
         return segments.take(down, axis=0).take(_nearest(columns, self.resized[1], self.photo[1], 0), axis=1)
@@ -199,12 +202,12 @@ class View:
         """
         names = [field.name for field in fields(cls)]
         if not isinstance(values, dict) or sorted(map(str, values)) != sorted(names):
-            raise FileError(f"a view must have exactly {', '.join(names)}, got {str(values)[:200]}")
+            raise FileError.of("a view", f"have exactly {', '.join(names)}", str(values)[:200])
         pairs = {key: tuple(values[key]) for key in ("photo", "resized") if isinstance(values[key], list)}
         try:
             return cls(**(values | pairs))
         except InvalidInput as error:
-            raise FileError(str(error)) from None
+            raise FileError(str(error), setting=error.setting, rule=error.rule, value=error.value) from None
 
     def _resize(self, flat: NDArray[Any]) -> NDArray[Any]:
         size = (self.resized[1], self.resized[0])
@@ -217,7 +220,7 @@ class View:
 
     def _check(self, shape: tuple[int, ...]) -> None:
         if shape != (self.height, self.width):
-            raise InvalidInput(f"a map must have the view's shape {(self.height, self.width)}, got {shape}")
+            raise InvalidInput.of("a map", f"have the view's shape {(self.height, self.width)}", shape)
 
 
 def _is_size(value: object, least: int) -> bool:

@@ -79,7 +79,12 @@ class Image:
             return replace(self, pixels=pixels, warnings=said, encoded=None)
         if (self.channels, n) != (1, 3):
             advice = f"; pass the {n} to be used, such as array[..., :{n}]" if self.channels > n else ""
-            raise ImageError(f"{self.name} must have {n} channels for this model, got {self.channels}{advice}")
+            raise ImageError(
+                f"{self.name} must have {n} channels for this model, got {self.channels}{advice}",
+                setting=self.name,
+                rule=f"have {n} channels",
+                value=self.channels,
+            )
         said = (*self.warnings, "gray repeated to 3 channels")
         return replace(self, pixels=frozen(np.repeat(self.pixels, 3, axis=2)), warnings=said, encoded=None)
 

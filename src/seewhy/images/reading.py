@@ -93,7 +93,11 @@ def load_image(
     told = _told(max_pixels, scale, order, page)
     if isinstance(source, Image):
         if (scale, order, page) != (None, None, None):
-            raise ImageError("scale, order and page must be given where the photo is read: this one has been read")
+            raise ImageError(
+                "scale, order and page apply when a photo is read, but this one is already read",
+                setting="scale",
+                rule="be given where the photo is read",
+            )
         return source
     if isinstance(source, Pillow.Image):
         with one_error("picture"):
@@ -150,13 +154,13 @@ def _binary(source: object) -> tuple[IO[bytes], str]:
         return io.BytesIO(source), "bytes"
     if not hasattr(source, "read"):
         kinds = "a path, bytes, a binary file, a PIL picture or an array"
-        raise ImageError(f"a photo must be {kinds}, got {type(source).__name__}")
+        raise ImageError.of("a photo", f"be {kinds}", type(source).__name__)
     given = getattr(source, "name", None)
     name = Path(given).name if isinstance(given, str) else "bytes"
     with one_error(name):
         data = source.read()
     if not isinstance(data, bytes):
-        raise ImageError(f"{name} must be opened as a binary file ('rb'), got {type(data).__name__}")
+        raise ImageError.of(name, "be opened as a binary file ('rb')", type(data).__name__)
     return io.BytesIO(data), name
 
 
@@ -164,6 +168,6 @@ def _read_npy(data: bytes, name: str) -> NDArray[Any]:
     """Read an array by its header and plain bytes, so that no pickle can be reached."""
     stream = io.BytesIO(data)
     if npy.read_magic(stream) != (1, 0):
-        raise ImageError(f"{name} must be an .npy of version (1, 0)")
+        raise ImageError(f"{name} must be an .npy of version (1, 0)", setting=name, rule="be an .npy of version (1, 0)")
     shape, fortran, dtype = npy.read_array_header_1_0(stream)
     return np.frombuffer(data, dtype, offset=stream.tell()).reshape(shape, order="F" if fortran else "C")

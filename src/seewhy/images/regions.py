@@ -28,7 +28,7 @@ class Region:
 def checked(sign: Sign) -> Sign:
     """Return ``sign`` if it is one."""
     if sign not in get_args(Sign):
-        raise InvalidInput(f"sign must be one of {', '.join(get_args(Sign))}, got {sign!r}")
+        raise InvalidInput.of("sign", f"be one of {', '.join(get_args(Sign))}", sign)
     return sign
 
 

@@ -99,7 +99,7 @@ def dark_note(pixels: NDArray[Any]) -> Iterator[str]:
     other = (
         f"if white is {likely}, pass scale={likely} (--scale {likely})" if likely else "pass scale= if white is less"
     )
-    yield f"nearly black: the brightest value is {high:g}, and {full} is taken for white; {other}"
+    yield f"nearly black: the brightest value is {high:g}, and {full} is treated as white; {other}"
 
 
 def likely_white(high: float) -> int:
@@ -110,7 +110,12 @@ def likely_white(high: float) -> int:
 def check_size(name: str, height: int, width: int, most: int) -> None:
     """Refuse a photo that is too small or too large; asked before it is decoded."""
     if height < 2 or width < 2:
-        raise ImageError(f"{name} must be at least 2 x 2 pixels, got {height} x {width} (height x width)")
+        raise ImageError(
+            f"{name} must be at least 2 x 2 pixels, got {height} x {width} (height x width)",
+            setting=name,
+            rule="be at least 2 x 2 pixels",
+            value=(height, width),
+        )
     if height * width > most:
         size = f"{height} x {width} = {height * width}; make it smaller first, or raise max_pixels (--max-pixels)"
         raise ImageError(
@@ -129,13 +134,22 @@ def one_error(name: str) -> Iterator[None]:
     except ImageError:
         raise
     except Exception as error:
-        raise ImageError(f"{name} must be a readable, whole picture: {str(error) or type(error).__name__}") from error
+        raise ImageError(
+            f"{name}: not a readable, complete image: {str(error) or type(error).__name__}",
+            setting=name,
+            rule="be a readable, complete image",
+            value=str(error),
+        ) from error
 
 
 def _range(values: NDArray[Any], name: str) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise ImageError(f"{name} must be finite, got {np.sum(~np.isfinite(values))} values that are NaN or infinite")
+        raise ImageError(
+            (f"{name} must be finite, got {np.sum(~np.isfinite(values))} values that are NaN or infinite"),
+            setting=name,
+            rule="be finite",
+        )
     return low, high
 
 

@@ -60,11 +60,15 @@ class Auto(Amount):
 
     name: Literal["auto"] = "auto"
     tolerance: Annotated[
-        float, setting("estimated relative error at which a run stops by itself", ge=0.001, le=1, search=(0.1, 0.4))
+        float, setting("stop when the estimated relative error reaches this value", ge=0.001, le=1, search=(0.1, 0.4))
     ] = 0.30
     max_evaluations: Annotated[
         int,
-        setting("most pictures sent to the model by a run that stops by itself, the pilot's too", ge=16, le=10_000_000),
+        setting(
+            ("maximum number of model evaluations when the stopping rule is automatic (includes the pilot)"),
+            ge=16,
+            le=10_000_000,
+        ),
     ] = 550  # more hardly helped: see the table of quality in docs/benchmarks.md
 
     @property
@@ -90,9 +94,10 @@ class Auto(Amount):
         adaptive = self.n_samples is None
         most, extra = (self.max_evaluations, _PILOT) if adaptive else (self.n_samples or 0, 0)
         if most < least + extra:
-            raise InvalidInput(
-                f"Auto.{'max_evaluations' if adaptive else 'n_samples'} must be at least {least + extra}, "
-                f"{'the pilot and ' if adaptive else ''}one block of coalitions over this picture's regions, got {most}"
+            raise InvalidInput.of(
+                f"Auto.{('max_evaluations' if adaptive else 'n_samples')}",
+                f"be at least {least + extra}, for {'the pilot and ' if adaptive else ''}one block of coalitions",
+                most,
             )
 
     def choose(self, asked: Pilot) -> tuple[EnsembleLime, int, tuple[str, ...]]:
@@ -211,7 +216,12 @@ class Pilot:
         scored = list(asker(iter([block]), self.classes, 0, lambda: self.cancel is not None and self.cancel()))
         scores = np.concatenate([np.empty((0, self.classes), np.float32), *(scores for _, scores in scored)])
         if len(scores) < len(block.coalitions):
-            raise Cancelled("cancelled during the pilot of auto; nothing can be said from it")
+            raise Cancelled(
+                "cancelled during the pilot of auto; too early for an explanation",
+                setting="method",
+                rule="finish its pilot",
+                value="auto",
+            )
         answers = Answers.of(scores, self.kind, self.whole.classes)
         left = kept = 0.0
         if self.kind != "score":
@@ -233,13 +243,13 @@ def _fill(tried: dict[str, _Tried], kind: ScoreKind) -> tuple[str, str]:
     """Return the first fill that removes the class, and why."""
     first = next(iter(tried))
     if kind == "score":
-        return first, "as plain scores do not say whether a fill removes the class"
+        return first, "as raw scores do not say whether a fill removes the class"
     fits = [name for name, one in tried.items() if one.removes]
     if not fits:
         left = _percent(tried[first].left)
-        return first, f"though no fill removes the class: bare, it leaves {left} of its probability"
+        return first, f"though no fill removes the class: on a fully filled photo it keeps {left} of its probability"
     chosen = fits[0]
-    why = f"which removes the class: bare, it leaves {_percent(tried[chosen].left)} of its probability"
+    why = f"which removes the class: on a fully filled photo it drops to {_percent(tried[chosen].left)}"
     before = [f"{name} leaves {_percent(tried[name].left)}" for name in tried if name not in fits]
     return chosen, why if chosen == first else f"{why}; {' and '.join(before)}"
 

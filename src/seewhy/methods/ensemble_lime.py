@@ -67,10 +67,10 @@ class EnsembleLime(SampledSettings):
 
     name: Literal["ensemble-lime"] = "ensemble-lime"
     tolerance: Annotated[
-        float, setting("estimated relative error at which a run stops by itself", ge=0.001, le=1, search=(0.1, 0.4))
+        float, setting("stop when the estimated relative error reaches this value", ge=0.001, le=1, search=(0.1, 0.4))
     ] = 0.20  # where more calls no longer make the map agree better with where the object is
     max_evaluations: Annotated[
-        int, setting("most pictures sent to the model by a run that stops by itself", ge=16, le=10_000_000)
+        int, setting("maximum number of model evaluations when the stopping rule is automatic", ge=16, le=10_000_000)
     ] = 2000
     algorithms: Annotated[
         tuple[Literal["slic", "watershed"], ...],
@@ -86,9 +86,9 @@ class EnsembleLime(SampledSettings):
     ] = (5.0, 30.0)
     jitter: Annotated[
         float,
-        setting("how far the picture is moved before it is divided, as a share of its shorter side", ge=0, le=0.5),
+        setting("maximum shift of the image before segmentation, as a share of its shorter side", ge=0, le=0.5),
     ] = 0.0
-    fill: Annotated[FillSetting, setting("what stands where a segment is replaced")] = Blur()
+    fill: Annotated[FillSetting, setting("replacement for masked segments")] = Blur()
     weighting: Annotated[
         Literal["value", "root-area", "density"],
         setting("value of a pixel: its region's value, divided by the root of the region's area, or by its area"),
@@ -99,10 +99,21 @@ class EnsembleLime(SampledSettings):
         try:
             self._family  # noqa: B018  # its rules are the ones of these settings
         except InvalidInput as error:
-            raise InvalidInput(str(error).replace("Family.", "EnsembleLime.")) from None
+            raise InvalidInput(
+                str(error).replace("Family.", "EnsembleLime."),
+                setting=(error.setting or "").replace("Family.", "EnsembleLime."),
+                rule=error.rule,
+                value=error.value,
+            ) from None
         if self.until is not None:
             raise InvalidInput(
-                f"EnsembleLime.until needs segments, and a map has none; use tolerance, got {self.until!r}"
+                (
+                    "EnsembleLime.until needs segments, but this method gives a map; use tolerance instead "
+                    f"of {self.until!r}"
+                ),
+                setting="EnsembleLime.until",
+                rule="not be given for a map",
+                value=self.until,
             )
         return self
 
@@ -148,7 +159,11 @@ class EnsembleLime(SampledSettings):
             padded = np.repeat(drawn.all(axis=1, keepdims=True), found.d, axis=1)
             padded[:, :d] = drawn
             yield Block(padded, None, np.full(len(padded), index))
-        raise InvalidInput(f"EnsembleLime.n_samples must fit into {_MOST} segmentations; ask for fewer samples")
+        raise InvalidInput(
+            f"EnsembleLime.n_samples must fit into {_MOST} segmentations; ask for fewer samples",
+            setting="EnsembleLime.n_samples",
+            rule=f"fit into {_MOST} segmentations",
+        )
 
     def estimate(self, samples: Samples, scene: Scene, scores: Floats) -> MapAttribution:
         """Fit each block, spread its values over the pixels, and average; intervals are those of the mean."""
@@ -188,7 +203,12 @@ class EnsembleLime(SampledSettings):
                     return
                 rows = rows[: len(rows) // 2 * 2]  # of a run cut short: pairs stay balanced, and so right on average
                 if not len(rows):
-                    raise InvalidInput(f"EnsembleLime needs 2 rows, a pair of opposite pictures, got {len(parts)}")
+                    raise InvalidInput(
+                        f"EnsembleLime needs 2 rows, a pair of complementary masked images, got {len(parts)}",
+                        setting="parts",
+                        rule="have 2 rows",
+                        value=len(parts),
+                    )
             kept = samples.block(rows).coalitions[:, :d]
             away = scores[rows] - scores[rows[0]]
             values = 2 * canonical(np.where(kept, 1.0, -1.0), np.float64).T @ away / len(rows)
@@ -201,9 +221,9 @@ class EnsembleLime(SampledSettings):
         """Yield what a reader of the result must know."""
         blocks = int(_parts(samples)[-1]) + 1
         if blocks < _TOLD:
-            yield f"{blocks} segmentations are too few to say how sure the map is; ask for more samples"
+            yield f"{blocks} segmentations are too few to estimate the error; use more samples"
         elif blocks < _LEAST:
-            yield f"{blocks} segmentations only roughly tell how sure the map is; ask for more samples"
+            yield f"{blocks} segmentations give only a rough estimate of the error; use more samples"
 
 
 _LEAST = 6
@@ -263,13 +283,15 @@ class _Blocks:
 
 def _own(masks: MaskMaker) -> EnsembleMasks:
     if not isinstance(masks, EnsembleMasks):
-        raise InvalidInput("EnsembleLime needs ensemble masks")
+        raise InvalidInput("EnsembleLime needs ensemble masks", setting="masks", rule="be those of EnsembleLime")
     return masks
 
 
 def _parts(samples: Samples) -> NDArray[np.uint16]:
     if samples.parts is None:
-        raise InvalidInput("EnsembleLime needs samples of several segmentations")
+        raise InvalidInput(
+            "EnsembleLime needs samples of several segmentations", setting="samples", rule="be of several segmentations"
+        )
     return samples.parts
 
 

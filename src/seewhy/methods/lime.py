@@ -61,8 +61,8 @@ class Lime(SampledSettings):
     amounts: ClassVar[frozenset[str]] = AMOUNT
 
     name: Literal["lime"] = "lime"
-    segmentation: Annotated[SegmentationSetting, setting("how the picture is divided into segments")] = Slic()
-    fill: Annotated[FillSetting, setting("what stands where a segment is replaced")] = SegmentMean()
+    segmentation: Annotated[SegmentationSetting, setting("segmentation of the model input")] = Slic()
+    fill: Annotated[FillSetting, setting("replacement for masked segments")] = SegmentMean()
     design: Annotated[
         _DrawnBy, setting("how coalitions are drawn; auto: foldover-hadamard where keep is 0.5, else bernoulli")
     ] = "auto"
@@ -83,12 +83,21 @@ class Lime(SampledSettings):
     @model_validator(mode="after")
     def _selection_has_a_number(self) -> Self:
         if self.feature_selection == "none" and self.num_features is not None:
-            raise InvalidInput(
-                f"Lime.num_features must not be given with feature_selection='none', which uses all segments, "
-                f"got {self.num_features}"
+            raise InvalidInput.of(
+                "Lime.num_features",
+                "not be given with feature_selection='none', which uses all segments",
+                self.num_features,
             )
         if self.feature_selection not in {"none", "auto"} and self.num_features is None:
-            raise InvalidInput(f"Lime.feature_selection={self.feature_selection!r} needs num_features, got none")
+            raise InvalidInput(
+                (
+                    f"Lime.feature_selection={self.feature_selection!r} needs num_features; give the number "
+                    "of segments to select"
+                ),
+                setting="Lime.num_features",
+                rule="be given with feature_selection",
+                value=self.feature_selection,
+            )
         return self
 
     @model_validator(mode="after")
@@ -96,8 +105,14 @@ class Lime(SampledSettings):
         plain = isinstance(self.surrogate, LeastSquares) and self.num_features is None
         if isinstance(self.kernel, Shapley) and not plain:
             raise InvalidInput(
-                f"Lime.kernel='shapley' needs surrogate='least-squares' and no num_features, because Shapley values "
-                f"add up exactly, got surrogate={self.surrogate.name!r}, num_features={self.num_features}"
+                (
+                    "Lime.kernel='shapley' needs surrogate='least-squares' and no num_features, because "
+                    f"Shapley values add up exactly, got surrogate={self.surrogate.name!r}, num_features="
+                    f"{self.num_features}"
+                ),
+                setting="Lime.kernel",
+                rule="need least-squares and no num_features",
+                value=self.kernel,
             )
         return self
 
@@ -122,7 +137,7 @@ class Lime(SampledSettings):
     def masks(self, scene: Scene) -> SegmentMasks:
         """Return what keeps or replaces whole segments."""
         if scene.segments is None:
-            raise InvalidInput("Lime needs segments")
+            raise InvalidInput("Lime needs segments", setting="segments", rule="be there")
         return SegmentMasks(scene.segments)
 
     def draws(self, masks: MaskMaker) -> WholeBlocks:
@@ -137,14 +152,20 @@ class Lime(SampledSettings):
         if isinstance(self.kernel, Shapley):
             if design.name not in {"shapley", "exhaustive"}:
                 raise InvalidInput(
-                    f"Lime.kernel='shapley' needs design='shapley', or 'exhaustive' for up to 20 segments, "
-                    f"got design={design.name!r}"
+                    (
+                        "Lime.kernel='shapley' needs design='shapley', or 'exhaustive' for up to 20 segments, "
+                        f"got design={design.name!r}"
+                    ),
+                    setting="Lime.design",
+                    rule="be 'shapley' or 'exhaustive'",
+                    value=design.name,
                 )
             first = min(design.block_rows(masks.d), design.total(masks.d) or 10**9)
             if self.n_samples is not None and self.n_samples < first:
-                raise InvalidInput(
-                    f"Lime.n_samples must be at least {first} for the Shapley values of {masks.d} segments, one block "
-                    f"of design={design.name!r}, got {self.n_samples}"
+                raise InvalidInput.of(
+                    "Lime.n_samples",
+                    f"be at least {first} (one block) for Shapley values of {masks.d} segments, design={design.name!r}",
+                    self.n_samples,
                 )
         return WholeBlocks(design, masks.d, first)
 
@@ -194,7 +215,12 @@ class Lime(SampledSettings):
         """Return the weight of each row (n,)."""
         kernel = self.kernel
         if isinstance(kernel, Shapley):
-            raise InvalidInput("kernel='shapley' is a law of sizes, not a weight of rows")
+            raise InvalidInput(
+                "kernel='shapley' is a law of sizes, not a weight of rows",
+                setting="Lime.kernel",
+                rule="not be shapley",
+                value="shapley",
+            )
         sums = SegmentSums(scene)
         weights = np.concatenate([kernel(block.coalitions, sums) for _, block in samples.blocks()])
         return weights * size_shares(samples) if self.design == "shapley" else weights

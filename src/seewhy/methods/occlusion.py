@@ -42,7 +42,7 @@ class Occlusion(MethodSettings):
     name: Literal["occlusion"] = "occlusion"
     window: Annotated[int, setting("side of the window, in pixels of the model input", ge=1, le=4096)] = 32
     stride: Annotated[int, setting("pixels from one place of the window to the next", ge=1, le=4096)] = 16
-    fill: Annotated[FillSetting, setting("what stands inside the window")] = Color(value="gray")
+    fill: Annotated[FillSetting, setting("replacement inside the window")] = Color(value="gray")
 
     def relatives(self) -> dict[str, JsonObject | str]:
         """Return no other way to read these samples: they are single differences."""

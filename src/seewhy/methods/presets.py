@@ -82,7 +82,7 @@ PRESETS: dict[str, Preset] = {
         display=Display(regions=20, sign="positive"),
     ),
     "shapley": Preset(
-        summary="Shapley values of SLIC segments by KernelSHAP, as sure as the tolerance asks",
+        summary="Shapley values of SLIC segments by KernelSHAP, sampled to the tolerance",
         method=Lime(design="shapley", kernel=Shapley()),
     ),
     "rise-lab": Preset(

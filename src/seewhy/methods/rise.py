@@ -53,7 +53,7 @@ class Rise(SampledSettings):
         _GridDrawnBy, setting("how grids are drawn; auto: foldover-hadamard where keep is 0.5, else bernoulli")
     ] = "auto"
     keep: Annotated[float, setting("chance that a cell is kept (p)", ge=0.01, le=0.99, search=(0.1, 0.9))] = 0.5
-    fill: Annotated[FillSetting, setting("what stands where a mask is 0")] = Color(value="black")
+    fill: Annotated[FillSetting, setting("replacement where a mask is 0")] = Color(value="black")
     estimator: Annotated[
         Literal["controlled", "centered", "ratio", "reference"],
         setting("how the map is computed from masks and scores"),
@@ -62,7 +62,12 @@ class Rise(SampledSettings):
     @model_validator(mode="after")
     def _maps_have_no_top(self) -> Self:
         if self.until is not None:
-            raise InvalidInput(f"Rise.until needs segments, and a map has none; use tolerance, got {self.until!r}")
+            raise InvalidInput(
+                f"Rise.until needs segments, but RISE gives a map; use tolerance instead of {self.until!r}",
+                setting="Rise.until",
+                rule="not be given for a map",
+                value=self.until,
+            )
         return self
 
     def relatives(self) -> dict[str, JsonObject | str]:
@@ -80,9 +85,8 @@ class Rise(SampledSettings):
         """Return what blows up grids to masks."""
         height, width = scene.pixels.shape[:2]
         if min(height, width) < self.grid:
-            raise InvalidInput(
-                f"Rise.grid must be at most {min(height, width)}, the shorter side of the picture that the model sees, "
-                f"got {self.grid}"
+            raise InvalidInput.of(
+                "Rise.grid", f"be at most {min(height, width)}, the shorter side of the model input", self.grid
             )
         return GridMasks(height, width, self.grid)
 
@@ -93,7 +97,7 @@ class Rise(SampledSettings):
     def _design(self, masks: MaskMaker) -> Design:
         """Return the design over the cells."""
         if not isinstance(masks, GridMasks):
-            raise InvalidInput("Rise needs grid masks")
+            raise InvalidInput("Rise needs grid masks", setting="masks", rule="be those of Rise")
         balanced: GridDesignName = "foldover-hadamard" if self.keep == 0.5 else "bernoulli"
         return GRID_DESIGNS[balanced if self.design == "auto" else self.design](keep=self.keep, cell=masks.cell)
 

@@ -1,4 +1,4 @@
-"""Maps that know nothing of the model: what a metric must beat to mean something.
+"""Maps that do not use the model: what a metric must beat to mean something.
 
 Source: Tomsett et al. (2020), arXiv:1912.01451, on metrics of single pictures; Gaussian and edges as there and in
 Adebayo et al. (2018), arXiv:1810.03292.

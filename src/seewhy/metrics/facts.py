@@ -71,14 +71,19 @@ class Metric:
         """
         made = candidate.explanation
         if made is not None and made.image is not question.image and made.image.sha256 != question.image.sha256:
-            raise InvalidInput(
-                f"{candidate.name} must explain the photo of the question, {question.image.name}, got {made.image.name}"
+            raise InvalidInput.of(
+                candidate.name, f"explain the photo of the question, {question.image.name}", made.image.name
             )
         explained = None if candidate.explanation is None else candidate.explanation.targets[candidate.place]
         if explained is not None and (explained.index, explained.versus) != (question.target, None):
             raise InvalidInput(
-                f"{candidate.name} explains {explained.label} ({explained.index}), but the question is about class "
-                f"{question.target}; explain that class, without a contrast"
+                (
+                    f"{candidate.name} explains {explained.label} ({explained.index}), but the question is "
+                    f"about class {question.target}; explain that class, without a contrast"
+                ),
+                setting="target",
+                rule="be the class of the question",
+                value=explained.index,
             )
         if self.facts.needs == "truth" and question.truth is None:
             raise NotMeasured("there is no truth for this photo")

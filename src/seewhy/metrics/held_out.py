@@ -19,7 +19,7 @@ from seewhy.sampling.samples import Answers, Recorder, Samples
 
 _ROWS = 128
 _ENOUGH = 32
-"""Rows below which an R² says nothing."""
+"""Rows below which an R² carries no information."""
 _RESAMPLES = 1000
 
 
@@ -94,7 +94,7 @@ HELD_OUT = Metric(
         "Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938, equation 1, as a share of the variance",
         f"{_ROWS}, less those asked before",
         "samples",
-        "low where regions act together, however many samples there are; it says nothing about other fills",
+        ("low where regions interact, however many samples there are; does not transfer to other fills"),
         region=False,
     ),
     _held_out,

@@ -41,8 +41,13 @@ class Truth:
     def __post_init__(self) -> None:
         if self.mask.dtype != np.bool_:
             raise InvalidInput(
-                f"Truth.mask must be (H, W) of True and False, got {self.mask.dtype} {self.mask.shape}; "
-                f"a picture's mask is picture > 127"
+                (
+                    f"Truth.mask must be a boolean array (H, W), got {self.mask.dtype} {self.mask.shape}; for "
+                    "a mask image use image > 127"
+                ),
+                setting="Truth.mask",
+                rule="be a boolean array (H, W)",
+                value=self.mask.shape,
             )
 
 
@@ -92,15 +97,13 @@ class Question:
         if truth is not None and not isinstance(truth, Truth):
             truth = Truth(np.asarray(truth, dtype=bool))
         if truth is not None and truth.mask.shape != (image.height, image.width):
-            raise InvalidInput(
-                f"truth must be of the photo's size, {(image.height, image.width)}, got {truth.mask.shape}"
-            )
+            raise InvalidInput.of("truth", f"be of the photo's size, {(image.height, image.width)}", truth.mask.shape)
         asked = cls(image, view, black_box, -1, truth, seed, batch_size=batch_size)
         if untouched is not None:
             asked.remember("untouched", lambda: untouched)
         found = resolve_targets(target, asked.untouched[0].astype(np.float64), black_box.labels)
         if len(found) != 1 or not isinstance(found[0], int):
-            raise InvalidInput(f"target must be one class, got {target!r}")
+            raise InvalidInput.of("target", "be one class", target)
         asked.target = found[0]
         return asked
 

@@ -25,7 +25,7 @@ SUFFICIENCY = Metric(
         "Carter et al. (2019), arXiv:1810.03805, sufficient input subsets",
         "2",
         "model",
-        "the larger the region, the higher (parts: area); a cut-out on black is unlike any picture the model knows",
+        "larger regions score higher (parts: area); a cut-out on black is unlike the training data",
     ),
     _sufficiency,
 )

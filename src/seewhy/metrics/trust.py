@@ -50,7 +50,7 @@ def _split_half(question: Question, candidate: Candidate) -> Measure:
     maps = [method.estimate(piece, scene, target.read(piece)) for piece in pieces]
     one, other = (on_view(found, explanation.scene_segments).ravel() for found in maps)
     if np.ptp(one) == 0 or np.ptp(other) == 0:
-        raise NotMeasured("a half of the samples says nothing")
+        raise NotMeasured("half of the samples carries no information")
     return Measure(float(np.corrcoef(one, other)[0, 1]))
 
 
@@ -189,7 +189,7 @@ CLASS_SWAP = Metric(
 COMPLEXITY = Metric(
     Facts(
         "complexity",
-        "effective share of the picture",
+        "effective share of the image",
         "",
         "0..1; parts: effective number of segments",
         "Bhatt, Weller and Moura (2020), arXiv:2005.00631, section 4.3, as exp of the entropy",

@@ -129,7 +129,12 @@ def load_model(model: object = None, **options: Any) -> Model:
     """
     if isinstance(model, dict):
         if not isinstance(model.get("name"), str):
-            raise InvalidInput(f"model must be a text, or have a name, got {shown(model)}{hints.for_mapping(model)}")
+            raise InvalidInput(
+                (f"model must be a name, a file, a URL or an object, got {shown(model)}{hints.for_mapping(model)}"),
+                setting="model",
+                rule="be a name, a file, a URL or an object",
+                value=model,
+            )
         options = {key: value for key, value in model.items() if key != "name"} | options
         model = model["name"]
     found = _loaded(model, ModelOptions(**options))
@@ -159,7 +164,7 @@ def _named(text: str, options: ModelOptions) -> Model:
         return _from_python(rest, options)
     if colon and prefix in PREFIXES:
         if prefix != "hf" and hints.is_saved_model(rest):
-            raise InvalidInput(f"{prefix}:... must name something else, got {rest!r}; {hints.for_saved_model(rest)}")
+            raise InvalidInput.of(f"{prefix}:...", "name something else", rest, f"{hints.for_saved_model(rest)}")
         return cast("Model", _adapter(PREFIXES[prefix].module, f"load_{prefix}")(rest, options))
     if colon and prefix in _OTHERS:
         return cast("Model", _OTHERS[prefix].load()(rest, options))
@@ -167,7 +172,10 @@ def _named(text: str, options: ModelOptions) -> Model:
         return _embedded(text, options)
     known = ", ".join([*MODELS, *(f"{name}:..." for name in prefixes())])
     raise InvalidInput(
-        f"model must be one of {known}, or py:module:attribute, got {text!r}{hints.for_text(text, MODELS)}"
+        (f"model must be one of {known}, or py:module:attribute, got {text!r}{hints.for_text(text, MODELS)}"),
+        setting="model",
+        rule="be a known name",
+        value=text,
     )
 
 
@@ -177,7 +185,12 @@ def _of_file(path: os.PathLike[Any]) -> str:
     prefix = hints.SUFFIXES.get(Path(text).suffix.lower())
     if prefix is None:
         endings = ", ".join(hints.SUFFIXES)
-        raise InvalidInput(f"a model's path must end in one of {endings}, got {text!r}{hints.for_text(text, ())}")
+        raise InvalidInput(
+            f"a model file must end in one of {endings}, got {text!r}{hints.for_text(text, ())}",
+            setting="model",
+            rule=f"end in one of {endings}",
+            value=text,
+        )
     return f"{prefix}:{text}"
 
 
@@ -201,16 +214,23 @@ def _from_python(place: str, options: ModelOptions) -> Model:
     """Load ``module:attribute``; an error that the module itself raises is its own, with a note."""
     module_name, colon, attribute = place.partition(":")
     if not (module_name and colon and attribute):
-        raise InvalidInput(f"model must be py:module:attribute, got {'py:' + place!r}")
+        raise InvalidInput.of("model", "be py:module:attribute", "py:" + place)
     found: object = _import(module_name)
     for name in attribute.split("."):
         if not hasattr(found, name):
-            raise InvalidInput(f"model py:{place} must name an attribute of {module_name}, which has no {attribute}")
+            raise InvalidInput(
+                f"model py:{place}: {module_name} has no {attribute}",
+                setting="model",
+                rule=f"name an attribute of {module_name}",
+                value=f"py:{place}",
+            )
         found = getattr(found, name)
     try:
         return _adapt(found, options)
     except InvalidInput as error:
-        raise InvalidInput(f"py:{place}: {error}") from error
+        raise InvalidInput(
+            f"py:{place}: {error}", setting="model", rule="be importable", value=f"py:{place}"
+        ) from error
 
 
 def _import(module_name: str) -> object:
@@ -219,7 +239,9 @@ def _import(module_name: str) -> object:
     except ModuleNotFoundError as error:
         if error.name is not None and (module_name == error.name or module_name.startswith(f"{error.name}.")):
             msg = f"model py:{module_name}:... must name a module on Python's path: {error}"
-            raise InvalidInput(msg) from error
+            raise InvalidInput(
+                msg, setting="model", rule="name a module on Python's path", value=f"py:{module_name}"
+            ) from error
         error.add_note(f"while importing {module_name} for the model")
         raise
     except Exception as error:
@@ -240,5 +262,8 @@ def _adapt(found: object, options: ModelOptions) -> Model:
             return FunctionModel.of(found, options)
     what = f"the class {found.__name__}" if isinstance(found, type) else f"an object of type {type(found).__name__}"
     raise InvalidInput(
-        f"model must be a name, a callable, or have view, prepare and stream; got {what}{hints.for_object(found)}"
+        (f"model must be a name, a callable, or have view, prepare and stream; got {what}{hints.for_object(found)}"),
+        setting="model",
+        rule="be a name, a callable, or have view, prepare and stream",
+        value=type(found).__name__,
     )

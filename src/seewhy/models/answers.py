@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from seewhy.core.errors import InvalidInput
+from seewhy.core.words import Words
 
 LOGITS = "logits"
 
@@ -36,11 +37,11 @@ class Reader:
         """
         parts = arrays(answer)
         if self._wanted is not None and self._wanted not in parts:
-            raise InvalidInput(f"output_name must be one of its arrays, {_listed(parts)}, got {self._wanted!r}")
+            raise InvalidInput.of("output_name", f"be one of its arrays, {_listed(parts)}", self._wanted)
         wanted = self._wanted or self._found(parts)
         if wanted is None or not _is_row(parts[wanted]):
             said = "" if self._wanted is None else f" in output_name={self._wanted!r}"
-            raise InvalidInput(f"it must answer with a row of numbers a picture{said}, got {_listed(parts)}")
+            raise InvalidInput.of("it", f"answer with a row of numbers a picture{said}", Words(_listed(parts)))
         return parts[wanted]
 
     def _found(self, parts: dict[str, Any]) -> str | None:

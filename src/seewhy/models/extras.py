@@ -23,4 +23,9 @@ def need(module: str, extra: str, load: Callable[[str], Any] = importlib.import_
         library = module.partition(".")[0]
         if error.name != library:  # the library is there, and broken by itself
             raise
-        raise MissingExtra(f"{library} is needed and not installed: pip install 'seewhy[{extra}]'") from error
+        raise MissingExtra(
+            f"{library} is not installed: pip install 'seewhy[{extra}]'",
+            setting=library,
+            rule="be installed",
+            value=extra,
+        ) from error

@@ -67,11 +67,11 @@ class FunctionModel:
         name: str | None = None,
     ) -> None:
         if not callable(function):
-            raise InvalidInput(f"FunctionModel.function must be callable, got {type(function).__name__}")
+            raise InvalidInput.of("FunctionModel.function", "be callable", type(function).__name__)
         if kind is not None and kind not in get_args(ScoreKind):
-            raise InvalidInput(f"FunctionModel.kind must be one of {', '.join(get_args(ScoreKind))}, got {kind!r}")
+            raise InvalidInput.of("FunctionModel.kind", f"be one of {', '.join(get_args(ScoreKind))}", kind)
         if takes not in ("numpy", "torch"):
-            raise InvalidInput(f"FunctionModel.takes must be numpy or torch, got {takes!r}")
+            raise InvalidInput.of("FunctionModel.takes", "be numpy or torch", takes)
         self.function = function
         self.layout: Literal["NHWC", "NCHW"] = "NHWC" if takes == "numpy" else "NCHW"
         self._size = None if input_size is None else _height_and_width(input_size)
@@ -195,7 +195,9 @@ class FunctionModel:
         return raw if self.head is None else self.head.scores(raw)
 
     def _refuse(self, rule_and_value: str, cause: Exception | None = None) -> NoReturn:
-        raise ModelError(f"model {self.name} must return {rule_and_value}") from cause
+        raise ModelError(
+            f"model {self.name} must return {rule_and_value}", setting="model", rule=rule_and_value, value=self.name
+        ) from cause
 
 
 def _origin(function: Callable[..., Any]) -> tuple[str, str]:
@@ -207,7 +209,7 @@ def _origin(function: Callable[..., Any]) -> tuple[str, str]:
 def _height_and_width(size: Size) -> tuple[int, int]:
     pair: object = (size, size) if isinstance(size, int) else size
     if not isinstance(pair, tuple) or len(pair) != 2:
-        raise InvalidInput(f"FunctionModel.input_size must be a number or (height, width), got {size!r}")
+        raise InvalidInput.of("FunctionModel.input_size", "be a number or (height, width)", size)
     return _positive("input_size", pair[0]), _positive("input_size", pair[1])
 
 
@@ -215,11 +217,16 @@ def _names(labels: Sequence[str]) -> tuple[str, ...]:
     given: tuple[object, ...] = tuple(labels)
     names = tuple(label for label in given if isinstance(label, str))
     if isinstance(labels, str) or len(names) != len(given):
-        raise InvalidInput(f"FunctionModel.labels must be a sequence of names, got {labels!r:.80}")
+        raise InvalidInput(
+            f"FunctionModel.labels must be a sequence of names, got {labels!r:.80}",
+            setting="FunctionModel.labels",
+            rule="be a sequence of names",
+            value=labels,
+        )
     return names
 
 
 def _positive(name: str, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise InvalidInput(f"FunctionModel.{name} must be a positive integer, got {value!r}")
+        raise InvalidInput.of(f"FunctionModel.{name}", "be a positive integer", value)
     return value

@@ -9,7 +9,6 @@ import numpy as np
 
 from seewhy.core.errors import InvalidInput
 from seewhy.core.types import ScoreKind, Scores
-from seewhy.core.words import shown
 from seewhy.models.last_layer import LastLayer
 from seewhy.sampling.samples import recognize_kind
 
@@ -81,7 +80,7 @@ _STEPS = (1 / 256, 1 / 255, 1 / 128, 1 / 127)
 def as_head(name: object) -> Head:
     """Return the head of that name."""
     if not isinstance(name, str) or name not in HEADS:
-        raise InvalidInput(f"head must be auto or one of {', '.join(HEADS)}, got {shown(name)}")
+        raise InvalidInput.of("head", f"be auto or one of {', '.join(HEADS)}", name)
     return HEADS[name]
 
 
@@ -113,7 +112,7 @@ def recognize_head(raw: Scores, last: LastLayer, name: str = "the model") -> tup
     if not alone and last != "linear":
         _ask_about(raw, name)
     found = HEADS["regression" if alone else "logits"]
-    return found, f"its outputs were taken as {found.meaning}; if they are not, say so with head=..."
+    return found, f"treating its outputs as {found.meaning}; pass head=... to change this"
 
 
 def check_head(head: Head, raw: Scores, name: str) -> None:

@@ -46,7 +46,12 @@ def hub(extra: str, *, files: bool) -> Iterator[None]:
         except ModelError as error:
             if not why:
                 raise
-            raise ModelError(f"{error} ({constants.ENDPOINT} does not answer: {why})") from error
+            raise ModelError(
+                f"{error} ({constants.ENDPOINT} does not answer: {why})",
+                setting="model",
+                rule="be within reach",
+                value=constants.ENDPOINT,
+            ) from error
 
 
 def _unreachable(constants: Any, extra: str) -> str:

@@ -61,9 +61,7 @@ def check_files(folder: Path) -> None:
 
 def unreadable(name: str, kind: str, why: str) -> ModelError:
     """Return the error of a file that a library cannot read as what it should be."""
-    return ModelError(
-        f"{name} cannot be read; is it whole, and of {kind}? {why}", setting=name, rule=f"be a whole file of {kind}"
-    )
+    return ModelError(f"{name}: not a readable {kind} file: {why}", setting=name, rule=f"be a whole file of {kind}")
 
 
 def members(path: Path, name: str) -> list[str]:

@@ -185,7 +185,12 @@ class NetworkModel:
             for raw in answers:
                 if raw.ndim != 2 or not np.isfinite(raw).all():
                     what = "not finite" if raw.ndim == 2 else f"of shape {raw.shape}"
-                    raise ModelError(f"{self.name} must give a row of finite numbers a picture, gave numbers {what}")
+                    raise ModelError(
+                        f"{self.name} must return finite numbers, one row per image; got {what}",
+                        setting="model",
+                        rule="return finite numbers",
+                        value=what,
+                    )
                 yield self.head.scores(raw)
 
 
@@ -212,20 +217,32 @@ def probe(runtime: Runtime, preprocessing: Preprocessing, name: str) -> Scores:
         size = min(runtime.batch_size or len(pictures), len(pictures))
         found = list(runtime.stream([pictures[i : i + size].copy() for i in range(0, len(pictures), size)]))
     except InvalidInput as error:  # what was asked for is not in its answer
-        raise InvalidInput(f"{name}: {error}") from error
+        raise InvalidInput(
+            f"{name}: {error}", setting=error.setting or "model", rule=error.rule, value=error.value
+        ) from error
     except Exception as error:
         if isinstance(error, ModelError) and traits_of(runtime).remote:
             raise
         why = " ".join(str(error).split())[:300] or type(error).__name__
         advice = _advice(runtime, pictures, preprocessing, str(error))
         raise ModelError(
-            f"{name} must take pictures {pictures.shape[1:]} ({preprocessing.layout[1:]}); "
-            f"it failed on two of them: {why}{advice}"
+            (
+                f"{name} must take images {pictures.shape[1:]} ({preprocessing.layout[1:]}), but failed "
+                f"on two of them: {why}{advice}"
+            ),
+            setting="model",
+            rule="take images of its size",
+            value=pictures.shape[1:],
         ) from error
     shapes = [np.shape(one) for one in found]
     whole = sum(shape[0] for shape in shapes if len(shape) == 2 and shape[1] > 0) == len(pictures)
     if not whole or len({shape[1:] for shape in shapes}) != 1:
-        raise ModelError(f"{name} must give one row of numbers a picture, gave {shapes} for two pictures")
+        raise ModelError(
+            f"{name} must return one row of numbers per image, got {shapes} for two images",
+            setting="model",
+            rule="return one row of numbers per image",
+            value=name,
+        )
     return np.concatenate(found)
 
 
@@ -259,7 +276,12 @@ def checked_labels(labels: Sequence[str] | None, classes: int, name: str) -> tup
     if labels is None:
         return None
     if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
-        raise InvalidInput(f"labels must be a sequence of names, got {labels!r:.80}")
+        raise InvalidInput(
+            f"labels must be a sequence of names, got {labels!r:.80}",
+            setting="labels",
+            rule="be a sequence of names",
+            value=labels,
+        )
     if len(labels) != classes:
         raise InvalidInput(
             f"labels must be the names of {name}'s {classes} classes, got {len(labels)}",

@@ -41,7 +41,7 @@ class ModelOptions(Settings):
         Any,
         setting(f"what is done to the photo first: {', '.join(PREPROCESSINGS)}, or settings; none: the model's own"),
     ] = None
-    input_size: Annotated[Any, setting("height and width of the model's picture, or one number for both")] = None
+    input_size: Annotated[Any, setting("height and width of the model input, or one number for both")] = None
     head: Annotated[str, setting(f"what its outputs are: auto, {', '.join(HEADS)}")] = "auto"
     output_name: Annotated[
         str | None, setting("output that is read where a network gives several; of a tuple its number, from 0")
@@ -50,7 +50,7 @@ class ModelOptions(Settings):
     runtime: Annotated[RuntimeName, setting("what runs it; auto: OpenVINO where it gives the same answers")] = "auto"
     precision: Annotated[Precision, setting("arithmetic of OpenVINO")] = "f32"
     device: Annotated[str, setting("where torch runs it: auto, cpu, cuda, cuda:1, mps")] = "auto"
-    batch_size: Annotated[int | None, setting("most pictures it takes at once", ge=1)] = None
+    batch_size: Annotated[int | None, setting("maximum batch size", ge=1)] = None
 
     @field_validator("head")
     @classmethod
@@ -121,8 +121,14 @@ class ModelOptions(Settings):
         """
         if self.preprocessing is None and own is None:
             raise InvalidInput(
-                f"{name} does not say how a photo must be prepared for it; give preprocessing: "
-                f"{', '.join(PREPROCESSINGS)}, or its settings (size, shorter, stretched, scale, mean, std, ...)"
+                (
+                    f"{name} does not declare its preprocessing; give preprocessing: "
+                    f"{', '.join(PREPROCESSINGS)}, or its settings (size, shorter, stretched, scale, mean, "
+                    "std, ...)"
+                ),
+                setting="preprocessing",
+                rule="be given",
+                value=None,
             )
         given = own if self.preprocessing is None else self.preprocessing
         size = self.input_size
@@ -130,8 +136,10 @@ class ModelOptions(Settings):
             size = stated or (None if own is None else own.size)
             if size is None and given not in SIZED:
                 raise InvalidInput(
-                    f"{name} must be told the size of its pictures, since preprocessing={given!r} is a range alone; "
-                    f"{GIVE_SIZE}"
+                    f"preprocessing={given!r} gives {name} a range, but no image size; {GIVE_SIZE}",
+                    setting="input_size",
+                    rule="be given",
+                    value=given,
                 )
         return as_preprocessing(given, size, layout)
 

@@ -39,8 +39,8 @@ _FAINT = 0.02
 """What a picture in a range far too small moves at most: a probability, and log-odds as a share of their own size."""
 _SAID = 0.2
 """Log-odds beside their mean, at least, of a network that was trained: it says something even of what it hardly sees,
-where one of random weights says nothing."""
-_SURE, _SURER = 0.5, 0.3
+where one of random weights tells little."""
+_SURE, _MORE_SURE = 0.5, 0.3
 """Probability of the strongest class beyond chance that speaks for a range, and how much more than in the other one."""
 _WIDE = 100
 """Numbers that go so far are those of bytes."""
@@ -232,7 +232,7 @@ def _ask(model: Model, pictures: Batch, pixels: Pixels, batch_size: int | None, 
         crowded = _answers(model, pictures[places], crowd) if crowd > len(pictures) else None
     except Exception as error:
         if size > 1:
-            error.add_note(f"{model.name} answers to one picture alone, but not to {size} at once; try batch_size=1")
+            error.add_note(f"{model.name} accepts a single image, but not a batch of {size}; use batch_size=1")
         raise
     # No picture keeps its place, so that answers that are swapped, shifted or repeated show on one of them.
     moved = np.roll(_answers(model, np.roll(pictures, 1, axis=0), size), -1, axis=0)
@@ -259,7 +259,7 @@ def _in_another_range(
 ) -> tuple[str, str, Scores] | None:
     """Return the answer to the photo in the range that the model may have been trained on instead.
 
-    None where nothing speaks for one, where chance is not known (one output, plain scores, labels judged by
+    None where nothing speaks for one, where chance is not known (one output, raw scores, labels judged by
     themselves), or where the model cannot take it.
     """
     traits = traits_of(model)
@@ -297,9 +297,9 @@ def _answers(model: Model, pictures: Batch, size: int) -> Scores:
     found = [np.asarray(one) for one in model.stream(pieces)]
     shapes = [one.shape for one in found]
     if [shape[:1] for shape in shapes] != [(len(piece),) for piece in pieces] or any(len(s) != 2 for s in shapes):
-        raise ModelError(f"{model.name} must give one row of scores a picture, gave {shapes} for {len(pictures)}")
+        raise ModelError.of("model", "return one row of scores per image", shapes, f"{len(pictures)} images were sent")
     if not (finite := np.isfinite(scores := np.concatenate(found))).all():
-        raise ModelError(f"{model.name} must give finite scores, gave {scores[~finite][0]}")
+        raise ModelError.of("model", "return finite scores", scores[~finite][0])
     return scores
 
 
@@ -308,7 +308,7 @@ def _findings(asked: _TrialAnswers) -> Iterator[Finding]:
     yield _judged(
         "deterministic",
         asked.moods <= _SAME,
-        f"two answers to the same picture in the same batch differ by up to {asked.moods:.2g}",
+        f"two answers for the same image in the same batch differ by up to {asked.moods:.2g}",
         "intervals hold over its moods, and no run can be repeated exactly",
     )
     yield _of_kind(asked)
@@ -329,8 +329,8 @@ def _of_neighbors(asked: _TrialAnswers) -> Iterator[Finding]:
     yield _judged(
         checks[0],
         apart <= _SAME,
-        f"an answer moves by up to {apart:.2g} with the place and the other pictures of its batch",
-        "are answers in the order of the pictures, is it in training mode? with batch_size=1 it is asked one by one",
+        f"an answer changes by up to {apart:.2g} with its place in the batch and the other images",
+        "is the output order that of the images, is the model in training mode? batch_size=1 queries one by one",
     )
     ranks = [(int(a), int(b)) for one, other in pairs for a, b in zip(one.argmax(1), other.argmax(1), strict=True)]
     swapped = next(((a, b) for (a, b) in ranks if a != b), None) if apart > _SAME else None
@@ -380,9 +380,9 @@ def _in_range(asked: _TrialAnswers) -> Finding:
         here, there = (comparable(scores, asked.kind)[0] for scores in (asked.alone, answer))
         chance = 1 / len(here)
         sure, before = ((float(row.max()) - chance) / (1 - chance) for row in (there, here))
-        # Down a range a sure answer counts if it is surer; up it, where any network says more, if it is another one.
+        # Down a range a sure answer counts if more certain; up it, where any network says more, if it is another one.
         gained = max(sure - before, 0.0 if other == "0..1" else float(np.abs(there - here).max()))
-        if sure > _SURE and gained > _SURER:
+        if sure > _SURE and gained > _MORE_SURE:
             return Finding(
                 check,
                 "warning",

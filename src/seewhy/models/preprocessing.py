@@ -13,7 +13,6 @@ from pydantic import field_validator, model_validator
 from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import Settings, setting, whole_number
 from seewhy.core.types import Batch, Pixels
-from seewhy.core.words import shown
 from seewhy.images.geometry import Interpolation, View
 
 Size: TypeAlias = int | tuple[int, int]
@@ -26,7 +25,7 @@ class Preprocessing(Settings):
     ``x`` is a channel in 0..1. Without a size the photo is handed over at its own.
     """
 
-    size: Annotated[tuple[int, int] | None, setting("height and width of the network's picture")] = None
+    size: Annotated[tuple[int, int] | None, setting("height and width of the model input")] = None
     shorter: Annotated[
         int | None, setting("length of the shorter side before the center is cut out; none: the photo is stretched")
     ] = None
@@ -51,20 +50,35 @@ class Preprocessing(Settings):
     @model_validator(mode="after")
     def _fits(self) -> Preprocessing:
         if self.size is not None and min(self.size) < 1:
-            raise InvalidInput(f"Preprocessing.size must be two positive numbers, got {self.size}")
+            raise InvalidInput.of("Preprocessing.size", "be two positive numbers", self.size)
         if min(self.std) <= 0:
-            raise InvalidInput(f"Preprocessing.std must be above 0, got {self.std}")
+            raise InvalidInput.of("Preprocessing.std", "be above 0", self.std)
         if self.order == "gray" and (len(self.mean), len(self.std)) != (1, 1):
-            raise InvalidInput(f"Preprocessing.mean and std must have one value for gray, got {self.mean}, {self.std}")
+            raise InvalidInput(
+                f"Preprocessing.mean and std must have one value for gray, got {self.mean}, {self.std}",
+                setting="Preprocessing.mean",
+                rule="have one value for gray",
+                value=self.mean,
+            )
         if self.shorter is not None and (self.size is None or self.shorter < max(self.size)):
             rule = "a size, and be at least as large as its longer side"
-            raise InvalidInput(f"Preprocessing.shorter must come with {rule}, got {self.shorter} and {self.size}")
+            raise InvalidInput(
+                f"Preprocessing.shorter must come with {rule}, got {self.shorter} and {self.size}",
+                setting="Preprocessing.shorter",
+                rule=f"come with {rule}",
+                value=self.shorter,
+            )
         if self.stretched is not None:
             inside = self.size is not None and all(a >= b for a, b in zip(self.stretched, self.size, strict=True))
             if not inside or self.shorter is not None:
                 rule = "a size that lies inside it, and without shorter"
                 got = f"got {self.stretched}, size={self.size}, shorter={self.shorter}"
-                raise InvalidInput(f"Preprocessing.stretched must come with {rule}, {got}")
+                raise InvalidInput(
+                    f"Preprocessing.stretched must come with {rule}, {got}",
+                    setting="Preprocessing.stretched",
+                    rule=f"come with {rule}",
+                    value=got,
+                )
         return self
 
     @property
@@ -107,7 +121,7 @@ class Preprocessing(Settings):
         """
         wanted = (*(self.size or pixels.shape[:2]), self.channels)
         if pixels.shape != wanted:
-            raise InvalidInput(f"the network must get a picture {wanted}, got {pixels.shape}")
+            raise InvalidInput.of("the network", f"get a picture {wanted}", pixels.shape)
         ordered = pixels[..., ::-1] if self.order == "BGR" else pixels
         mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
         values = (ordered * np.float32(self.scale) - mean) / std
@@ -159,7 +173,7 @@ def as_preprocessing(given: object, size: object = None, layout: Literal["NCHW",
         found = Preprocessing(**({"layout": layout} | given))
     else:
         known = ", ".join(PREPROCESSINGS)
-        raise InvalidInput(f"preprocessing must be one of {known}, or its settings, got {shown(given)}")
+        raise InvalidInput.of("preprocessing", f"be one of {known}, or its settings", given)
     return found if size is None else found.resized(size)
 
 
@@ -167,6 +181,6 @@ def as_size(size: Any, name: str = "input_size") -> tuple[int, int]:
     """Return (height, width) for a number or a pair of them, all at least 1."""
     pair = size if isinstance(size, tuple | list) else (size, size)
     if len(pair) != 2:
-        raise InvalidInput(f"{name} must be a number or (height, width), got {shown(size)}")
+        raise InvalidInput.of(name, "be a number or (height, width)", size)
     height, width = (whole_number(name, value, 1) for value in pair)
     return height, width

@@ -51,8 +51,13 @@ def examples_figure(
     if count == 0 or len(scores) != count or (masks is not None and len(masks) != count):
         shown = "no masks" if masks is None else f"{len(masks)} masks"
         raise InvalidInput(
-            f"examples must be as many pictures as masks and scores, at least one, "
-            f"got {count} pictures, {shown}, {len(scores)} scores"
+            (
+                f"examples need as many images as masks and scores, at least one, got {count} images, "
+                f"{shown}, {len(scores)} scores"
+            ),
+            setting="examples",
+            rule="be as many images as masks and scores",
+            value=count,
         )
     width, height = _size(originals.shape[2] / originals.shape[1])
     columns = math.ceil(count / math.ceil(count / _ACROSS))  # rows of equal length

@@ -68,7 +68,7 @@ class TargetPanel:
     error: float | None = None
     """Estimated relative error of the whole answer, 0.08 is 8 %; infinite: more noise than signal."""
     spread: Heatmap | None = None
-    """(H, W), in ``unit``: what the magnitude of each pixel of a map must exceed to be told from 0, at least half the
+    """(H, W), in ``unit``: what the magnitude of each pixel of a map must exceed to differ from 0, at least half the
     width of its 95 % interval; None with segments."""
     sign: Sign = "auto"
     """Of the regions that were looked for."""
@@ -107,7 +107,7 @@ class TargetPanel:
             return self.silence
         if self.sign in {"positive", "negative"}:
             return "nothing supports" if self.sign == "positive" else "nothing contradicts"
-        return "nothing supports" if self.segments is None else "no segment can be told from 0"
+        return "nothing supports" if self.segments is None else "no segment is distinguishable from 0"
 
     @property
     def colorless(self) -> bool:
@@ -177,7 +177,7 @@ def regions_panel(
     what, short = (f"{count} chosen regions", f"{count} regions") if count > 1 else ("chosen region", "region")
     if not target.region.any():
         what = short = target.nothing
-    doubt = " (?: not sure)" if any(target.is_unsure(i) for i in target.chosen) else ""
+    doubt = " (?: uncertain)" if any(target.is_unsure(i) for i in target.chosen) else ""
     caption(page, box, f"{what} alone{doubt}" if hide_rest else f"{what}{doubt}", f"{short}{doubt}")
     axes = page.picture(*_below(box), _regions(photo, seen, target, hide_rest=hide_rest))
     words = target.nothing
@@ -201,7 +201,7 @@ def heat_panel(page: Page, box: Box, photo: Rgb8, seen: overlay.Region, target: 
     """Show the heat map over the photo, with its color bar below; of a map, also its peak and what is not sure."""
     spread = target.spread if target.segments is None else None
     inner, peak = _below(box), _peak(target, seen, spread)
-    what = "heat map (uncolored: not sure)" if target.colorless else "heat map"
+    what = "heat map (uncolored: uncertain)" if target.colorless else "heat map"
     full = what if peak is None else "heat map (+ peak)" if spread is None else f"{what} + peak"
     caption(page, box, full, what, "heat map (gray: unsure)")
     axes = page.picture(*inner, _heat(photo, seen, target, spread))

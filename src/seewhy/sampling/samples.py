@@ -120,14 +120,19 @@ class Answers:
         """
         if index not in self.classes:
             kept = ", ".join(map(str, self.classes[:20])) + (", ..." if len(self.classes) > 20 else "")
-            raise InvalidInput(f"target {index} was not kept; kept are {kept}")
+            raise InvalidInput(
+                f"the scores of class {index} were not saved; saved are {kept}",
+                setting="targets",
+                rule="be a class whose scores were saved",
+                value=index,
+            )
         raw = self.scores[:, self.classes.index(index)].astype(np.float64)
         return convert(raw, self.log_totals, self.kind, unit)
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Rows that were asked, in order, with their answers."""
+    """Rows that were evaluated, in order, with their answers."""
 
     d: int
     """Segments or cells a row switches; the most of them where they differ from row to row."""
@@ -219,7 +224,7 @@ def _in_one_layout(kept: Answers | Samples, **types: type[np.generic]) -> None:
 
 
 class Recorder:
-    """Samples that grow: rows are asked first, and answered piece by piece."""
+    """Samples that grow: rows are queried first, and answered piece by piece."""
 
     def __init__(self, d: int, untouched: Answers, *, exact: bool = False) -> None:
         self._d = d
@@ -251,7 +256,7 @@ class Recorder:
     def samples(self) -> Samples:
         """Return all rows, answered or not."""
         if not self._pieces:
-            msg = "no row was asked"
+            msg = "no row was queried"
             raise ValueError(msg)
         if len(self._pieces) > 1:
             self._pieces = [_joined(self._pieces)]
@@ -273,7 +278,11 @@ def merge(one: Samples, other: Samples) -> Samples:
     """
     same = (one.d, one.classes, one.kind) == (other.d, other.classes, other.kind)
     if not same or not np.array_equal(one.untouched.scores, other.untouched.scores):
-        raise InvalidInput("samples can be merged only if they are of the same picture, model, method and classes")
+        raise InvalidInput(
+            "samples can be merged only if they share image, model, method and classes",
+            setting="samples",
+            rule="share image, model, method and classes",
+        )
     return _joined([one, other])
 
 
@@ -318,8 +327,13 @@ def convert(raw: Floats, log_total: Floats | float | None, kind: ScoreKind, unit
         return raw
     if kind == "score":
         raise InvalidInput(
-            f"unit={unit!r} needs probabilities or logits, but this model gives plain scores; use unit='score', "
-            f"or say kind='logit' or 'probability' when the model is loaded"
+            (
+                f"unit={unit!r} needs probabilities or logits, but this model returns raw scores; use "
+                "unit='score', or load the model with kind='logit' or 'probability'"
+            ),
+            setting="unit",
+            rule="be 'score' for raw scores",
+            value=unit,
         )
     log_p: Floats | None = None
     if kind == "logit" and log_total is not None:
@@ -337,7 +351,12 @@ def _probabilities(raw: Floats) -> Floats:
     """Return ``raw`` without what rounding adds beyond 0 and 1; refuse what is further off."""
     bad = raw[(raw < -_ROUNDING) | (raw > 1 + _ROUNDING)]
     if len(bad):
-        raise InvalidInput(f"log-odds need probabilities in 0..1, got {bad[0]:g}; use unit='score'")
+        raise InvalidInput(
+            f"log-odds need probabilities in 0..1, got {bad[0]:g}; use unit='score'",
+            setting="unit",
+            rule="be 'score' outside of 0..1",
+            value=float(bad[0]),
+        )
     return np.clip(raw, 0, 1)
 
 
@@ -357,7 +376,7 @@ def recognize_kind(scores: Scores) -> ScoreKind:
     """Say what the first answers (B, K) of a model look like.
 
     Several classes, none below 0, each row adding up to 1 within 0.001: probabilities. Anything else is taken
-    as plain scores: a softmax is never assumed.
+    as raw scores: a softmax is never assumed.
     """
     rows = scores.astype(np.float64)
     sums_to_one = bool(np.all(np.abs(rows.sum(axis=1) - 1) <= 1e-3))
@@ -372,7 +391,7 @@ def log_total(scores: Scores) -> Floats:
 
 
 def comparable(scores: Scores, kind: ScoreKind, scale: float = 1.0) -> Floats:
-    """Return scores (B, K) as differences can be judged: 0..1 for classes, plain scores over ``scale``."""
+    """Return scores (B, K) as differences can be judged: 0..1 for classes, raw scores over ``scale``."""
     from scipy.special import softmax
 
     values = scores.astype(np.float64)

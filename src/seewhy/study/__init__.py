@@ -17,7 +17,6 @@ from seewhy.core.errors import InvalidInput
 from seewhy.core.progress import Progress, reporting
 from seewhy.core.settings import whole_number
 from seewhy.core.types import FilePath, JsonObject
-from seewhy.core.words import shown
 from seewhy.estimation.targets import resolve_targets
 from seewhy.evaluate.asking import models_of
 from seewhy.evaluate.grouping import Grouping
@@ -99,9 +98,11 @@ def study(  # noqa: PLR0913  # the front door
     """
     rule = Rule.of(metric)
     if rule.metric.facts.needs == "truth" and truth is None:
-        raise InvalidInput(f"metric {metric} needs truth, got none")
+        raise InvalidInput(
+            f"metric {metric} needs ground truth; give truth (--truth)", setting="truth", rule="be given", value=metric
+        )
     if isinstance(target, bool) or not isinstance(target, str | int):
-        raise InvalidInput(f"target must be one class, or top1, got {shown(target)}")
+        raise InvalidInput.of("target", "be one class, or top1", target)
     samples = whole_number("n_samples", n_samples, 4)
     checked = whole_number("seed", seed, 0)
     size = None if batch_size is None else whole_number("batch_size", batch_size, 1)

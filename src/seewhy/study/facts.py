@@ -30,7 +30,7 @@ class Gathered:
     not_measured: dict[tuple[str, str], str]
     """Why nothing was measured, by photo and model."""
     unsuited: dict[tuple[str, str, str], str]
-    """Why a setting says nothing, by photo, model and setting."""
+    """Why a setting has no score, by photo, model and setting."""
     areas: dict[str, float]
     """Mean share of the picture that is shown, by setting."""
 

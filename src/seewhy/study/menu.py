@@ -13,7 +13,7 @@ from seewhy.core.array_setting import far_paths
 from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import fields_of, plain, read_toml
 from seewhy.core.types import JsonObject
-from seewhy.core.words import shown
+from seewhy.core.words import Words, shown
 from seewhy.engine.stopping import AMOUNT
 from seewhy.methods import AnyMethod, as_concrete
 from seewhy.render.display import Display
@@ -117,7 +117,7 @@ class Menu:
             return cls._of_settings(held, _label(menu), n_samples)
         surplus = sorted(set(held) - {"sampling", "free"})
         if surplus or not isinstance(held.get("sampling"), Mapping) or not held["sampling"]:
-            raise InvalidInput(f"menu must have sampling, and may have free, got {', '.join(held) or 'nothing'}")
+            raise InvalidInput.of("menu", "have sampling, and may have free", Words(", ".join(held) or "nothing"))
         asked = {str(name): _asked(str(name), method, n_samples) for name, method in held["sampling"].items()}
         samplings = {name: method for name, (method, _) in asked.items()}
         notes = [note for _, overruled in asked.values() for note in overruled]
@@ -138,7 +138,7 @@ class Menu:
         surplus = sorted(set(held) - _OF_SETTINGS)
         if surplus or not isinstance(held.get("display", {}), Mapping):
             got = ", ".join(surplus) or f"display {shown(held['display'])}"
-            raise InvalidInput(f"{label} must hold {', '.join(sorted(_OF_SETTINGS))} as explain writes them, got {got}")
+            raise InvalidInput.of(label, f"hold {', '.join(sorted(_OF_SETTINGS))} as explain writes them", got)
         method, notes = _asked(label, held["method"], n_samples)
         unused = sorted(set(held) - {"method", "display"})
         if unused:
@@ -158,7 +158,7 @@ def _held(menu: object) -> JsonObject:
             rule = "be a file in the current folder or beside the menu"
             raise InvalidInput.of(f"the path of {member} in {os.fspath(menu)}", rule, path, "copy it there")
         return held
-    raise InvalidInput(f"menu must be {', '.join(MENUS)}, a TOML file, or a dict, got {shown(menu)}")
+    raise InvalidInput.of("menu", f"be {', '.join(MENUS)}, a TOML file, or a dict", menu)
 
 
 def _label(menu: object) -> str:
@@ -181,18 +181,18 @@ def _asked(label: str, method: object, n_samples: int) -> tuple[AnyMethod, list[
 def _free(free: object, samplings: Mapping[str, AnyMethod], n_samples: int) -> dict[str, list[Any]]:
     """Return the lists of values, checked; ``half`` is half of the samples."""
     if not isinstance(free, Mapping):
-        raise InvalidInput(f"menu.free must hold lists of values by the name of a setting, got {shown(free)}")
+        raise InvalidInput.of("menu.free", "hold lists of values by the name of a setting", free)
     known = sorted(frozenset[str]().union(*(one.free for one in samplings.values())) | _SHOWN)
     found = {}
     for name, values in free.items():
         if name not in known:
-            raise InvalidInput(f"menu.free must name settings that cost no model call, {', '.join(known)}, got {name}")
+            raise InvalidInput.of("menu.free", f"name settings that cost no model call, {', '.join(known)}", name)
         if isinstance(values, str) or not isinstance(values, Sequence):
-            raise InvalidInput(f"menu.free.{name} must be a list of values, got {shown(values)}")
+            raise InvalidInput.of(f"menu.free.{name}", "be a list of values", values)
         found[name] = [n_samples // 2 if (name, value) == ("n_samples", "half") else value for value in values]
     for value in found.get("n_samples", []):
         if isinstance(value, bool) or not isinstance(value, int) or not 2 <= value <= n_samples:
-            raise InvalidInput(f"menu.free.n_samples must be from 2 to the {n_samples} asked, got {shown(value)}")
+            raise InvalidInput.of("menu.free.n_samples", f"be from 2 to the {n_samples} asked", value)
     return found
 
 

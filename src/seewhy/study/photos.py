@@ -11,7 +11,6 @@ from typing import TypeAlias
 
 from seewhy.core.errors import InvalidInput
 from seewhy.core.types import FilePath
-from seewhy.core.words import shown
 from seewhy.evaluate.asking import readable
 from seewhy.evaluate.grouping import Grouping, check_groups, grouped_by
 from seewhy.evaluate.identity import digest_of
@@ -58,7 +57,12 @@ def classed(photos: Photos, truth: FilePath | None, groups: Grouping) -> tuple[t
     known, others = matched(entries, list(names))
     notes = left_out(written)
     if truth is not None and not known:
-        raise InvalidInput(f"truth {truth} must be about the photos; it names {others[0]}, and there is no such")
+        raise InvalidInput(
+            f"truth {truth} names {others[0]}, which is not among the photos",
+            setting="truth",
+            rule="name only given photos",
+            value=others[0],
+        )
     if others:
         notes.append(f"{len(others)} entries of the truth are about none of these photos, such as {others[0]}")
     paths, told = list(names.values()), [known.get(name) for name in names]
@@ -79,9 +83,14 @@ def _kinds(photos: Photos, masks: set[Path], written: list[Path]) -> dict[Path, 
         _, first = found.setdefault(whole, (path, kind))
         if first != kind:
             told = [path.stem if one is None else one for one in (first, kind)]
-            raise InvalidInput(f"photos must be of one class each, got {path} as {told[0]} and as {told[1]}")
+            raise InvalidInput(
+                f"each photo must have one class, but {path} is given as {told[0]} and as {told[1]}",
+                setting="photos",
+                rule="have one class each",
+                value=str(path),
+            )
     if not found:
-        raise InvalidInput("photos must be at least one picture, got none")
+        raise InvalidInput("give at least one photo", setting="photos", rule="be at least one", value=())
     return _of_their_own(dict(found.values()))
 
 
@@ -109,11 +118,11 @@ def _several(sources: object) -> list[FilePath]:
     if isinstance(sources, str | os.PathLike):
         return [sources]
     if not isinstance(sources, Iterable):
-        raise InvalidInput(f"photos must be files and folders, or a dict of them by class, got {shown(sources)}")
+        raise InvalidInput.of("photos", "be files and folders, or a dict of them by class", sources)
     found = list(sources)
     for one in found:
         if not isinstance(one, str | os.PathLike):
-            raise InvalidInput(f"photos must be files and folders, or a dict of them by class, got {shown(one)}")
+            raise InvalidInput.of("photos", "be files and folders, or a dict of them by class", one)
     return found
 
 
@@ -126,7 +135,7 @@ def _found(source: FilePath, written: list[Path]) -> Iterator[tuple[Path, str | 
     elif place.exists():
         yield place, None
     else:
-        raise InvalidInput(f"photos must be files or folders that exist, got {source}")
+        raise InvalidInput(f"{source}: no such file or folder", setting="photos", rule="exist", value=str(source))
 
 
 def _whole(source: FilePath) -> Path:

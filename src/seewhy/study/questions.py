@@ -173,7 +173,7 @@ def _advice(gain: Estimate) -> str:
         return f"Carried over it still beats the default, by {_worth(gain)}."
     if gain.high < 0:
         return f"Leave the default: it is {_worth(_turned(gain))} better."
-    return f"It cannot be told from the default (difference {_worth(gain)})."
+    return f"It is not distinguishable from the default (difference {_worth(gain)})."
 
 
 def _turned(found: Estimate) -> Estimate:

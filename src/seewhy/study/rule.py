@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seewhy.core.errors import InvalidInput
-from seewhy.core.words import shown
 from seewhy.metrics import METRICS, Measure, Metric
 
 CHOSEN_ON, REPORTED_ON = "blur", "black"
@@ -31,7 +30,7 @@ class Rule:
             It is no metric that settings can be chosen by.
         """
         if not isinstance(name, str) or name not in ALLOWED:
-            raise InvalidInput(f"metric must be one of {', '.join(ALLOWED)}, got {shown(name)}")
+            raise InvalidInput.of("metric", f"be one of {', '.join(ALLOWED)}", name)
         return cls(METRICS[name])
 
     @property
@@ -52,7 +51,9 @@ class Rule:
     @property
     def text(self) -> str:
         """The rule in words."""
-        nothing = " A setting that says nothing of a photo, because its map is flat or it cannot be used there, counts "
+        nothing = (
+            " A setting without information of a photo, because its map is flat or it cannot be used there, counts "
+        )
         nothing += "as 0." if self.name == "srg" else "as the baseline random does."
         if self.apart:
             return (
@@ -65,7 +66,7 @@ class Rule:
         )
 
     def of_nothing(self, random: float) -> float:
-        """Return what is reported of a setting that says nothing: a flat map, or none at all.
+        """Return what is reported of a setting without information: a flat map, or none at all.
 
         It does no better than chance: 0 for srg, which random order has on average; else what the baseline ``random``
         has on the same photo.

@@ -136,7 +136,7 @@ class _StudiedPhoto:
         }
 
     def baselines(self, store: Store, done: Done) -> None:
-        """Score the maps that know nothing of the model."""
+        """Score the maps that do not use the model."""
         for name, key in self.sitting.baselines.items():
             if key not in self.known:
                 self._score(key, BASELINES[name](self.question), store, done)
@@ -213,7 +213,12 @@ def _truth(sitting: Sitting, question: Question) -> Truth:
     if known is not None:
         marked = known.marked(image.height, image.width, question.target, question.model.labels)
     if marked is None:
-        raise InvalidInput(f"{sitting.photo.photo.name}: the truth does not say where the object is")
+        raise InvalidInput(
+            f"{sitting.photo.photo.name}: the ground truth does not mark the object",
+            setting="truth",
+            rule="mark the object",
+            value=sitting.photo.photo.name,
+        )
     return Truth(marked.mask, marked.kind)
 
 

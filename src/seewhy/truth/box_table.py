@@ -11,7 +11,7 @@ from typing import Any
 
 from seewhy.core.errors import FileError, InvalidInput
 from seewhy.core.files import read_regular
-from seewhy.core.words import shown
+from seewhy.core.words import Words, shown
 from seewhy.truth.fields import bounded, file_name
 from seewhy.truth.known import Known
 from seewhy.truth.shapes import Objects, Shapes, marks_of
@@ -49,26 +49,43 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         reader = csv.DictReader(lines, skipinitialspace=True, strict=True)
         rows = [(f"truth {path}, line {reader.line_num}", row) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise FileError(f"truth {path} must be a readable CSV in UTF-8: {error}") from error
+        raise FileError(
+            f"truth {path} is not readable as UTF-8 CSV: {error}",
+            setting=str(path),
+            rule="be readable as UTF-8 CSV",
+            value=str(error),
+        ) from error
     header = tuple(reader.fieldnames or ())
     missing = {"file", *_CORNERS} - set(header)
     surplus = set(header) - {"file", *_CORNERS, *_MORE}
     if missing or surplus:
         rule = f"the columns file, {', '.join(_CORNERS)}, and none but {', '.join(_MORE)} beside them"
-        raise FileError(f"truth {path} must have {rule}, got {', '.join(header) or 'none'}")
+        raise FileError.of(f"truth {path}", f"have {rule}", Words(", ".join(header) or "none"))
     for place, row in rows:
         if None in row or None in row.values():
-            raise FileError(f"{place} must have {len(header)} values, as the first line")
+            raise FileError(
+                f"{place} must have {len(header)} values, as the first line",
+                setting=place,
+                rule="have as many values as the first line",
+                value=len(header),
+            )
         yield place, row
 
 
 def _entry(file: str, photo: _Photo, path: Path) -> Known:
     if len(photo.groups) > 1:
-        raise FileError(f"truth {path}: {file} must be in one group, got {', '.join(photo.groups)}")
+        raise FileError(
+            f"truth {path}: {file} must be in one group, got {', '.join(photo.groups)}",
+            setting=str(path),
+            rule="put each photo in one group",
+            value=file,
+        )
     try:
         marks = marks_of(photo.boxes)
     except InvalidInput as error:
-        raise FileError(f"truth {path}: {file}: {error}") from error
+        raise FileError(
+            f"truth {path}: {file}: {error}", setting=str(path), rule=error.rule or str(error), value=error.value
+        ) from error
     classes = marks.classes if isinstance(marks, Objects) else ()
     group = photo.groups[0] if photo.groups else None
     return Known(file, marks=marks, classes=classes, sure=len(classes) == 1, group=group, place=f"truth {path}: {file}")
@@ -77,11 +94,21 @@ def _entry(file: str, photo: _Photo, path: Path) -> Known:
 def _class(row: dict[str, Any], place: str) -> int | str | None:
     index, label = ((row.get(name) or "").strip() for name in ("index", "label"))
     if index and label:
-        raise FileError(f"{place} must have an index or a label, got {shown(index)} and {shown(label)}")
+        raise FileError(
+            f"{place} must have an index or a label, got {shown(index)} and {shown(label)}",
+            setting=place,
+            rule="have an index or a label",
+            value=(index, label),
+        )
     if not index:
         return label or None
     if not index.isdecimal():
-        raise FileError(f"{place}: index must be a whole number of at least 0, got {shown(index)}")
+        raise FileError(
+            f"{place}: index must be a whole number of at least 0, got {shown(index)}",
+            setting=place,
+            rule="have a whole number of at least 0 as index",
+            value=index,
+        )
     return bounded(index, f"{place}: index")
 
 
@@ -89,4 +116,4 @@ def _number(text: str, place: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise FileError(f"{place} must be a number, got {shown(text)}") from None
+        raise FileError.of(place, "be a number", text) from None

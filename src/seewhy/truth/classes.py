@@ -50,5 +50,5 @@ def of_others(photos: Iterable[str]) -> list[str]:
 
 def _index(one: int | str, classes: int, labels: tuple[str, ...] | None) -> int | None:
     if isinstance(one, int) and one >= classes:
-        raise InvalidInput(f"the truth must name classes of the model, 0 to {classes - 1}, got {one}")
+        raise InvalidInput.of("the truth", f"name classes of the model, 0 to {classes - 1}", one)
     return index_of(one, labels)

@@ -28,12 +28,19 @@ def of(held: dict[str, Any], path: Path) -> list[Known]:
         place = f"{path}: images[{i}]"
         number = whole(image.get("id"), f"{place}.id")
         if number in numbers_seen:
-            raise FileError(f"{place}.id must be of this image alone, got {number}, the id of another one")
+            raise FileError(
+                f"{place}.id must be unique, got {number} again", setting=f"{place}.id", rule="be unique", value=number
+            )
         numbers_seen.add(number)
         if number in objects:
             found.append(_entry(image, place, objects.pop(number), names))
     if objects:
-        raise FileError(f"{path}: annotations must be of images in the list, got image_id {next(iter(objects))}")
+        raise FileError(
+            f"{path}: annotations must be of images in the list, got image_id {next(iter(objects))}",
+            setting=str(path),
+            rule="annotate images of the list",
+            value=next(iter(objects)),
+        )
     return found
 
 
@@ -44,7 +51,12 @@ def _names(categories: Any, path: Path) -> dict[int, str]:
         place = f"{path}: categories[{i}]"
         number, name = whole(one.get("id"), f"{place}.id"), text(one.get("name"), f"{place}.name")
         if found.setdefault(number, name) != name:
-            raise FileError(f"{place} must have an id of its own, got {number}, which is {shown(found[number])} before")
+            raise FileError(
+                f"{place} must have a unique id, got {number}, which is already {shown(found[number])}",
+                setting=place,
+                rule="have a unique id",
+                value=number,
+            )
     return found
 
 
@@ -63,7 +75,7 @@ def _entry(
     try:
         marks = marks_of(each)
     except InvalidInput as error:
-        raise FileError(f"{place}: {error}") from error
+        raise FileError(f"{place}: {error}", setting=place, rule=error.rule or str(error), value=error.value) from error
     return Known(file, marks=marks, classes=marks.classes if isinstance(marks, Objects) else (), place=f"truth {place}")
 
 
@@ -72,7 +84,7 @@ def _class(one: dict[str, Any], place: str, names: dict[int, str]) -> str | None
         return None
     number = whole(one["category_id"], place)
     if number not in names:
-        raise FileError(f"{place} must be the id of one of the {len(names)} categories, got {number}")
+        raise FileError.of(place, f"be the id of one of the {len(names)} categories", number)
     return names[number]
 
 
@@ -92,5 +104,5 @@ def _runs(drawn: dict[str, Any], place: str) -> Runs:
     if isinstance(counts, str):
         return Runs(counts, height, width)
     if not isinstance(counts, list):
-        raise FileError(f"{place}.counts must be a list of numbers or COCO's text of them, got {shown(counts)}")
+        raise FileError.of(f"{place}.counts", "be a list of numbers or COCO's text of them", counts)
     return Runs(tuple(whole(n, f"{place}.counts") for n in counts), height, width)

@@ -8,7 +8,6 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from seewhy.core.errors import FileError
-from seewhy.core.words import shown
 from seewhy.truth.names import printable
 
 _DIGITS = 18
@@ -18,14 +17,14 @@ _DIGITS = 18
 def record(value: Any, place: str) -> dict[str, Any]:
     """Return an object of JSON."""
     if not isinstance(value, dict):
-        raise FileError(f"{place} must be an object, got {shown(value)}")
+        raise FileError.of(place, "be an object", value)
     return value
 
 
 def records(value: Any, place: str) -> list[dict[str, Any]]:
     """Return a list of objects of JSON."""
     if not isinstance(value, list):
-        raise FileError(f"{place} must be a list, got {shown(value)}")
+        raise FileError.of(place, "be a list", value)
     return [record(one, f"{place}[{i}]") for i, one in enumerate(value)]
 
 
@@ -34,7 +33,7 @@ def file_name(value: Any, place: str) -> str:
     path = PurePosixPath(str(value).replace("\\", "/"))
     leaves = path.is_absolute() or ".." in path.parts or bool(PureWindowsPath(str(value)).drive)
     if not isinstance(value, str) or not path.name or leaves or "\0" in value or not _is_name(value):
-        raise FileError(f"{place} must be a path inside the folder, got {shown(value)}")
+        raise FileError.of(place, "be a path inside the folder", value)
     return str(path)
 
 
@@ -50,7 +49,7 @@ def _is_name(value: str) -> bool:
 def bounded(digits: str, place: str) -> int:
     """Return a whole number that a text of digits says, if an index can be so large."""
     if len(digits) > _DIGITS:
-        raise FileError(f"{place} must have at most {_DIGITS} digits, got {len(digits)}")
+        raise FileError.of(place, f"have at most {_DIGITS} digits", len(digits))
     return int(digits)
 
 
@@ -59,17 +58,17 @@ def numbers(value: Any, place: str, n: int | None = None) -> tuple[float, ...]:
     fits = isinstance(value, list | tuple) and n in {None, len(value)} and all(map(_is_number, value))
     if not fits:
         what = "numbers" if n is None else f"{n} numbers"
-        raise FileError(f"{place} must be a list of {what}, got {shown(value)}")
+        raise FileError.of(place, f"be a list of {what}", value)
     try:
         return tuple(float(one) for one in value)
     except OverflowError:
-        raise FileError(f"{place} must be pixels, got {shown(value)}") from None
+        raise FileError.of(place, "be pixels", value) from None
 
 
 def whole(value: Any, place: str, least: int = 0) -> int:
     """Return a whole number."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise FileError(f"{place} must be a whole number of at least {least}, got {shown(value)}")
+        raise FileError.of(place, f"be a whole number of at least {least}", value)
     return value
 
 
@@ -82,16 +81,16 @@ def sides(value: Any, place: str) -> tuple[int, int]:
 def flag(value: Any, place: str) -> bool:
     """Return yes or no, as 1 or 0, true or false; None is no."""
     if not (value is None or (isinstance(value, int) and value in {0, 1})):
-        raise FileError(f"{place} must be 0 or 1, got {shown(value)}")
+        raise FileError.of(place, "be 0 or 1", value)
     return bool(value)
 
 
 def text(value: Any, place: str) -> str:
     """Return text that is not empty."""
     if not isinstance(value, str) or not value.strip():
-        raise FileError(f"{place} must be text, got {shown(value)}")
+        raise FileError.of(place, "be text", value)
     if printable(value) != value:
-        raise FileError(f"{place} must be text in UTF-8, got {shown(value)}")
+        raise FileError.of(place, "be text in UTF-8", value)
     return value.strip()
 
 

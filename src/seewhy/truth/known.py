@@ -63,14 +63,18 @@ class MaskPicture:
         """
         data = self._bytes()
         if not data.startswith(b"\x89PNG\r\n\x1a\n"):  # others blur the edge between 0 and the object
-            raise ImageError(f"{self.path} must be a PNG, so that 0 stays 0")
+            raise ImageError(
+                f"{self.path}: a mask must be a PNG, so that 0 stays 0", setting=str(self.path), rule="be a PNG"
+            )
         try:
             pixels = load_image(data, background="black").pixels
         except ImageError as error:
-            raise ImageError(f"{self.path}: {error}") from error
+            raise ImageError(
+                f"{self.path}: {error}", setting=str(self.path), rule=error.rule or str(error), value=error.value
+            ) from error
         if pixels.shape[:2] != (height, width):
             got = f"{pixels.shape[0]} x {pixels.shape[1]}"
-            raise InvalidInput(f"{self.path} must have the photo's size, {height} x {width} upright, got {got}")
+            raise InvalidInput.of(str(self.path), f"have the photo's size, {height} x {width} upright", got)
         mask: NDArray[np.bool_] = np.any(pixels, axis=2)
         return Marked(mask, "mask")
 

@@ -38,7 +38,12 @@ def matched(known: Iterable[Known], photos: Sequence[str]) -> tuple[dict[str, Kn
         if about is None:
             others.append(printable(entry.file))
         elif about in found:
-            raise InvalidInput(f"the truth must have one entry a photo, got several for {printable(about)}")
+            raise InvalidInput(
+                f"the ground truth must have one entry per photo, got several for {printable(about)}",
+                setting="truth",
+                rule="have one entry per photo",
+                value=printable(about),
+            )
         else:
             found[about] = entry
     return found, others
@@ -52,7 +57,12 @@ def _photo_of(entry: Known, by_stem: dict[str, dict[str, PurePosixPath]]) -> str
     fits = {photo: _fit(wanted, path) for photo, path in candidates.items()}
     best = [photo for photo, fit in fits.items() if fit == max(fits.values())]
     if len(best) > 1:
-        raise InvalidInput(f"{wanted} of the truth must be about one photo, fits {' and '.join(map(printable, best))}")
+        raise InvalidInput(
+            f"{wanted} of the ground truth fits several photos: {' and '.join(map(printable, best))}",
+            setting="truth",
+            rule="fit one photo",
+            value=wanted,
+        )
     return best[0] if best else None
 
 

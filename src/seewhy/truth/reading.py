@@ -45,16 +45,28 @@ def read_truth(source: str | os.PathLike[str]) -> tuple[list[Known], tuple[Path,
         found = _of_json(path)
     else:
         check_regular(path, what="truth")
-        raise FileError(f"truth {path} must be {FORMS}; got a file named *{path.suffix}")
+        raise FileError(
+            f"truth {path} must be {FORMS}; got a file named *{path.suffix}",
+            setting=str(path),
+            rule=f"be {FORMS}",
+            value=path.suffix,
+        )
     if not found:
-        raise FileError(f"truth {path} must say something of at least one photo, got none")
+        raise FileError(
+            f"truth {path} has no annotation for any photo", setting=str(path), rule="annotate at least one photo"
+        )
     masks = [Path(os.path.realpath(one.marks.path)) for one in found if isinstance(one.marks, MaskPicture)]
     return found, tuple(masks)
 
 
 def _path(source: object) -> Path:
     if not isinstance(source, str | os.PathLike) or not os.fspath(source):
-        raise InvalidInput(f"truth must be the path of {FORMS}; got {shown(source)}")
+        raise InvalidInput(
+            f"truth must be the path of {FORMS}; got {shown(source)}",
+            setting="truth",
+            rule=f"be the path of {FORMS}",
+            value=source,
+        )
     return Path(source)
 
 
@@ -63,7 +75,7 @@ def _of_folder(path: Path) -> list[Known]:
     endings = {file.suffix.lower() for file in path.rglob("*") if file.suffix.lower() in readers}
     if len(endings) != 1:
         got = "both" if endings else "neither"
-        raise FileError(f"truth {path} must be a folder of PNG masks, or of Pascal VOC XML, got {got}")
+        raise FileError.of(f"truth {path}", "be a folder of PNG masks, or of Pascal VOC XML", got)
     return readers[endings.pop()](path)
 
 
@@ -72,9 +84,15 @@ def _of_json(path: Path) -> list[Known]:
     try:
         held: Any = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise FileError(f"truth {path} must be readable JSON: {error}") from error
+        raise FileError(
+            f"truth {path} is not readable JSON: {error}", setting=str(path), rule="be readable JSON", value=str(error)
+        ) from error
     if isinstance(held, list):
         return photo_list.of(held, path)
     if isinstance(held, dict) and {"images", "annotations"} <= set(held):
         return coco.of(held, path)
-    raise FileError(f"truth {path} must be COCO JSON (images, annotations) or a list of photos, got neither")
+    raise FileError(
+        f"truth {path} must be COCO JSON (images, annotations) or a list of photos, got neither",
+        setting=str(path),
+        rule="be COCO JSON or a list of photos",
+    )

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seewhy.core.errors import InvalidInput
-from seewhy.core.words import shown
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels; the right and bottom ends are outside."""
@@ -35,8 +34,8 @@ class Runs:
         """Return the mask (H, W)."""
         counts = list(self.counts) if isinstance(self.counts, tuple) else unpacked(self.counts)
         if min(counts, default=0) < 0 or sum(counts) != self.height * self.width:
-            raise InvalidInput(
-                f"runs must not be negative and add up to {self.height} x {self.width} pixels, got {shown(sum(counts))}"
+            raise InvalidInput.of(
+                "runs", f"not be negative and add up to {self.height} x {self.width} pixels", sum(counts)
             )
         values = np.arange(len(counts)) % 2 == 1
         return np.repeat(values, counts).reshape(self.width, self.height).T
@@ -71,7 +70,15 @@ class Shapes:
             A shape is no shape, or does not lie in a photo of this size.
         """
         if self.size is not None and self.size != (width, height):
-            raise InvalidInput(f"the truth is of a photo of {self.size[0]} x {self.size[1]}, got {width} x {height}")
+            raise InvalidInput(
+                (
+                    f"the ground truth is for a photo of {self.size[0]} x {self.size[1]}, but this one is "
+                    f"{width} x {height}"
+                ),
+                setting="truth",
+                rule=f"be for a photo of {self.size[0]} x {self.size[1]}",
+                value=(width, height),
+            )
         mask = np.zeros((height, width), dtype=bool)
         for box in self.boxes:
             left, top, right, bottom = _in_photo(box, height, width)
@@ -80,7 +87,12 @@ class Shapes:
             _fill(mask, polygon)
         for runs in self.runs:
             if (runs.height, runs.width) != (height, width):
-                raise InvalidInput(f"runs are of a photo of {runs.width} x {runs.height}, got {width} x {height}")
+                raise InvalidInput(
+                    f"runs are for a photo of {runs.width} x {runs.height}, but this one is {width} x {height}",
+                    setting="runs",
+                    rule=f"be for a photo of {runs.width} x {runs.height}",
+                    value=(width, height),
+                )
             mask |= runs.drawn()
         return mask
 
@@ -137,7 +149,12 @@ def marks_of(each: Sequence[tuple[int | str | None, Shapes]]) -> Shapes | Object
     if not classed:
         return together([shapes for _, shapes in each])
     if len(classed) < len(each):
-        raise InvalidInput(f"all objects of a photo must have a class, or none, got {len(classed)} of {len(each)}")
+        raise InvalidInput(
+            f"either all objects of a photo have a class or none, got {len(classed)} of {len(each)}",
+            setting="objects",
+            rule="all have a class, or none",
+            value=len(classed),
+        )
     return Objects(classed)
 
 
@@ -148,7 +165,12 @@ def unpacked(text: str) -> list[int]:
     for character in text:
         bits = ord(character) - 48
         if not 0 <= bits < 64 or shift > 40:
-            raise InvalidInput(f"runs must be COCO's text of numbers, got the character {character!r}")
+            raise InvalidInput(
+                f"runs must be COCO's text of numbers, got the character {character!r}",
+                setting="runs",
+                rule="be COCO's text of numbers",
+                value=character,
+            )
         value |= (bits & 31) << shift
         shift += 5
         if bits & 32:
@@ -158,7 +180,11 @@ def unpacked(text: str) -> list[int]:
         counts.append(value + (counts[-2] if len(counts) > 2 else 0))
         value = shift = 0
     if shift:
-        raise InvalidInput("runs must be COCO's text of numbers, got one that ends within a number")
+        raise InvalidInput(
+            "runs must be COCO's text of numbers, got one that ends within a number",
+            setting="runs",
+            rule="be COCO's text of numbers",
+        )
     return counts
 
 
@@ -170,9 +196,9 @@ def _middle(edge: float) -> int:
 def _in_photo(box: Box, height: int, width: int) -> Box:
     left, top, right, bottom = box
     if not (all(map(math.isfinite, box)) and left < right and top < bottom):
-        raise InvalidInput(f"a box must be left < right, top < bottom, got {list(box)}")
+        raise InvalidInput.of("a box", "be left < right, top < bottom", list(box))
     if min(left, top) < -_SLACK or right > width + _SLACK or bottom > height + _SLACK:
-        raise InvalidInput(f"a box must lie in the photo, {width} x {height} pixels, got {list(box)}")
+        raise InvalidInput.of("a box", f"lie in the photo, {width} x {height} pixels", list(box))
     return box
 
 
@@ -181,10 +207,20 @@ def _fill(mask: NDArray[np.bool_], polygon: tuple[float, ...]) -> None:
 
     points = np.asarray(polygon, dtype=np.float64)
     if len(points) < 6 or len(points) % 2 or not np.isfinite(points).all():
-        raise InvalidInput(f"a polygon must be at least three points x, y, all finite, got {len(points)} numbers")
+        raise InvalidInput(
+            f"a polygon must be at least three points x, y, all finite, got {len(points)} numbers",
+            setting="a polygon",
+            rule="be at least three points x, y, all finite",
+            value=len(points),
+        )
     height, width = mask.shape
     x, y = points[::2], points[1::2]
     if min(x.min(), y.min()) < -_SLACK or x.max() > width + _SLACK or y.max() > height + _SLACK:
         reach = [float(value) for value in (x.min(), y.min(), x.max(), y.max())]
-        raise InvalidInput(f"a polygon must lie in the photo, {width} x {height} pixels, got one over {reach}")
+        raise InvalidInput(
+            f"a polygon must lie in the photo, {width} x {height} pixels, got one over {reach}",
+            setting="a polygon",
+            rule="lie in the photo",
+            value=reach,
+        )
     mask[inside(y - 0.5, x - 0.5, mask.shape)] = True

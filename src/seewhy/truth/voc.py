@@ -10,7 +10,6 @@ from xml.etree import ElementTree  # document types are refused below
 
 from seewhy.core.errors import FileError
 from seewhy.core.files import read_regular
-from seewhy.core.words import shown
 from seewhy.truth.fields import file_name, sides, text
 from seewhy.truth.known import Known
 from seewhy.truth.shapes import Objects, Shapes
@@ -22,7 +21,7 @@ class _PlainTree(ElementTree.TreeBuilder):
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
         """Stop at the first sign of one."""
         del name, pubid, system
-        raise FileError("must have no document type")
+        raise FileError("must have no document type", setting="truth", rule="have no document type")
 
 
 def read(path: Path) -> list[Known]:
@@ -36,9 +35,14 @@ def _entry(file: Path) -> Known:
         parser = ElementTree.XMLParser(target=_PlainTree())  # noqa: S314
         root = ElementTree.fromstring(data, parser)  # noqa: S314
     except (ElementTree.ParseError, FileError, ValueError, LookupError) as error:
-        raise FileError(f"truth {file} must be plain Pascal VOC XML: {error}") from error
+        raise FileError(
+            f"truth {file} must be plain Pascal VOC XML: {error}",
+            setting=str(file),
+            rule="be plain Pascal VOC XML",
+            value=str(error),
+        ) from error
     if root.tag != "annotation":
-        raise FileError(f"truth {file} must hold an annotation of Pascal VOC, got {shown(root.tag)}")
+        raise FileError.of(f"truth {file}", "hold an annotation of Pascal VOC", root.tag)
     size = None
     if root.find("size/width") is not None and root.find("size/height") is not None:
         place = f"truth {file}: size"
@@ -59,4 +63,4 @@ def _number(element: ElementTree.Element, tag: str, place: str) -> float:
     try:
         return float(found or "")
     except ValueError:
-        raise FileError(f"{place}: {tag} must be a number, got {shown(found)}") from None
+        raise FileError.of(f"{place}: {tag}", "be a number", found) from None

@@ -1,4 +1,4 @@
-"""What maps score that know nothing of the model, on what is reported."""
+"""Scores of maps that do not use the model, on what is reported."""
 
 from __future__ import annotations
 

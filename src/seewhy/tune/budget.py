@@ -12,7 +12,7 @@ Ended: TypeAlias = Literal["all", "trials", "repeats", "calls", "seconds", "inte
 
 WORDS: dict[Ended, str] = {
     "all": "all settings were looked at",
-    "trials": "all sampling settings asked for were tried",
+    "trials": "all requested sampling settings were tried",
     "repeats": "nothing was proposed any more that was not tried before",
     "calls": "the model calls allowed were made, or too few were left for another sampling setting",
     "seconds": "the time allowed was over",

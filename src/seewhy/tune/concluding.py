@@ -44,7 +44,12 @@ class _Finalist:
         graded = np.asarray(np.isfinite(first.scores(judge, judge.chosen)).any(axis=1))
         if not graded.any():
             why = first.looks[0].grades[0].why
-            raise InvalidInput(f"metric {judge.name} must apply to at least one photo: {why}")
+            raise InvalidInput(
+                f"metric {judge.name} applies to none of the photos: {why}",
+                setting="metric",
+                rule="apply to at least one photo",
+                value=judge.name,
+            )
         chosen, reported = (
             judge.better * np.concatenate([trial.scores(judge, fill)[graded] for trial in trials], axis=1)
             for fill in (judge.chosen, judge.reported)
@@ -56,7 +61,12 @@ class _Finalist:
         names = np.unique(np.asarray(groups)[graded], return_inverse=True)[1]
         table = Table(chosen, reported, np.array(samples), may_win, names)
         if not len(table.order()):
-            raise InvalidInput(f"metric {judge.name} must apply to some setting on every photo; it did to none")
+            raise InvalidInput(
+                f"metric {judge.name} must apply to one setting on every photo, but there is none",
+                setting="metric",
+                rule="apply to some setting on every photo",
+                value=judge.name,
+            )
         known = _names(tuner.questions)
         left_out = tuple(
             f"{name}: {look.grades[0].why}"

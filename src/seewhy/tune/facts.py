@@ -70,7 +70,7 @@ class TuningFacts:
     lead: Lead | None
     """By how much the winner is better than the start, above 0 where it is; None: the start has no score."""
     baselines: Mapping[str, float | str]
-    """Scores of maps that know nothing of the model, on what is reported; or why there is none."""
+    """Scores of maps that do not use the model, on what is reported; or why there is none."""
     runners_up: tuple[Setting, ...]
     """The next best that score otherwise."""
     sampling_mattered: Mapping[str, float]

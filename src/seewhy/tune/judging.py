@@ -13,7 +13,6 @@ import numpy as np
 
 from seewhy.core.errors import InvalidInput
 from seewhy.core.types import JsonObject
-from seewhy.core.words import shown
 from seewhy.estimation.attribution import SegmentAttribution, on_view
 from seewhy.explanation.explanation import Explanation
 from seewhy.images.fills import Color
@@ -62,7 +61,7 @@ class Judge:
         """
         graded = [one for one, metric in METRICS.items() if metric.facts.better]
         if name not in graded:
-            raise InvalidInput(f"metric must be one of {', '.join(graded)}, got {shown(name)}")
+            raise InvalidInput.of("metric", f"be one of {', '.join(graded)}", name)
         if name not in _PARTS_BY_FILL:
             return cls(METRICS[name])
         blur, black = FILLS

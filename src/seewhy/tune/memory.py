@@ -1,4 +1,4 @@
-"""What was seen, kept in one SQLite file, so that a tuning that was killed goes on where it stopped."""
+"""What was seen, kept in one SQLite file, so that a tuning that was killed resumes where it stopped."""
 
 from __future__ import annotations
 

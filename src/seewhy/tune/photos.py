@@ -47,7 +47,7 @@ def subjects(
     """
     listed = list(photos) if isinstance(photos, list | tuple) else [photos]
     if not listed:
-        raise InvalidInput("photos must be at least one, got none")
+        raise InvalidInput("give at least one photo", setting="photos", rule="be at least one", value=())
     truths = _truths(truth, len(listed))
     images = [load_image(photo, background=background) for photo in listed]
     counted = _groups(groups, listed, images, truths)
@@ -123,7 +123,7 @@ def _truths(truth: object, count: int) -> list[Truth | Known | None]:
     given = list(truth) if isinstance(truth, list | tuple) else [truth]
     if len(given) != count:
         what = f"a list of {len(given)}" if several else "one"
-        raise InvalidInput(f"truth must be one for each of the {count} photos, got {what}")
+        raise InvalidInput.of("truth", f"be one for each of the {count} photos", what)
     return [_truth(one, i) for i, one in enumerate(given)]
 
 
@@ -132,7 +132,12 @@ def _truth(one: object, i: int) -> Truth | Known:
         return one
     found = np.asarray(one)
     if found.ndim != 2 or found.dtype != np.bool_:
-        raise InvalidInput(f"truth must be arrays (H, W) of bool, got {shown(one)} for photo {i}")
+        raise InvalidInput(
+            f"truth must be arrays (H, W) of bool, got {shown(one)} for photo {i}",
+            setting="truth",
+            rule="be arrays (H, W) of bool",
+            value=one,
+        )
     return Truth(found)
 
 
@@ -143,7 +148,10 @@ def _drawn(
     marked = known.marked(image.height, image.width, target, labels)
     if marked is None:
         raise InvalidInput(
-            f"truth must say where the object is in each photo, that of photo {i}, {known.file}, does not"
+            f"the ground truth of photo {i}, {known.file}, does not mark the object",
+            setting="truth",
+            rule="mark the object in each photo",
+            value=i,
         )
     return Truth(marked.mask, marked.kind)
 

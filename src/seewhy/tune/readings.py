@@ -127,9 +127,9 @@ def check_free(free: Mapping[str, object], methods: Sequence[str]) -> None:
     known = sorted(set().union(*(tuned_methods()[name]().free for name in methods)) | SHOWN)
     for name, values in free.items():
         if name not in known:
-            raise InvalidInput(f"free must name settings that cost no model call, {', '.join(known)}, got {name!r}")
+            raise InvalidInput.of("free", f"name settings that cost no model call, {', '.join(known)}", name)
         if isinstance(values, str) or not isinstance(values, Sequence) or not values:
-            raise InvalidInput(f"free.{name} must be a list of values, got {shown(values)}")
+            raise InvalidInput.of(f"free.{name}", "be a list of values", values)
         if name in SHOWN:
             for value in values:
                 _ = Display(**{name: value})
@@ -140,7 +140,7 @@ def most_samples(free: Free, usual: int) -> int:
     wanted = free.get("n_samples", ())
     for value in wanted:
         if isinstance(value, bool) or not isinstance(value, int) or value < 2:
-            raise InvalidInput(f"free.n_samples must be whole numbers of at least 2, got {shown(value)}")
+            raise InvalidInput.of("free.n_samples", "be whole numbers of at least 2", value)
     return max(wanted, default=usual)
 
 
@@ -189,7 +189,12 @@ class _Ways:
         for value in values:
             if (name, id(value)) not in self._fitting:
                 why = next(why for said, why in self.refused if said[name] is value)
-                raise InvalidInput(f"free.{name} must hold values that are possible, got {shown(value)}: {why}")
+                raise InvalidInput(
+                    f"free.{name} has an impossible value, {shown(value)}: {why}",
+                    setting=f"free.{name}",
+                    rule="hold possible values",
+                    value=value,
+                )
 
 
 def word(value: Any) -> Any:

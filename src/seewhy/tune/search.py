@@ -107,7 +107,12 @@ class OptunaSearch:
                 except InvalidInput as error:  # settings that do not go together
                     why = str(error)
                     self.told(None)
-        raise InvalidInput(f"sampling must leave settings that go together, got none in {_TRIES} proposals: {why}")
+        raise InvalidInput(
+            f"no settings in sampling fit together, in {_TRIES} proposals: {why}",
+            setting="sampling",
+            rule="leave settings that fit together",
+            value=_TRIES,
+        )
 
     def told(self, value: float | None) -> None:
         """Tell Optuna."""

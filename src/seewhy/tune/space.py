@@ -16,7 +16,6 @@ from pydantic.fields import FieldInfo
 from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import Settings, members
 from seewhy.core.types import JsonObject
-from seewhy.core.words import shown
 from seewhy.engine.stopping import AMOUNT
 from seewhy.methods import METHODS, SampledSettings
 
@@ -72,15 +71,25 @@ class Space:
     def __post_init__(self) -> None:
         for name in self.methods:
             if name not in tuned_methods():
-                raise InvalidInput(f"methods must be some of {', '.join(tuned_methods())}, got {shown(name)}")
+                raise InvalidInput.of("methods", f"be some of {', '.join(tuned_methods())}", name)
         if not self.methods:
-            raise InvalidInput("methods must name at least one method, got none")
+            raise InvalidInput(
+                "methods must name at least one method, got none",
+                setting="methods",
+                rule="name at least one method",
+                value=(),
+            )
         known = self.places()
         for place, values in self.given.items():
             if place not in known:
                 near = difflib.get_close_matches(place, known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
-                raise InvalidInput(f"sampling must name places that can be searched, got {place!r}{hint}")
+                raise InvalidInput(
+                    f"sampling.{place} cannot be searched{hint}",
+                    setting="sampling",
+                    rule="name settings that can be searched",
+                    value=place,
+                )
             _checked(place, values, known[place])
 
     def places(self) -> dict[str, Range | tuple[str, ...]]:
@@ -260,17 +269,17 @@ def _literals(annotation: Any) -> list[object]:
 def _checked(place: str, values: object, usual: Range | tuple[str, ...]) -> None:
     """Refuse choices or a range that are none."""
     if isinstance(values, str) or not isinstance(values, Sequence) or not values:
-        raise InvalidInput(f"sampling.{place} must be a list, got {shown(values)}")
+        raise InvalidInput.of(f"sampling.{place}", "be a list", values)
     if isinstance(usual, Range):
         numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in values)
         if len(values) != 2 or not numbers or values[0] > values[1]:
-            raise InvalidInput(f"sampling.{place} must be the two ends of a range, low and high, got {shown(values)}")
+            raise InvalidInput.of(f"sampling.{place}", "be the two ends of a range, low and high", values)
         if usual.whole and any(one != int(one) for one in values):
-            raise InvalidInput(f"sampling.{place} must be two whole numbers, got {shown(values)}")
+            raise InvalidInput.of(f"sampling.{place}", "be two whole numbers", values)
         return
     for one in values:
         if one not in usual and not (isinstance(one, str) and place != "method" and _setting(*_owner(place), one)):
-            raise InvalidInput(f"sampling.{place} must be some of {', '.join(usual)}, got {shown(one)}")
+            raise InvalidInput.of(f"sampling.{place}", f"be some of {', '.join(usual)}", one)
 
 
 def _owner(place: str) -> tuple[type[Tuned], str]:

@@ -88,7 +88,12 @@ class Tuner:
                 raise
             return "interrupted"
         if not self.trials:
-            raise InvalidInput(f"of {self.most} sampling settings none can be used here, the first: {self.refused[0]}")
+            raise InvalidInput(
+                f"none of the {self.most} sampling settings can be used here; the first: {self.refused[0]}",
+                setting="sampling",
+                rule="leave settings that can be used",
+                value=self.most,
+            )
         return ended
 
     def _ended(self, why: Ended) -> Ended:
@@ -97,11 +102,20 @@ class Tuner:
         if why == "interrupted":
             raise KeyboardInterrupt
         if why == "cancelled":
-            raise Cancelled("cancelled before the first settings were looked at; nothing can be said")
+            raise Cancelled(
+                "cancelled before the first settings were evaluated; there is no result",
+                setting="settings",
+                rule="be evaluated once",
+            )
         raise InvalidInput(
-            f"calls must be enough for the settings that a tuning starts from, got {self.budget.calls}: "
-            f"{self.budget.spent.total} were made and {self.budget.reserve} kept for the baselines when they were not "
-            f"done yet; allow more, ask for fewer samples, or for fewer free settings"
+            (
+                f"calls={self.budget.calls} is too small for the settings that tuning starts from: "
+                f"{self.budget.spent.total} were used and {self.budget.reserve} reserved for the "
+                "baselines; raise calls, or use fewer samples or fewer free settings"
+            ),
+            setting="calls",
+            rule="be enough for the starting settings",
+            value=self.budget.calls,
         )
 
     def _all(self) -> Ended:

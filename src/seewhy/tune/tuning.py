@@ -13,7 +13,7 @@ from seewhy.api import loaded
 from seewhy.core.errors import FileError, InvalidInput
 from seewhy.core.progress import Progress, reporting
 from seewhy.core.settings import plain, whole_number
-from seewhy.core.words import shown
+from seewhy.core.words import Words
 from seewhy.engine.protocols import Model
 from seewhy.engine.traits import traits_of
 from seewhy.evaluate.plan import identity_of
@@ -110,7 +110,7 @@ def tune(  # noqa: PLR0913  # the front door
     seed, batch_size, background, progress, cancel, preflight
         As for :func:`seewhy.explain`; progress counts model calls.
     out
-        Folder to which what was seen is saved, in ``tune.sqlite``: the same tuning there goes on where it stopped.
+        Folder to which what was seen is saved, in ``tune.sqlite``: the same tuning there resumes where it stopped.
 
     Returns
     -------
@@ -134,7 +134,7 @@ def tune(  # noqa: PLR0913  # the front door
     seed = whole_number("seed", seed, 0)
     judge = Judge.of(metric or ("srg" if truth is None else "iou"), first.method)
     if judge.metric.facts.needs == "truth" and truth is None:
-        raise InvalidInput(f"metric {judge.name} needs truth, the place of the object, got none; srg needs none")
+        raise InvalidInput.of("truth", f"be given for metric {judge.name}", truth, "or use srg, which needs none")
     shown_to, counting = subjects(photos, truth, groups, background)
     memory, budget = Memory(_folder(out)), _budget(seconds, calls, cancel)
     space = space.without_fill(judge.reported) if search else space
@@ -162,7 +162,11 @@ def _search(space: Space, first: Start, judge: Judge, n: int, seed: int) -> Sear
 
 def _check_sampling(sampling: object, *, search: bool) -> None:
     if sampling and not search:
-        raise InvalidInput("sampling must not be given where nothing is searched (search=False)")
+        raise InvalidInput(
+            "sampling has no effect without a search (search=False); leave it out",
+            setting="sampling",
+            rule="not be given with search=False",
+        )
 
 
 def _remember_lost(budget: Budget, memory: Memory, key: str) -> None:
@@ -207,11 +211,11 @@ def _start(start: object, display: Display | None, methods: Sequence[str] | None
     if start is None:
         name = (methods or tuple(tuned_methods()))[0]
         if name not in tuned_methods():
-            raise InvalidInput(f"methods must be some of {', '.join(tuned_methods())}, got {shown(name)}")
+            raise InvalidInput.of("methods", f"be some of {', '.join(tuned_methods())}", name)
         return Start("default", tuned_methods()[name](), shown_first)
     method = as_method(start)
     if method.name not in tuned_methods():
-        raise InvalidInput(f"start must be settings of {', '.join(tuned_methods())}, got {method.name!r}")
+        raise InvalidInput.of("start", f"be settings of {', '.join(tuned_methods())}", method.name)
     return Start("start", method, shown_first)
 
 
@@ -219,9 +223,9 @@ def _methods(methods: Sequence[str] | None, start: Start, search: bool) -> tuple
     if methods is None:
         return tuple(tuned_methods()) if search else (start.method.name,)
     if isinstance(methods, str):
-        raise InvalidInput(f"methods must be a list of names, got {methods!r}")
+        raise InvalidInput.of("methods", "be a list of names", methods)
     if start.method.name not in methods:
-        raise InvalidInput(f"methods must include that of start, {start.method.name}, got {', '.join(methods)}")
+        raise InvalidInput.of("methods", f"include that of start, {start.method.name}", Words(", ".join(methods)))
     return tuple(dict.fromkeys(methods))
 
 
@@ -253,7 +257,7 @@ def _known(first: Start, space: Space, n: int, judge: Judge) -> Iterator[Start]:
 
 def _budget(seconds: object, calls: object, cancel: Callable[[], bool] | None) -> Budget:
     if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0):
-        raise InvalidInput(f"seconds must be a number above 0, got {shown(seconds)}")
+        raise InvalidInput.of("seconds", "be a number above 0", seconds)
     return Budget(
         None if seconds is None else float(seconds), None if calls is None else whole_number("calls", calls, 1), cancel
     )
@@ -267,6 +271,9 @@ def _folder(out: str | os.PathLike[str] | None) -> Path | None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(
-            f"out must be a folder that can be written to, got {folder}: {error.strerror or error}"
+            f"cannot write to {folder}: {error.strerror or error}; choose another folder",
+            setting="out",
+            rule="be a writable folder",
+            value=str(folder),
         ) from error
     return folder

@@ -128,7 +128,7 @@ def beaten(judge: Judge, score: float, baselines: Mapping[str, float | str]) -> 
     names = [name for name, one in baselines.items() if not isinstance(one, str) and judge.better * (one - score) >= 0]
     if names:
         yield (
-            f"maps that know nothing of the model score as well or better: {', '.join(names)}; "
+            f"maps that do not use the model score as well or better: {', '.join(names)}; "
             f"by this metric the settings explain nothing yet"
         )
 
@@ -159,7 +159,7 @@ def notes(tuner: Tuner, left_out: Sequence[str], words: Words, winner: Setting, 
     yield from (f"left out, {one}" for one in left_out)
     copies = len(tuner.questions) - len({question.image.sha256 for question in tuner.questions})
     if copies:
-        yield f"photos that are the same picture as one before them: {copies}; they are held out together"
+        yield f"duplicate photos: {copies}; they are held out together"
     if searched and words.groups > 1:
         yield (
             "which sampling settings were proposed was guided by all photos; the choice among them is what is held out"
@@ -183,7 +183,7 @@ def notes(tuner: Tuner, left_out: Sequence[str], words: Words, winner: Setting, 
 
 def _of_readings(trial: Trial) -> Iterator[str]:
     for name, values in trial.readings.not_judged.items():
-        yield f"{name} changes the picture and no score: left at {said(values[0])}"
+        yield f"{name} changes only the figure, not the score: left at {said(values[0])}"
     if trial.readings.impossible:
         yield f"combinations that are not possible were left out, such as: {trial.readings.impossible[0]}"
     why = dict.fromkeys(grade.why for grade in trial.looks[0].grades if grade.value is None)

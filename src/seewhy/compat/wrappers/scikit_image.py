@@ -47,9 +47,7 @@ class SegmentationAlgorithm:
         from skimage import segmentation
 
         if algo_type not in _ALGORITHMS:
-            raise InvalidInput(
-                f"SegmentationAlgorithm.algo_type must be one of {', '.join(_ALGORITHMS)}, got {shown(algo_type)}"
-            )
+            raise InvalidInput.of("SegmentationAlgorithm.algo_type", f"be one of {', '.join(_ALGORITHMS)}", algo_type)
         self.algo_type = algo_type
         self.target_fn: Callable[..., Any] = getattr(segmentation, algo_type)
         self.target_params: dict[str, Any] = {}
@@ -73,7 +71,12 @@ class SegmentationAlgorithm:
                 found[name] = value
             else:
                 listed = ", ".join(sorted(allowed))
-                raise InvalidInput(f"SegmentationAlgorithm: {self.algo_type} has {listed}, got {given}={shown(value)}")
+                raise InvalidInput(
+                    f"SegmentationAlgorithm: {self.algo_type} has {listed}, got {given}={shown(value)}",
+                    setting=f"SegmentationAlgorithm.{given}",
+                    rule=f"be a parameter of {self.algo_type}",
+                    value=value,
+                )
         return found
 
     def __call__(self, image: NDArray[Any]) -> NDArray[Any]:

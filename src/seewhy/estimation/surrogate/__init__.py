@@ -149,4 +149,4 @@ _RCOND = 1e-12
 _FLAT = 1e-12
 """Weighted variance of a segment that never changes, but for rounding."""
 LEAST_DF = 3
-"""With fewer degrees of freedom an interval says nothing."""
+"""With fewer degrees of freedom an interval carries no information."""

@@ -27,7 +27,7 @@ def cross_validated_ridge(sums: WeightedSums) -> tuple[Floats, float]:
     added = eigenvalues + _PENALTIES[:, None] * eigenvalues[-1]
     residual = sums.yy - np.sum(turned**2 * (2 * added - eigenvalues) / added**2, axis=1)
     free = 1 - (1 + np.sum(eigenvalues / added, axis=1)) / sums.n
-    usable = free > 0.05  # with hardly a degree of freedom left the criterion says nothing
+    usable = free > 0.05  # with hardly a degree of freedom left the criterion is meaningless
     score = np.where(usable, np.maximum(residual, 0) / np.maximum(free, 0.05) ** 2, np.inf)
     best = int(np.argmin(score))
     return np.asarray(vectors @ (turned / added[best])), float(sums.n * (1 - free[best]))

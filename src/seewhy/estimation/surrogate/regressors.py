@@ -20,7 +20,7 @@ from seewhy.core.types import Floats
 from seewhy.estimation.surrogate.sums import WeightedSums
 
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
-"""Where an object lies in memory, which says nothing of what it is and differs from process to process."""
+"""Where an object lies in memory, which does not identify it and differs from process to process."""
 
 
 class Ridge(Settings):
@@ -132,10 +132,10 @@ class Regressor(Settings):
         coef = np.asarray(getattr(fitted, "coef_", np.nan), dtype=np.float64).ravel()
         if coef.shape != (x.shape[1],):
             msg = (
-                f"the surrogate must have one coefficient a segment after fit, ({x.shape[1]},), "
+                f"the surrogate must have one coefficient per segment after fit, ({x.shape[1]},), "
                 f"got coef_ of shape {coef.shape} from {self.regressor!r}"
             )
-            raise InvalidInput(msg)
+            raise InvalidInput(msg, setting="surrogate", rule="have one coefficient per segment", value=coef.shape)
         return coef, float(np.ravel(getattr(fitted, "intercept_", 0.0))[0])
 
 

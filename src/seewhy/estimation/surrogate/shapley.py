@@ -58,9 +58,14 @@ def shapley_values(samples: Samples, scores: Floats, *, pairs: bool, exact: bool
     covered = float(mass[counts > 0].sum())
     if counts[0] == 0 or counts[d] == 0 or covered < _COVERED:
         raise InvalidInput(
-            f"Shapley values need the bare fill, the whole picture and coalitions of all sizes, but these samples "
-            f"cover {100 * covered:.0f} % of the kernel; use design='shapley' with at least a block of samples, or "
-            f"'exhaustive' for few segments"
+            (
+                "Shapley values need coalitions of all sizes, including the empty and the full one, but "
+                f"these samples cover {100 * covered:.0f} % of the kernel; use design='shapley' with at "
+                "least one block of samples, or 'exhaustive' for few segments"
+            ),
+            setting="samples",
+            rule="cover the Shapley kernel",
+            value=covered,
         )
     empty, full = float(scores[sizes == 0][0]), float(scores[sizes == d][0])
     shares = np.divide(mass / covered, counts, out=np.zeros(d + 1), where=counts > 0)

@@ -77,12 +77,19 @@ def fill_picture(fill: Fill, pixels: Pixels, segments: Segments | None, seed: in
     place = type(fill).__name__
     given = np.asarray(fill(pixels, segments, generator(seed, "fill")))
     if given.shape != pixels.shape:
-        raise InvalidInput(f"{place} must give a picture of shape {pixels.shape}, got shape {given.shape}")
+        raise InvalidInput.of(place, f"return an image of shape {pixels.shape}", given.shape)
     filled = np.ascontiguousarray(given, dtype=np.float32)
     if not np.isfinite(filled).all():
-        raise InvalidInput(f"{place} must give finite numbers, got NaN or infinity")
+        raise InvalidInput(
+            f"{place} must return finite numbers, got NaN or infinity", setting=place, rule="return finite numbers"
+        )
     if filled.min() < 0 or filled.max() > 1:
-        raise InvalidInput(f"{place} must give numbers in 0..1, got {filled.min():g}..{filled.max():g}")
+        raise InvalidInput(
+            f"{place} must return numbers in 0..1, got {filled.min():g}..{filled.max():g}",
+            setting=place,
+            rule="return numbers in 0..1",
+            value=(float(filled.min()), float(filled.max())),
+        )
     return filled
 
 

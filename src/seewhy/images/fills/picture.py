@@ -48,7 +48,7 @@ class Picture(FileOrArray):
         found = self._load().floats()
         height, width, channels = pixels.shape
         if found.shape[-1] not in {1, channels}:
-            raise InvalidInput(f"Picture must be gray or have {channels} channel(s), got {found.shape[-1]}")
+            raise InvalidInput.of("Picture", f"be gray or have {channels} channel(s)", found.shape[-1])
         planes = [
             Image.fromarray(np.ascontiguousarray(plane)).resize((width, height), Image.Resampling.BICUBIC)
             for plane in np.moveaxis(found, -1, 0)

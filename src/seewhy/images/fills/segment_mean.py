@@ -27,7 +27,11 @@ class SegmentMean(Settings):
             There are no segments.
         """
         if segments is None:
-            raise InvalidInput("SegmentMean needs segments; RISE has none, use image-mean, blur or a color")
+            raise InvalidInput(
+                "SegmentMean needs segments, which RISE does not have; use image-mean, blur or a color",
+                setting="SegmentMean",
+                rule="have segments",
+            )
         ids = segments.ravel()
         counts = np.bincount(ids)
         counts = np.maximum(counts, 1)  # an id that no pixel has is never looked up

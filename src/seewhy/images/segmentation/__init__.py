@@ -76,11 +76,11 @@ def segment(segmenter: Segmenter, pixels: Pixels, seed: int) -> Segments:
     place = type(segmenter).__name__
     ids = np.asarray(segmenter(pixels, seed))
     if ids.shape != pixels.shape[:2]:
-        raise InvalidInput(f"{place} must give ids of shape {pixels.shape[:2]}, got shape {ids.shape}")
+        raise InvalidInput.of(place, f"return segment ids of shape {pixels.shape[:2]}", ids.shape)
     if ids.dtype.kind not in "biu":
-        raise InvalidInput(f"{place} must give whole numbers, got {ids.dtype}")
+        raise InvalidInput.of(place, "give whole numbers", ids.dtype)
     if ids.min() < 0:
-        raise InvalidInput(f"{place} must give ids of at least 0, got {ids.min()}")
+        raise InvalidInput.of(place, "give ids of at least 0", ids.min())
     found = as_segments(ids)
     _check_count(segmenter, place, int(found.max()) + 1)
     return found
@@ -90,15 +90,23 @@ def _check_count(segmenter: Segmenter, place: str, count: int) -> None:
     if count < 2:
         advice = getattr(segmenter, "finer", "ask for more segments")
         raise InvalidInput(
-            f"{place} gives 1 segment; at least 2 are needed: {advice}, or use grid, which divides any picture"
+            (f"{place} gives 1 segment; at least 2 are needed: {advice}, or use grid, which divides any image"),
+            setting=place,
+            rule="give at least 2 segments",
+            value=1,
         )
     if count > MAX_SEGMENTS:
         advice = getattr(segmenter, "coarser", "ask for fewer segments")
-        raise InvalidInput(f"{place} gives {count} segments; at most {MAX_SEGMENTS} can be explained: {advice}")
+        raise InvalidInput(
+            f"{place} gives {count} segments; at most {MAX_SEGMENTS} can be explained: {advice}",
+            setting=place,
+            rule=f"give at most {MAX_SEGMENTS} segments",
+            value=count,
+        )
 
 
 def segment_view(segmenter: Segmentation, image: Image, view: View, pixels: Pixels, seed: int) -> Segments:
-    """Divide the picture that the model sees (h, w); a label map of the photo is carried through the crop."""
+    """Divide the model input (h, w); a label map of the photo is carried through the crop."""
     if not isinstance(segmenter, Labels):
         return segment(segmenter, pixels, seed)
     found = as_segments(view.segments_from_photo(segmenter.on_photo(image.height, image.width)))

@@ -39,11 +39,11 @@ class Custom(Settings):
         Callable[..., Any],
         BeforeValidator(_function),
         PlainSerializer(_qualified, when_used="json"),
-        setting("function of the picture, and of the seed if it has a parameter of that name"),
+        setting("function of the image, and of the seed if it has a parameter of that name"),
     ]
 
     source: ClassVar[str] = "the user"
-    finer: ClassVar[str] = "let the function divide the picture further"
+    finer: ClassVar[str] = "let the function return more segments"
     coarser: ClassVar[str] = "let the function give fewer regions"
 
     def __call__(self, pixels: Pixels, seed: int) -> NDArray[Any]:

@@ -37,11 +37,11 @@ class Family(Settings):
     algorithms: Annotated[
         tuple[Literal["slic", "watershed"], ...], setting("algorithms, taken in turns", min_length=1, max_length=8)
     ] = ("slic",)
-    n_segments: Annotated[tuple[int, int], setting("fewest and most regions asked for")] = (12, 80)
+    n_segments: Annotated[tuple[int, int], setting("minimum and maximum number of regions")] = (12, 80)
     compactness: Annotated[tuple[float, float], setting("least and most weight of place against color")] = (5.0, 30.0)
     jitter: Annotated[
         float,
-        setting("how far the picture is moved before it is divided, as a share of its shorter side", ge=0, le=0.5),
+        setting("maximum shift of the image before segmentation, as a share of its shorter side", ge=0, le=0.5),
     ] = 0.0
 
     @model_validator(mode="after")
@@ -49,12 +49,21 @@ class Family(Settings):
         low, high = self.n_segments
         if not 4 <= low <= high <= 500:
             raise InvalidInput(
-                f"Family.n_segments must be two numbers from 4 to 500, the lower first, got {low}, {high}"
+                f"Family.n_segments must be two numbers from 4 to 500, the lower first, got {low}, {high}",
+                setting="Family.n_segments",
+                rule="be two numbers from 4 to 500, the lower first",
+                value=(low, high),
             )
         least, most = self.compactness
         if not 1e-3 <= least <= most <= 1e4:
             raise InvalidInput(
-                f"Family.compactness must be two numbers from 0.001 to 10000, the lower first, got {least:g}, {most:g}"
+                (
+                    "Family.compactness must be two numbers from 0.001 to 10000, the lower first, got "
+                    f"{least:g}, {most:g}"
+                ),
+                setting="Family.compactness",
+                rule="be two numbers from 0.001 to 10000, the lower first",
+                value=(least, most),
             )
         return self
 
@@ -83,8 +92,13 @@ class Family(Settings):
                 return found
             compactness = min(2 * compactness, 1e4)
         raise InvalidInput(
-            f"Family gives {count} regions instead of {wanted}, up to compactness {compactness:g}; this picture "
-            f"cannot be divided so, use method='lime' with segmentation='grid'"
+            (
+                f"Family gives {count} regions instead of {wanted}, even at compactness {compactness:g}; "
+                "this image cannot be divided so, use method='lime' with segmentation='grid'"
+            ),
+            setting="Family",
+            rule=f"give {wanted} regions",
+            value=count,
         )
 
 

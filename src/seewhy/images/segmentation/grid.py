@@ -36,7 +36,7 @@ class Grid(Settings):
         height, width = pixels.shape[:2]
         for axis, cells, size in (("rows", self.rows, height), ("columns", self.columns, width)):
             if cells > size:
-                raise InvalidInput(f"Grid.{axis} must be at most the picture's {size} pixels, got {cells}")
+                raise InvalidInput.of(f"Grid.{axis}", f"be at most the picture's {size} pixels", cells)
         row = np.arange(height) * self.rows // height
         column = np.arange(width) * self.columns // width
         ids: Segments = (row[:, None] * self.columns + column[None, :]).astype(np.int32)

@@ -57,7 +57,12 @@ class Labels(FileOrArray):
         """
         found = self._read()
         if abs(found.shape[0] * width / (found.shape[1] * height) - 1) > ASPECT_TOLERANCE:
-            raise InvalidInput(f"{self._misfit(found)} or aspect ratio as the photo, {height} x {width} pixels")
+            raise InvalidInput(
+                f"{self._misfit(found)} or aspect ratio as the photo, {height} x {width} pixels",
+                setting="Labels",
+                rule="have the size or aspect ratio of the photo",
+                value=found.shape,
+            )
         rows = _nearest(found.shape[0], height)
         columns = _nearest(found.shape[1], width)
         return as_segments(found[np.ix_(rows, columns)])
@@ -75,7 +80,12 @@ class Labels(FileOrArray):
         found = self._read()
         height, width = pixels.shape[:2]
         if found.shape != (height, width):
-            raise InvalidInput(f"{self._misfit(found)} as the picture, {height} x {width} pixels")
+            raise InvalidInput(
+                f"{self._misfit(found)} as the model input, {height} x {width} pixels",
+                setting="Labels",
+                rule="have the size of the model input",
+                value=found.shape,
+            )
         return as_segments(found)
 
     def _misfit(self, found: NDArray[Any]) -> str:
@@ -97,11 +107,11 @@ def _nearest(size: int, wanted: int) -> NDArray[np.intp]:
 
 def _check(labels: NDArray[Any], place: str) -> None:
     if labels.ndim != 2 or labels.size == 0:
-        raise InvalidInput(f"{place} must be a label map (H, W), got shape {labels.shape}")
+        raise InvalidInput.of(place, "be a label map (H, W)", labels.shape)
     if labels.dtype.kind not in "biu":
-        raise InvalidInput(f"{place} must hold whole numbers, got {labels.dtype}")
+        raise InvalidInput.of(place, "hold whole numbers", labels.dtype)
     if labels.min() < 0:
-        raise InvalidInput(f"{place} must hold numbers of at least 0, got {labels.min()}")
+        raise InvalidInput.of(place, "hold numbers of at least 0", labels.min())
 
 
 def _check_size(path: Path, pixels: int) -> None:
@@ -121,8 +131,18 @@ def _read_npy(path: Path) -> NDArray[Any]:
     except InvalidInput:
         raise
     except (OSError, ValueError, EOFError) as error:
-        raise InvalidInput(f"Labels.path {path} must be a readable .npy label map: {error}") from error
+        raise InvalidInput(
+            f"Labels.path {path} must be a readable .npy label map: {error}",
+            setting="Labels.path",
+            rule="be a readable .npy label map",
+            value=str(path),
+        ) from error
     return found
+
+
+def _unreadable(path: Path, error: Exception) -> InvalidInput:
+    text = f"Labels.path {path}: not a readable image file: {error}"
+    return InvalidInput(text, setting="Labels.path", rule="be a readable image file", value=str(path))
 
 
 def _read_image(path: Path) -> NDArray[Any]:
@@ -132,11 +152,16 @@ def _read_image(path: Path) -> NDArray[Any]:
             _check_size(path, image.width * image.height)
             mode, found = image.mode, np.asarray(image)
         except ImageError as error:
-            raise InvalidInput(f"Labels.path {path} must be a readable image file: {error}") from error
+            raise _unreadable(path, error) from error
         except InvalidInput:
             raise
         except Exception as error:  # damaged data raises nearly any type
-            raise InvalidInput(f"Labels.path {path} must be a readable image file: {error}") from error
+            raise _unreadable(path, error) from error
     if found.ndim != 2:
-        raise InvalidInput(f"Labels.path {path} must be a gray or palette image, got mode {mode}")
+        raise InvalidInput(
+            f"Labels.path {path} must be a gray or palette image, got mode {mode}",
+            setting="Labels.path",
+            rule="be a gray or palette image",
+            value=mode,
+        )
     return found

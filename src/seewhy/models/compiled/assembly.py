@@ -77,7 +77,12 @@ def _assembled(found: Found, options: ModelOptions) -> NetworkModel:
         return Compiled(original, found.in_bf16, "bf16", by=AUTOCAST)
     wanted = options.runtime == "openvino" or options.precision != "f32"
     if options.runtime == "native" and wanted:
-        raise InvalidInput(f"precision={options.precision} is a setting of OpenVINO, but runtime is native")
+        raise InvalidInput(
+            f"precision={options.precision} needs OpenVINO, but runtime='native' is given",
+            setting="precision",
+            rule="not be given with runtime='native'",
+            value=options.precision,
+        )
     if options.runtime == "native" or (found.convert is None and not wanted):
         return original
     try:
@@ -94,7 +99,12 @@ def _assembled(found: Found, options: ModelOptions) -> NetworkModel:
         raise
     except Exception as error:
         if wanted:
-            raise ModelError(f"OpenVINO cannot run {found.name}: {one_line(error)}") from error
+            raise ModelError(
+                f"OpenVINO cannot run {found.name}: {one_line(error)}",
+                setting="runtime",
+                rule="be one that takes the model",
+                value=found.name,
+            ) from error
         return original.noted(
             f"{found.name} is run by its own framework, since OpenVINO cannot: {first_sentence(error)}"
         )
@@ -130,7 +140,7 @@ def _openvino_model(found: Found) -> Any:
     size, convert = found.preprocessing.size, found.convert
     if convert is None or size is None:
         what = "OpenVINO needs a fixed input_size" if size is None else "it cannot be converted"
-        raise ModelError(what)
+        raise ModelError(what, setting="runtime", rule="be one that takes the model")
     channels = found.preprocessing.channels
     picture = (channels, *size) if found.preprocessing.layout == "NCHW" else (*size, channels)
     return converted(f"{found.fingerprint} {picture}", lambda: with_fixed_size(convert(), picture))

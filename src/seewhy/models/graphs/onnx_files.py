@@ -100,7 +100,12 @@ def adapt_onnxruntime(found: object, options: ModelOptions) -> NetworkModel | No
     if not isinstance(found, need("onnxruntime", "onnx").InferenceSession):
         return None
     if options.device != "auto":
-        raise InvalidInput(f"device of a session is that of its providers, got {options.device!r}; leave it out")
+        raise InvalidInput(
+            (f"a session runs where its providers do, so device={options.device!r} has no effect; leave it out"),
+            setting="device",
+            rule="not be given for a session",
+            value=options.device,
+        )
     held = vars(found)
     path, data = held.get("_model_path"), held.get("_model_bytes")
     content: Path | bytes | None = data if isinstance(data, bytes) and data else None
@@ -123,7 +128,7 @@ def _session_model(session: Any, file: _File, options: ModelOptions) -> NetworkM
     last, convert = _openvino(file, chosen)
     labels, unread = _labels(session.get_modelmeta().custom_metadata_map, file.name)
     if file.content is None:
-        unread += (f"what {file.name} was made of is not known any more; it is told from others by its name alone",)
+        unread += (f"the source of {file.name} is unknown; it is identified by name alone",)
     shape, fingerprint = shapes[chosen], file.fingerprint
     labels, left_out = fitting(labels, shape[1] if shape is not None and len(shape) > 1 else None, last, file.name)
 
@@ -164,11 +169,21 @@ def _takes(session: Any, options: ModelOptions, name: str) -> tuple[Takes, str]:
     inputs = session.get_inputs()
     if len(inputs) != 1:
         names = ", ".join(one.name for one in inputs)
-        raise InvalidInput(f"{name} must take one input, a batch of pictures; it takes {len(inputs)}: {names}")
+        raise InvalidInput(
+            f"{name} must take one input, a batch of images; it takes {len(inputs)}: {names}",
+            setting="model",
+            rule="take one input",
+            value=len(inputs),
+        )
     (one,) = inputs
     kind = one.type.removeprefix("tensor(").removesuffix(")")
     if kind not in _TYPES:
-        raise InvalidInput(f"{name} must take numbers of {', '.join(_TYPES)}; its input {one.name} is of {one.type}")
+        raise InvalidInput(
+            (f"{name} must take numbers of type {', '.join(_TYPES)}; its input {one.name} has type {one.type}"),
+            setting="model",
+            rule="take numbers",
+            value=one.type,
+        )
     return what_it_takes(_shape(one.shape), np.dtype(_TYPES[kind]), options, name), one.name
 
 
@@ -184,9 +199,7 @@ def _provider(runtime: Any, device: str) -> str | tuple[str, dict[str, str]]:
     known = runtime.get_available_providers()
     if kind != "cuda" or "CUDAExecutionProvider" not in known:
         there = ", ".join(one.removesuffix("ExecutionProvider") for one in known)
-        raise InvalidInput(
-            f"device must be cpu, or cuda where ONNX Runtime has it; it has {there} here, got {device!r}"
-        )
+        raise InvalidInput.of("device", f"be cpu, or cuda where ONNX Runtime has it; it has {there} here", device)
     return "CUDAExecutionProvider", {"device_id": number or "0"}
 
 
@@ -209,7 +222,12 @@ def _read(content: Path | bytes, name: str) -> Any:
     try:
         return import_openvino().Core().read_model(content if isinstance(content, bytes) else str(content))
     except Exception as error:
-        raise ModelError(f"{name} cannot be read by OpenVINO: {one_line(error)}") from error
+        raise ModelError(
+            f"OpenVINO cannot read {name}: {one_line(error)}",
+            setting="model",
+            rule="be readable by OpenVINO",
+            value=name,
+        ) from error
 
 
 def _labels(metadata: dict[str, str], name: str) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:

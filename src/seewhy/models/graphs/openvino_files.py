@@ -47,10 +47,15 @@ def load_openvino(rest: str, options: ModelOptions) -> NetworkModel:
     """
     path = existing(rest)
     if path.suffix != ".xml":
-        raise InvalidInput(f"openvino:FILE must end in .xml, with its weights in .bin beside it, got {path.name}")
+        raise InvalidInput.of("openvino:FILE", "end in .xml, with its weights in .bin beside it", path.name)
     weights = path.with_suffix(".bin")
     if not weights.exists():
-        raise InvalidInput(f"openvino:{path.name} needs its weights in {weights.name} beside it, which is not there")
+        raise InvalidInput(
+            f"openvino:{path.name} needs its weights in {weights.name} beside it: no such file",
+            setting="model",
+            rule="have its weights beside it",
+            value=weights.name,
+        )
     name = f"openvino:{path.name}"
     check_regular(weights, what="weights", error=InvalidInput)
     memory.check(weights.stat().st_size, f"the weights {weights.name}", InvalidInput)
@@ -97,7 +102,9 @@ def graph_model(
     labels, left_out = fitting(labels or _labels(model), _classes(model.output(chosen)), last, name)
     single = with_one_output(model, chosen)
     if preprocessing.size is None:
-        raise InvalidInput(f"{name} takes pictures of any size; {GIVE_SIZE}")
+        raise InvalidInput(
+            f"{name} takes images of any size; {GIVE_SIZE}", setting="input_size", rule="be given", value=None
+        )
     network = _network(single.clone(), preprocessing, name)
     network.batch_size = options.batch_size or network.batch_size
     found = Found(
@@ -122,7 +129,10 @@ def _network(model: Any, preprocessing: Preprocessing, name: str) -> Network:
         return Network(with_fixed_size(model, picture_shape(preprocessing)))
     except Exception as error:
         raise ModelError(
-            f"{name} must take pictures {preprocessing.size}; OpenVINO cannot compile it so: {one_line(error)}"
+            f"OpenVINO cannot compile {name} for images {preprocessing.size}: {one_line(error)}",
+            setting="input_size",
+            rule="be a size that the model takes",
+            value=preprocessing.size,
         ) from error
 
 
@@ -178,7 +188,12 @@ def graph_takes(model: Any, options: ModelOptions, name: str) -> Takes:
     """
     if len(model.inputs) != 1:
         names = ", ".join(_name(port, i) for i, port in enumerate(model.inputs))
-        raise InvalidInput(f"{name} must take one input, a batch of pictures; it takes {len(model.inputs)}: {names}")
+        raise InvalidInput(
+            f"{name} must take one input, a batch of images; it takes {len(model.inputs)}: {names}",
+            setting="model",
+            rule="take one input",
+            value=len(model.inputs),
+        )
     port = model.input(0)
     kind = np.dtype(port.element_type.to_dtype())
     return what_it_takes(_shape(port), kind, options, name, _stated_layout(port))

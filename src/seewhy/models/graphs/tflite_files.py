@@ -102,7 +102,9 @@ def load_tflite(rest: str, options: ModelOptions) -> NetworkModel:
     own, assumed = _own(stored, takes, name)
     preprocessing, sized = preprocessing_for(takes, options, name, own)
     if preprocessing.size is None:
-        raise InvalidInput(f"{name} takes pictures of any size; {GIVE_SIZE}")
+        raise InvalidInput(
+            f"{name} takes images of any size; {GIVE_SIZE}", setting="input_size", rule="be given", value=None
+        )
     cut = _fits(preprocessing, stored, name)
     last = _last_layer(path, int(given["position"]))
     labels, said = _labels(path, int(given["shape"][-1]), last, name, given=options.labels is not None)
@@ -149,7 +151,12 @@ def _read(
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if len(inputs) != 1:
         names = ", ".join(one["name"] for one in inputs)
-        raise InvalidInput(f"{name} must take one input, a batch of pictures; it takes {len(inputs)}: {names}")
+        raise InvalidInput(
+            f"{name} must take one input, a batch of images; it takes {len(inputs)}: {names}",
+            setting="model",
+            rule="take one input",
+            value=len(inputs),
+        )
     given = [one["name"] for one in outputs]
     chosen, several = chosen_output([_shape(one) for one in outputs], given, name, options.output_name)
     # Integers stand for numbers, and these are what is prepared.
@@ -194,8 +201,13 @@ def _fits(preprocessing: Preprocessing, stored: Quantized, name: str) -> tuple[s
     within = min(high, last) - max(low, first)
     if within < 0.9 * (high - low) or within < 0.1 * (last - first):
         raise InvalidInput(
-            f"{name} takes {stored.type} that stands for {first:.4g}..{last:.4g}, but preprocessing makes numbers in "
-            f"{low:.4g}..{high:.4g}; give one that makes the former, or none"
+            (
+                f"{name} takes {stored.type} for {first:.4g}..{last:.4g}, but preprocessing produces "
+                f"{low:.4g}..{high:.4g}; give a preprocessing of that range, or none"
+            ),
+            setting="preprocessing",
+            rule=f"produce {first:.4g}..{last:.4g}",
+            value=(low, high),
         )
     if first - low > stored.scale or high - last > stored.scale:
         return (f"{name}: preprocessing makes {low:.4g}..{high:.4g}; beyond {first:.4g}..{last:.4g} it was cut off",)
@@ -247,7 +259,7 @@ def _labels(
         return fitting(inside, classes, last, name)
     found = imagenet.labels_for(classes)
     if found[0] == imagenet.BACKGROUND:
-        return found, (f"{name} has {classes} classes, which were taken as ImageNet's behind a background, class 0",)
+        return found, (f"{name} has {classes} classes; treating them as ImageNet's after a background class 0",)
     return None, ()
 
 

@@ -40,7 +40,9 @@ def load_hf(rest: str, options: ModelOptions) -> NetworkModel:
     torch = need("torch", "torch")
     transformers = need("transformers", "hf")
     if not rest:
-        raise InvalidInput("hf:... must name ORG/NAME or a folder")
+        raise InvalidInput(
+            "hf:... must name ORG/NAME or a folder", setting="model", rule="name ORG/NAME or a folder", value="hf:"
+        )
     folder = Path(rest).expanduser()
     place = str(folder) if folder.is_dir() else rest
     name = f"hf:{folder.name}" if folder.is_dir() else f"hf:{rest}"
@@ -71,12 +73,18 @@ def _check_kind(config: Any, name: str, transformers: Any) -> None:
     known = transformers.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
     if type(config) not in known:
         raise InvalidInput(
-            f"{name} must be an image classifier that transformers knows by itself; a {config.model_type} is none"
+            f"{name} must be an image classifier of transformers itself; {config.model_type} is not",
+            setting="model",
+            rule="be an image classifier of transformers",
+            value=config.model_type,
         )
     stated = list(config.architectures or [])
     if stated and not any("ImageClassification" in one for one in stated):
         raise InvalidInput(
-            f"{name} must hold an image classifier; it holds {', '.join(stated)}, without a trained head"
+            f"{name} must be an image classifier; it is {', '.join(stated)}, without a trained head",
+            setting="model",
+            rule="be an image classifier",
+            value=", ".join(stated),
         )
 
 
@@ -98,7 +106,7 @@ def _network(place: str, config: Any, transformers: Any) -> Any:
     random = sorted({*found["missing_keys"], *(str(one) for one in found["mismatched_keys"])})
     if random:
         msg = f"its file has no weights for {', '.join(random[:3])}"
-        raise ModelError(msg)
+        raise ModelError(msg, setting="model", rule="have all its weights", value=place)
     return made
 
 
@@ -118,6 +126,11 @@ def _fetched(name: str, load: Any, what: str = "it could not be loaded") -> Any:
         if (unfit := misfit(error)) is not None:
             raise unfit from error
         raise ModelError(
-            f"{name}: {what}. Weights must be safetensors, in a folder, in transformers' cache, or within reach of the "
-            f"network: {one_line(error)}"
+            (
+                f"{name}: {what}. Weights must be safetensors, in a folder, in transformers' cache, or "
+                f"within reach of the network: {one_line(error)}"
+            ),
+            setting="model",
+            rule="be within reach, as safetensors",
+            value=name,
         ) from error

@@ -68,8 +68,13 @@ class _Settings:
 
     def cannot(self, setting: str, why: str = "") -> InvalidInput:
         return InvalidInput(
-            f"the image processor {self.kind} of {self._name} has {setting}={self.get(setting)}{why}, which cannot be "
-            f"done here; give preprocessing, with what comes nearest"
+            (
+                f"the image processor {self.kind} of {self._name} uses {setting}={self.get(setting)}{why}"
+                ", which is not supported; give the nearest preprocessing yourself"
+            ),
+            setting="preprocessing",
+            rule="be given",
+            value=setting,
         )
 
 
@@ -139,10 +144,18 @@ def _check(found: Preprocessing, processor: Any, says: _Settings) -> None:
         except SeewhyError:
             raise
         except Exception as error:
-            raise InvalidInput(f"the image processor {says.kind} failed on a picture: {error}") from error
+            raise InvalidInput(
+                f"the image processor {says.kind} failed on an image: {error}",
+                setting="preprocessing",
+                rule="be given",
+                value=says.kind,
+            ) from error
 
     apart = departure(found, theirs)
     if apart:
         raise InvalidInput(
-            f"the image processor {says.kind} does more than its settings say here ({apart}); give preprocessing"
+            (f"the image processor {says.kind} does more than its settings say ({apart}); give preprocessing"),
+            setting="preprocessing",
+            rule="be given",
+            value=says.kind,
         )

@@ -62,9 +62,10 @@ def load_keras(rest: str, options: ModelOptions) -> NetworkModel:
         return _keras_model(_from_file(keras, path), options, name=f"keras:{path.name}")
     application, _, wanted = rest.partition(":")
     if application not in APPLICATIONS or wanted not in {"", "imagenet", _UNTRAINED}:
-        raise InvalidInput(
-            f"keras:NAME must be one of {', '.join(APPLICATIONS)}, or FILE.keras; after :NAME may stand :imagenet or "
-            f":none, got {rest!r}"
+        raise InvalidInput.of(
+            "keras:NAME",
+            f"be one of {', '.join(APPLICATIONS)}, or FILE.keras; after :NAME may stand :imagenet or :none",
+            rest,
         )
     trained = wanted != _UNTRAINED
     model = _built(keras, application, trained=trained)
@@ -108,7 +109,9 @@ def _keras_model(
     if options.preprocessing is not None:
         said = _contradicted(model, preprocessing, name)
     if preprocessing.size is None:
-        raise InvalidInput(f"{name} takes pictures of any size; {GIVE_SIZE}")
+        raise InvalidInput(
+            f"{name} takes images of any size; {GIVE_SIZE}", setting="input_size", rule="be given", value=None
+        )
     labels = None
     if (application or assumed) and _classes(model) == len(imagenet.labels()):
         labels = imagenet.labels()
@@ -151,8 +154,13 @@ def _keras() -> Any:
         if error.name not in {"tensorflow", "torch", "jax"}:
             raise
         raise MissingExtra(
-            f"Keras is told to run on {error.name}, which is not installed; set KERAS_BACKEND to a library that is "
-            "(torch, tensorflow or jax) before seewhy starts, or pip install 'seewhy[keras]'"
+            (
+                f"KERAS_BACKEND is {error.name}, which is not installed; set KERAS_BACKEND to an "
+                "installed library (torch, tensorflow or jax), or pip install 'seewhy[keras]'"
+            ),
+            setting="KERAS_BACKEND",
+            rule="be installed",
+            value=error.name,
         ) from error
 
 
@@ -167,11 +175,21 @@ def _built(keras: Any, application: str, *, trained: bool) -> Any:
                 return make(weights=None)
     except Exception as error:
         if not trained:
-            raise ModelError(f"Keras cannot build {application}: {one_line(error)}") from error
+            raise ModelError(
+                f"Keras cannot build {application}: {one_line(error)}",
+                setting="model",
+                rule="be built by Keras",
+                value=application,
+            ) from error
         raise ModelError(
-            f"keras:{application} could not be loaded with its weights: {one_line(error)}. They are downloaded when "
-            "they are first used; without a network put them into Keras's cache (models in KERAS_HOME, else in "
-            f"~/.keras), or see the model untrained by keras:{application}:none"
+            (
+                f"cannot load the weights of keras:{application}: {one_line(error)}. They are downloaded "
+                "at first use; without a network put them into Keras's cache (models in KERAS_HOME, else "
+                f"in ~/.keras), or use the untrained model, keras:{application}:none"
+            ),
+            setting="model",
+            rule="have its weights",
+            value=f"keras:{application}",
         ) from error
 
 
@@ -197,8 +215,13 @@ def _from_file(keras: Any, path: Path) -> Any:
     except Exception as error:
         if "safe_mode" in str(error):
             raise InvalidInput(
-                f"keras:{path.name} holds Python code (a Lambda layer), which is never run from a file; build the "
-                "model in Python and hand it over itself"
+                (
+                    f"keras:{path.name} contains Python code (a Lambda layer), which seewhy never runs from a "
+                    "file; build the model in Python and pass it as an object"
+                ),
+                setting="model",
+                rule="contain no code",
+                value=path.name,
             ) from error
         raise unreadable(f"keras:{path.name}", "Keras", one_line(error)) from error
 
@@ -212,11 +235,16 @@ def _with_one_output(model: Any, wanted: str | None, name: str) -> tuple[Any, Re
     if not outputs:
         return model, Reader(wanted)
     if wanted is not None and wanted not in outputs:
-        raise InvalidInput(f"output_name must be one of the outputs of {name}, {', '.join(outputs)}, got {wanted!r}")
+        raise InvalidInput.of("output_name", f"be one of the outputs of {name}, {', '.join(outputs)}", wanted)
     if len(outputs) == 1:
         return model, Reader()
     if wanted is None:
-        raise InvalidInput(f"{name} gives {len(outputs)} outputs, {', '.join(outputs)}; choose one by output_name")
+        raise InvalidInput(
+            f"{name} has {len(outputs)} outputs, {', '.join(outputs)}; choose one with output_name",
+            setting="output_name",
+            rule="be given",
+            value=None,
+        )
     return _keras().Model(model.input, outputs[wanted], name=model.name), Reader()
 
 
@@ -239,7 +267,12 @@ def _takes(model: Any, options: ModelOptions, name: str) -> Takes:
     if isinstance(shape, list | dict):
         shape = next(iter(shape.values() if isinstance(shape, dict) else shape)) if len(shape) == 1 else shape
     if isinstance(shape, list | dict):
-        raise InvalidInput(f"{name} must take one input, a batch of pictures; it takes {len(shape)}")
+        raise InvalidInput(
+            f"{name} must take one input, a batch of images; it takes {len(shape)}",
+            setting="model",
+            rule="take one input",
+            value=len(shape),
+        )
     inputs = getattr(model, "inputs", None)
     kind = str(inputs[0].dtype) if inputs else "float32"
     integers = kind.startswith(("int", "uint"))
@@ -295,7 +328,7 @@ def _asker(model: Any, takes: Takes, read: Reader) -> Callable[[Any], Scores]:
         answer = array(read(call(cast_to(takes.type, batch)))).astype(np.float32)
         if answer.ndim != 2 and answer.size != len(answer) * max(answer.shape[1:], default=1):
             msg = f"it must give one row of numbers a picture, gave {answer.shape} for {len(batch)} pictures"
-            raise ModelError(msg)
+            raise ModelError(msg, setting="model", rule="return one row of numbers per image")
         return answer.reshape(len(answer), -1)
 
     return ask

@@ -33,16 +33,30 @@ def checked_address(url: str) -> tuple[str, bool]:
         It is not of http or https, or holds a user, a password or a query, which are not repeated.
     """
     if "@" in url:
-        raise InvalidInput(f"a server's URL must hold no user and no password; {WHERE}")
+        raise InvalidInput(
+            f"the server's URL must not contain a user or password; {WHERE}",
+            setting="url",
+            rule="contain no user or password",
+        )
     if "?" in url:
-        raise InvalidInput(f"a server's URL must have no query, got {url.partition('?')[0]}?...")
+        raise InvalidInput(
+            f"the server's URL must not contain a query, got {url.partition('?')[0]}?...",
+            setting="url",
+            rule="contain no query",
+            value=url.partition("?")[0],
+        )
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise InvalidInput(f"a server's URL must be http://HOST:PORT/..., got {shown(url)}: {error}") from error
+        raise InvalidInput(
+            f"the server's URL must be http://HOST:PORT/..., got {shown(url)}: {error}",
+            setting="url",
+            rule="be http://HOST:PORT/...",
+            value=url,
+        ) from error
     if parts.scheme not in {"http", "https"} or not host or not re.fullmatch(r"[!-~]+", url):
-        raise InvalidInput(f"a server's URL must be http://HOST:PORT/..., or https, got {shown(url)}")
+        raise InvalidInput.of("a server's URL", "be http://HOST:PORT/..., or https", url)
     return host, parts.scheme == "https"
 
 

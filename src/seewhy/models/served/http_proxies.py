@@ -62,9 +62,11 @@ def _checked(text: str, source: str, httpx: Any) -> Proxy:
         host = None
     if not host:
         # Not chained: the reason may repeat a part of the credentials.
-        raise InvalidInput(
-            f"{source} must be a proxy, http://HOST:PORT, or of https or socks5, with signs such as / in a password "
-            f"as %2F, got {_masked(text)}; NO_PROXY names hosts that are asked without one"
+        raise InvalidInput.of(
+            source,
+            "be a proxy, http://HOST:PORT, or of https or socks5, with signs such as / in a password as %2F",
+            _masked(text),
+            "NO_PROXY names hosts that are asked without one",
         ) from None
     if parts.scheme.startswith("socks"):
         _need_socks(source, text)
@@ -77,8 +79,13 @@ def _need_socks(source: str, text: str) -> None:
         importlib.import_module("socksio")
     except ModuleNotFoundError:
         raise InvalidInput(
-            f"{source} is a SOCKS proxy, {_masked(text)}, which needs socksio: pip install 'httpx[socks]'; "
-            f"NO_PROXY names hosts that are asked without a proxy"
+            (
+                f"{source} is a SOCKS proxy, {_masked(text)}, which needs socksio: pip install "
+                "'httpx[socks]'; or list hosts to reach without a proxy in NO_PROXY"
+            ),
+            setting=source,
+            rule="be usable",
+            value=_masked(text),
         ) from None
 
 

@@ -186,7 +186,12 @@ class Server:
             return self._httpx.create_ssl_context()
         except OSError as error:
             file = os.environ.get("SSL_CERT_FILE")
-            raise InvalidInput(f"SSL_CERT_FILE must name a file of certificates, got {file!r}: {error}") from error
+            raise InvalidInput(
+                f"SSL_CERT_FILE must name a file of certificates, got {file!r}: {error}",
+                setting="SSL_CERT_FILE",
+                rule="name a file of certificates",
+                value=file,
+            ) from error
 
     async def fetch(self, client: Any, request: Request) -> ServerAnswer:
         """Make a request until it is answered, or until another try is of no use."""
@@ -200,7 +205,9 @@ class Server:
                 patient = failure.lasting and request.url in self._answered and loop.time() - begun < _PATIENCE
                 if not failure.passing or tries >= (TRIES_OF_KNOWN if patient else TRIES):
                     tried = f" (tried {tries} times)" if tries > 1 else ""
-                    raise ModelError(f"{self._way(request)} {failure}{tried}") from failure.__cause__
+                    raise ModelError(
+                        f"{self._way(request)} {failure}{tried}", setting=str(request.url), rule=str(failure)
+                    ) from failure.__cause__
                 pause = _FIRST_PAUSE * 2 ** min(tries - 1, _DOUBLED) * SystemRandom().uniform(0.5, 1.5)
                 await asyncio.sleep(max(pause, failure.wait or 0.0))
             else:

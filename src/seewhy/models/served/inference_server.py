@@ -70,7 +70,7 @@ def load_kserve(rest: str, options: ModelOptions) -> NetworkModel:
     name, extensions, unsaid = _about(server, place)
     binary = _BINARY in extensions or name in _SPEAK_BINARY
     why = f"does not say whether it takes binary tensors ({unsaid})" if unsaid else "lists no binary tensors"
-    notes = () if binary else (f"{place.name}: its server {why}, so pictures were sent as JSON",)
+    notes = () if binary else (f"{place.name}: its server {why}, so images were sent as JSON",)
     output = chosen_output(outputs, place, options)
     return Served(
         place=place,

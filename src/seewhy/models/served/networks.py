@@ -63,15 +63,22 @@ class Place:
         url = url.rstrip("/")
         match = re.search(f"(?<=[^/]){path}$", url)
         if match is None:
-            raise InvalidInput(f"the model must be {prefix}:{form}, got {prefix}:{shown(url)[1:-1]}")
+            raise InvalidInput(
+                f"the model must be {prefix}:{form}, got {prefix}:{shown(url)[1:-1]}",
+                setting="model",
+                rule=f"be {prefix}:{form}",
+                value=url,
+            )
         wanted = dict(parse_qsl(fragment, keep_blank_values=True))
         for key, value in wanted.items():
             if key not in choices or not value:
                 known = " and ".join(f"{choice}=NAME" for choice in choices)
                 given = f"{name_of(key)}=..."  # what somebody puts there may be secret
-                raise InvalidInput(f"what stands behind # in the model's text must be {known}, got {given}")
+                raise InvalidInput.of("what stands behind # in the model's text", f"be {known}", given)
         if fragment and not wanted:
-            raise InvalidInput("what stands behind # in the model's text must be NAME=VALUE, and is something else")
+            raise InvalidInput(
+                "the part of the model name after # must be NAME=VALUE", setting="model", rule="have NAME=VALUE after #"
+            )
         return cls(prefix, url, url[: match.start()], match["name"], wanted)
 
 
@@ -158,8 +165,13 @@ class ServedRuntime:
         low, high = float(whole.min()), float(whole.max())
         if low < ends.min or high > ends.max:
             raise InvalidInput(
-                f"prepared pictures must fit {self._number}, {ends.min} to {ends.max}, got {low:g} to {high:g}; "
-                f"preprocessing is not what the model takes"
+                (
+                    f"prepared images must fit {self._number}, {ends.min} to {ends.max}, got {low:g} to "
+                    f"{high:g}; the preprocessing does not suit the model"
+                ),
+                setting="preprocessing",
+                rule=f"produce {ends.min} to {ends.max}",
+                value=(low, high),
             )
         return whole.astype(self._number)
 
@@ -219,9 +231,9 @@ class Served:
         )
         preprocessing = fitting(options, self.input, place.name)
         size = _size_of(self.input, preprocessing.layout)
-        notes = [f"{place.name} is asked at {place.url}, and what a server answers can change without notice"]
+        notes = [f"{place.name} runs at {place.url}; a server may change its model without notice"]
         if self.number.kind in "iu":
-            notes.append(f"{place.name} takes {self.input.datatype}, so pictures were rounded to whole numbers")
+            notes.append(f"{place.name} takes {self.input.datatype}, so images were rounded to whole numbers")
             _check_steps(preprocessing, self.input, place.name)
         notes += [*options.sized_by_name(place.name, None if -1 in size else size), *self.notes]
         digest = hashlib.sha256(json.dumps(self.metadata, sort_keys=True).encode("utf-8", "replace")).hexdigest()
@@ -268,20 +280,30 @@ def fitting(options: ModelOptions, tensor: TensorSpec, name: str) -> Preprocessi
     stated, said = _layout_of(tensor), _said_layout(options.preprocessing)
     layout = stated or said
     if options.preprocessing is not None and layout is None:
-        raise InvalidInput(f"{name} does not say where channels stand in {tensor}; give it as preprocessing.layout")
+        raise InvalidInput(
+            f"{name} does not declare the channel axis of {tensor}; give it as preprocessing.layout",
+            setting="preprocessing.layout",
+            rule="be given",
+            value=str(tensor),
+        )
     size = _size_of(tensor, layout or "NCHW")
     whole = None if -1 in size else size
     own = options.preprocessing_of(None, layout or "NCHW", name, whole)
     if stated is not None and own.layout != stated:
-        raise InvalidInput(f"preprocessing.layout must be {stated} for {tensor} of {name}, got {own.layout}")
+        raise InvalidInput.of("preprocessing.layout", f"be {stated} for {tensor} of {name}", own.layout)
     channels = tensor.shape[1 if own.layout == "NCHW" else 3]
     if channels not in {-1, own.channels}:
         said_as = "order='gray'" if channels == 1 else "order='RGB' or 'BGR'"
-        raise InvalidInput(f"preprocessing must give {channels} channels for {tensor} of {name}: {said_as}")
+        raise InvalidInput(
+            f"preprocessing must produce {channels} channels for {tensor} of {name}: {said_as}",
+            setting="preprocessing",
+            rule=f"produce {channels} channels",
+            value=said_as,
+        )
     if whole is not None and own.size is None:
         own = own.resized(whole)
     if own.size is not None and any(wanted not in {-1, got} for wanted, got in zip(size, own.size, strict=True)):
-        raise InvalidInput(f"input_size must be {size} for {tensor} of {name}, got {own.size}")
+        raise InvalidInput.of("input_size", f"be {size} for {tensor} of {name}", own.size)
     return own
 
 
@@ -309,8 +331,13 @@ def _check_steps(preprocessing: Preprocessing, tensor: TensorSpec, name: str) ->
     steps = preprocessing.scale / max(preprocessing.std)
     if steps < 2:
         raise InvalidInput(
-            f"preprocessing must give whole numbers for {tensor} of {name}, such as 0..255; "
-            f"a channel would have {steps:.2g} steps from black to white"
+            (
+                f"preprocessing must produce whole numbers for {tensor} of {name}, such as 0..255; a "
+                f"channel would have only {steps:.2g} steps from black to white"
+            ),
+            setting="preprocessing",
+            rule="produce whole numbers",
+            value=steps,
         )
 
 
@@ -324,12 +351,14 @@ def only_input(tensors: Sequence[TensorSpec], numbers: dict[str, str], name: str
     """
     if len(tensors) != 1:
         has = f"it has {len(tensors)}: {listed(tensors)}" if tensors else "its metadata names none; declare it there"
-        raise InvalidInput(f"{name} must have one input, a batch of pictures; {has}")
+        raise InvalidInput(
+            f"{name} must have one input, a batch of images; {has}", setting="model", rule="have one input", value=has
+        )
     tensor = tensors[0]
     if tensor.datatype not in numbers:
-        raise InvalidInput(f"the input of {name} must be of type {', '.join(numbers)}, got {tensor}")
+        raise InvalidInput.of(f"the input of {name}", f"be of type {', '.join(numbers)}", tensor)
     if len(tensor.shape) != 4:
-        raise InvalidInput(f"the input of {name} must be a batch of pictures, with 4 dimensions, got {tensor}")
+        raise InvalidInput.of(f"the input of {name}", "be a batch of pictures, with 4 dimensions", tensor)
     return tensor, np.dtype(numbers[tensor.datatype])
 
 
@@ -343,14 +372,24 @@ def chosen_output(tensors: Sequence[TensorSpec], place: Place, options: ModelOpt
     """
     wanted, names = place.wanted.get("output", options.output_name), [tensor.name for tensor in tensors]
     if options.output_name not in {None, wanted}:
-        raise InvalidInput(f"output_name={options.output_name} and #output={wanted} of {place.name} must be the same")
+        raise InvalidInput(
+            f"output_name={options.output_name} and #output={wanted} of {place.name} must agree",
+            setting="output_name",
+            rule="agree with #output",
+            value=options.output_name,
+        )
     if wanted is not None:
         if names and wanted not in names:
-            raise InvalidInput(f"output must be one of {listed(tensors)} of {place.name}, got {name_of(wanted)}")
+            raise InvalidInput.of("output", f"be one of {listed(tensors)} of {place.name}", name_of(wanted))
         return wanted
     if len(names) > 1:
         raise InvalidInput(
-            f"{place.name} has {len(names)} outputs, {listed(tensors)}; choose one by output_name, or "
-            f"{place.prefix}:{place.url}#output={name_of(names[0])}"
+            (
+                f"{place.name} has {len(names)} outputs, {listed(tensors)}; choose one with output_name, "
+                f"or {place.prefix}:{place.url}#output={name_of(names[0])}"
+            ),
+            setting="output_name",
+            rule="be given",
+            value=None,
         )
     return names[0] if names else None

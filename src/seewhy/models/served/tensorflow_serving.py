@@ -101,7 +101,7 @@ def _signature(place: Place, names: list[str]) -> str:
     if wanted not in names:
         known = listed(names) if names else "none that predicts"
         got = name_of(wanted)
-        raise InvalidInput(f"signature must be one of {known} of {place.name}, got {got}; choose by #signature=NAME")
+        raise InvalidInput.of("signature", f"be one of {known} of {place.name}", got, "choose by #signature=NAME")
     return wanted
 
 

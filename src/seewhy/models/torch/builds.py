@@ -38,9 +38,14 @@ def misfit(error: BaseException) -> MissingExtra | None:
     if not signs:
         return None
     return MissingExtra(
-        f"torchvision{_version('torchvision')} and torch{_version('torch')} do not fit together, they are of different "
-        f"builds or versions ({signs[-1][:120]}); install both anew from one place: "
-        "pip install --force-reinstall torch torchvision"
+        (
+            f"torchvision{_version('torchvision')} and torch{_version('torch')} do not fit together: "
+            f"they come from different builds or versions ({signs[-1][:120]}); reinstall both from "
+            "one place: pip install --force-reinstall torch torchvision"
+        ),
+        setting="torchvision",
+        rule="fit torch",
+        value=signs[-1][:120],
     )
 
 

@@ -48,7 +48,7 @@ def load_torchscript(rest: str, options: ModelOptions) -> NetworkModel:
     name = f"torchscript:{path.name}"
     inside = _members(path, name, "torch.jit.save")
     if not any("/code/" in member for member in inside):
-        raise InvalidInput(_refused(name, inside, "torch.jit.save"))
+        raise InvalidInput(_refused(name, inside, "torch.jit.save"), setting="model", rule="be TorchScript", value=name)
     module = _quietly(lambda: torch.jit.load(str(path), map_location="cpu"), name)
     last = ending([part.original_name for part in module.modules()][-1])
     fingerprint = f"torchscript:sha256:{content_hash(path)}"
@@ -71,7 +71,9 @@ def load_torchexport(rest: str, options: ModelOptions) -> NetworkModel:
     name = f"torchexport:{path.name}"
     inside = _members(path, name, "torch.export.save")
     if not any(member.endswith("/archive_format") for member in inside):
-        raise InvalidInput(_refused(name, inside, "torch.export.save"))
+        raise InvalidInput(
+            _refused(name, inside, "torch.export.save"), setting="model", rule="be an exported program", value=name
+        )
     program = _quietly(lambda: torch.export.load(_without_pickles(path, name)), name)
     module = program.module(check_guards=False)  # guards are code in the file; sizes are checked below
     shape = _only_input(module, name)
@@ -164,7 +166,12 @@ def _without_pickles(path: Path, name: str) -> io.BytesIO:
                 content = b""
             elif not _harmless(member, content):
                 part = member.partition("/")[2]
-                raise InvalidInput(f"{name} holds pickled objects or code in {part}, which is never read; {_RATHER}")
+                raise InvalidInput(
+                    f"{name} contains pickled objects or code in {part}, which seewhy never reads; {_RATHER}",
+                    setting="model",
+                    rule="contain no pickled objects",
+                    value=part,
+                )
             copy.writestr(member, content)
     kept.seek(0)
     return kept
@@ -201,7 +208,12 @@ def _only_input(module: Any, name: str) -> Shape:
     inputs = [node for node in module.graph.nodes if node.op == "placeholder"]
     if len(inputs) != 1:
         names = ", ".join(str(node.target) for node in inputs)
-        raise InvalidInput(f"{name} must take one input, a batch of pictures; it takes {len(inputs)}: {names}")
+        raise InvalidInput(
+            f"{name} must take one input, a batch of images; it takes {len(inputs)}: {names}",
+            setting="model",
+            rule="take one input",
+            value=len(inputs),
+        )
     value = inputs[0].meta.get("val")
     return [length if isinstance(length, int) else None for length in getattr(value, "shape", (None,) * 4)]
 

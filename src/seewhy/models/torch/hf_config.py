@@ -21,7 +21,7 @@ def of_module(module: Any, options: ModelOptions) -> tuple[ModelOptions, tuple[s
         return options, None, ()
     outputs = _outputs(module)
     if outputs not in {None, config.num_labels}:
-        note = f"{name}: its config states {config.num_labels} classes, but it has {outputs}; it was not believed"
+        note = f"{name}: its config states {config.num_labels} classes, but it has {outputs}; ignoring the config"
         return options, None, (note,)
     return *stated(config, options), ()
 
@@ -29,7 +29,7 @@ def of_module(module: Any, options: ModelOptions) -> tuple[ModelOptions, tuple[s
 def stated(config: Any, options: ModelOptions) -> tuple[ModelOptions, tuple[str, ...] | None]:
     """Return the options with the head that a configuration speaks for, and its labels.
 
-    A head that was asked for stays. Of another output than the logits a configuration says nothing.
+    A head that was asked for stays. Of another output than the logits a configuration is silent.
     """
     if options.output_name not in {None, LOGITS}:
         return options, None

@@ -41,14 +41,17 @@ def load_torchvision(rest: str, options: ModelOptions) -> NetworkModel:
     known = models.list_models(module=models)
     if name not in known:
         raise InvalidInput(
-            f"torchvision:NAME must be one of its {len(known)} classifiers, got {name!r}{_near(name, known)}"
+            (f"torchvision:NAME must be one of its {len(known)} classifiers, got {name!r}{_near(name, known)}"),
+            setting="model",
+            rule="be a classifier of torchvision",
+            value=name,
         )
     entries = models.get_model_weights(name)
     described: Any = entries.DEFAULT
     if wanted not in {"", _UNTRAINED}:
         if wanted not in entries.__members__:
             names = ", ".join([*entries.__members__, _UNTRAINED])
-            raise InvalidInput(f"weights of torchvision:{name} must be one of {names}, got {wanted!r}")
+            raise InvalidInput.of(f"weights of torchvision:{name}", f"be one of {names}", wanted)
         described = entries[wanted]
     weights = None if wanted == _UNTRAINED else described
     make = partial(models.get_model, name, weights=weights, progress=False)
@@ -79,9 +82,19 @@ def load_timm(rest: str, options: ModelOptions) -> NetworkModel:
     timm = need_with_torchvision("timm", "timm")
     name, _, wanted = rest.partition(":")
     if wanted not in {"", _UNTRAINED}:
-        raise InvalidInput(f"timm:NAME may be followed by :none alone, got {wanted!r}")
+        raise InvalidInput(
+            f"after timm:NAME only :none may follow, got {wanted!r}",
+            setting="model",
+            rule="be followed only by :none",
+            value=wanted,
+        )
     if not timm.is_model(name.partition(".")[0]):
-        raise InvalidInput(f"timm:NAME must be one of its models, got {name!r}{_near(name, timm.list_models())}")
+        raise InvalidInput(
+            f"timm:NAME must be one of its models, got {name!r}{_near(name, timm.list_models())}",
+            setting="model",
+            rule="be a model of timm",
+            value=name,
+        )
     trained = wanted != _UNTRAINED
     with hub("timm", files=trained):
         make = partial(timm.create_model, name, pretrained=trained)
@@ -131,8 +144,14 @@ def _fetched(name: str, make: Any, *, untrained: bool) -> Any:
             return make()
     except Exception as error:
         raise ModelError(
-            f"the weights of {name} could not be loaded: {one_line(error)}. They are downloaded when they are first "
-            f"used; without a network put them into the library's cache, or see the model untrained by {name}:none"
+            (
+                f"the weights of {name} could not be loaded: {one_line(error)}. They are downloaded at "
+                "first use; without a network put them into the library's cache, or use the untrained "
+                f"model, {name}:none"
+            ),
+            setting="model",
+            rule="have its weights",
+            value=name,
         ) from error
 
 

@@ -43,8 +43,13 @@ def adapt_torch(found: object, options: ModelOptions) -> NetworkModel | None:
     torch = need("torch", "torch")
     if type(found).__name__ == "ExportedProgram" and type(found).__module__.startswith("torch.export"):
         raise InvalidInput(
-            "model must be a module, and an ExportedProgram is none: write it with torch.export.save and load "
-            "torchexport:FILE, or hand over its program.module() if that takes any number of pictures"
+            (
+                "model must be a module, but this is an ExportedProgram: write it with torch.export.save "
+                "and load torchexport:FILE, or pass its program.module() if that takes any batch size"
+            ),
+            setting="model",
+            rule="be a module",
+            value="ExportedProgram",
         )
     if not isinstance(found, torch.nn.Module):
         return None
@@ -92,7 +97,7 @@ def module_model(  # what differs between the places that torch modules come fro
     stated = stated or (None if own is None else own.size)
     preprocessing = options.preprocessing_of(own, "NCHW", name, stated)
     if preprocessing.layout != "NCHW":
-        raise InvalidInput(f"preprocessing.layout of the torch module {name} must be NCHW, got {preprocessing.layout}")
+        raise InvalidInput.of(f"preprocessing.layout of the torch module {name}", "be NCHW", preprocessing.layout)
     _check_weights(module, name)
     if options.device != "auto":
         module = module.to(chosen_device(options.device))
@@ -102,7 +107,10 @@ def module_model(  # what differs between the places that torch modules come fro
     if on_gpu and (options.runtime == "openvino" or options.precision == "int8"):
         asked = "runtime=openvino" if options.runtime == "openvino" else "precision=int8"
         raise InvalidInput(
-            f"{asked} is for processors, but {name} is on {runtime.device}; say device=cpu to run it there"
+            f"{asked} needs a CPU, but {name} is on {runtime.device}; use device=cpu to run it there",
+            setting="device",
+            rule="be cpu",
+            value=str(runtime.device),
         )
     in_bf16 = None
     if on_gpu:
@@ -149,9 +157,19 @@ def chosen_device(wanted: str) -> Any:
         device = torch.device(wanted)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise InvalidInput(f"device must be one that torch has here, got {wanted!r}: {error}") from error
+        raise InvalidInput(
+            f"device must be one that torch has here, got {wanted!r}: {error}",
+            setting="device",
+            rule="be one that torch has here",
+            value=wanted,
+        ) from error
     if device.type == "meta":
-        raise InvalidInput("device must be one that computes, got 'meta', which would lose the weights")
+        raise InvalidInput(
+            "device must be one that computes, got 'meta', which would lose the weights",
+            setting="device",
+            rule="be one that computes",
+            value="meta",
+        )
     return device
 
 
@@ -161,12 +179,20 @@ def _check_weights(module: Any, name: str) -> None:
     for place, weight in [*module.named_parameters(), *module.named_buffers()]:
         if torch.nn.parameter.is_lazy(weight):
             raise InvalidInput(
-                f"the weights of {name} must be there, but {place} is made by the first pictures; run it on some first"
+                (f"{name} has no weights yet: {place} is created by the first images; run the model on some first"),
+                setting="model",
+                rule="have its weights",
+                value=place,
             )
         if weight.is_meta:
             raise InvalidInput(
-                f"the weights of {name} must be loaded, but {place} is on the meta device, which holds none; load them "
-                "first"
+                (
+                    f"the weights of {name} are not loaded: {place} is on the meta device, which holds none; "
+                    "load them first"
+                ),
+                setting="model",
+                rule="have its weights",
+                value=place,
             )
 
 

@@ -168,7 +168,12 @@ class TorchRuntime:
         if self.device.type == "cuda":
             self._torch.cuda.empty_cache()
         if len(batch) == 1:
-            raise ModelError(f"the memory of {self.device} does not hold one picture's run: {failed:.200}")
+            raise ModelError(
+                f"{self.device} is out of memory for a single image: {failed:.200}",
+                setting="device",
+                rule="have memory for one image",
+                value=str(self.device),
+            )
         if self._sizes is not None:
             self._sizes.too_many(len(batch))
         self.halved += 1
@@ -198,7 +203,7 @@ class TorchRuntime:
                 answer = self._read(self._module(pictures.to(self._type)))
             if len(answer) != len(batch):
                 msg = f"it must give one row of numbers a picture, gave {tuple(answer.shape)} for {len(batch)} pictures"
-                raise ModelError(msg)
+                raise ModelError(msg, setting="model", rule="return one row of numbers per image")
             answer = answer.detach().float().reshape(len(batch), -1)
             on_gpu = self.device.type == "cuda"
             found = self._torch.empty(answer.shape, dtype=answer.dtype, device="cpu", pin_memory=on_gpu)
@@ -217,8 +222,13 @@ class TorchRuntime:
             return
         if self.device.type != "cpu":
             raise ModelError(
-                f"a module on {self.device} cannot be asked in a forked process; start it with the method spawn, or "
-                "load the model there with device=cpu"
+                (
+                    f"a module on {self.device} does not work in a forked process; start it with the method "
+                    "spawn, or load the model there with device=cpu"
+                ),
+                setting="device",
+                rule="be cpu in a forked process",
+                value=str(self.device),
             )
         settle_threads(self._torch)
         self._generation = forks.generation()

@@ -63,5 +63,8 @@ def timm_transform(config: dict[str, Any]) -> Preprocessing:
 def _cannot(config: dict[str, Any], why: str) -> InvalidInput:
     how = f"crop_mode={config['crop_mode']!r} and crop_pct={config['crop_pct']}"
     return InvalidInput(
-        f"timm's transform with {how} cannot be done here ({why}); give preprocessing, with what comes nearest"
+        (f"timm's transform with {how} is not supported ({why}); give the nearest preprocessing yourself"),
+        setting="preprocessing",
+        rule="be given",
+        value=how,
     )

@@ -31,7 +31,7 @@ def converter(module: Any, preprocessing: Preprocessing, output_name: str | None
         openvino = import_openvino()
         if preprocessing.size is None:
             msg = "OpenVINO needs a fixed input_size"
-            raise ModelError(msg)
+            raise ModelError(msg, setting="model", rule="be traceable")
         example = torch.zeros(2, preprocessing.channels, *preprocessing.size)
         with in_eval_mode(module), _traceable(module), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the tracer: what it may get wrong, the check on the photo finds
@@ -41,7 +41,9 @@ def converter(module: Any, preprocessing: Preprocessing, output_name: str | None
                 reason = error
                 while isinstance(reason.__cause__, Exception):
                     reason = reason.__cause__
-                raise ModelError(f"it cannot be traced: {first_sentence(reason)}") from error
+                raise ModelError(
+                    f"it cannot be traced: {first_sentence(reason)}", setting="model", rule="be traceable"
+                ) from error
 
     return convert
 

@@ -67,8 +67,13 @@ class Watch:
             more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
             module = getattr(self._module, "_orig_mod", self._module)  # of a compiled one
             raise ModelError(
-                f"the weights of {type(module).__name__} must stay as they were when the model was loaded, but "
-                f"{changed[0]}{more} changed since; load the model again"
+                (
+                    f"the weights of {type(module).__name__} changed since the model was loaded: {changed[0]}"
+                    f"{more}; load the model again"
+                ),
+                setting="model",
+                rule="keep its weights",
+                value=changed[0],
             )
 
 

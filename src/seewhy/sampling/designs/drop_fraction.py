@@ -44,7 +44,10 @@ class DropFraction:
         dropped = round((1 - self.keep) * d)
         if not 0 < dropped < d:
             raise InvalidInput(
-                f"keep={self.keep:g} drops {dropped} of {d} segments; drop-fraction needs from 1 to {d - 1} dropped"
+                (f"keep={self.keep:g} drops {dropped} of {d} segments; drop-fraction needs from 1 to {d - 1} dropped"),
+                setting="keep",
+                rule=f"drop from 1 to {d - 1} segments",
+                value=self.keep,
             )
         return dropped
 
