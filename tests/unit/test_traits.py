@@ -75,7 +75,7 @@ def test_what_is_no_traits_is_refused():
         {"ends": (1.0, 0.0)},
         {"exact": seewhy.FunctionModel(scores)},
     ],
-    ids=str,
+    ids=["at_most", "notes of text", "notes of numbers", "ends", "exact"],
 )
 def test_the_check_of_models_names_the_trait_that_breaks_a_rule(stated):
     (name,) = stated
