@@ -4,6 +4,8 @@ Run: ``python docs/make_pictures.py [--smoke]``; ``--smoke`` makes them of a few
 """
 
 import argparse
+import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -40,6 +42,23 @@ def draw(folder: Path, model: object, **amount: int) -> None:
     for name, figure in figures.items():
         (folder / name).write_bytes(figure_png(figure))
         print(f"docs/pictures/{name}")
+    photograph(folder / "report.png", explained("coffee.png", "lime").to_html())
+
+
+def photograph(path: Path, html: str) -> None:
+    """Write what a browser shows of a page, where there is one."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        print(f"no Chromium here: docs/pictures/{path.name} is left as it is")
+        return
+    with tempfile.TemporaryDirectory() as place:
+        page = Path(place) / "report.html"
+        page.write_text(html, encoding="utf-8")
+        quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-background-networking"]
+        window = [f"--user-data-dir={place}/profile", "--window-size=1150,860", "--virtual-time-budget=3000"]
+        done = [chromium, *quiet, *window, f"--screenshot={path}", page.as_uri()]
+        subprocess.run(done, check=True, capture_output=True, timeout=120)  # noqa: S603
+    print(f"docs/pictures/{path.name}")
 
 
 def halves(batch: np.ndarray) -> np.ndarray:

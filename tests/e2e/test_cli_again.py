@@ -352,3 +352,38 @@ def test_help_of_refit_and_resume_lists_what_may_change(call: Call) -> None:
         assert f"  {flag} " in resume
     assert "--fill" not in refit
     assert "--kernel" not in resume
+
+
+# --- report and figures -------------------------------------------------------------------------------------
+
+
+def test_a_report_figures_and_cut_outs_are_written_as_asked(lime: str, call: Call) -> None:
+    shown = ("--html", "--cutout", "--format", "svg", "--style", "dark", "--caption", "Figure 3", "--regions", "1")
+    found = call("refit", lime, "--out", "other", *shown, "--targets", "a")
+    assert (found.code, found.err) == (0, "")
+    name = "other/cat.refit.lime"
+    assert {f"{name}.html", f"{name}.svg", f"{name}.cutout.png"} <= {
+        line.removeprefix("wrote ") for line in found.out.splitlines()
+    }
+    assert not Path(f"{name}.png").exists()
+    assert Path(f"{name}.svg").read_bytes().startswith(b"<?xml")
+    assert Path(f"{name}.html").read_bytes().startswith(b"<!DOCTYPE html>")
+
+
+def test_a_report_of_result_files_needs_no_model_and_replaces_nothing_else(lime: str, call: Call) -> None:
+    for _ in range(2):
+        found = call("report", lime, "--out", "sent")
+        assert (found.code, found.out, found.err) == (0, "wrote sent/cat.lime.html\n", "")
+    Path("sent/cat.lime.html").write_bytes(b"mine")
+    found = call("report", lime, "--out", "sent")
+    assert found.out.startswith(
+        "wrote sent/cat.lime-2.html\nnote: sent/cat.lime.html already exists with other content"
+    )
+    assert call("report", lime, lime, "--out", "sent", "--quiet").out == ""
+    assert Path("sent/report.html").read_text(encoding="utf-8").count("<article") == 2
+
+
+def test_a_report_of_what_is_no_result_file_is_refused(call: Call, place: Path) -> None:
+    Path("no.seewhy").write_bytes(b"no")
+    assert "no.seewhy" in call("report", "no.seewhy").error
+    assert not Path("seewhy-out").exists()

@@ -17,8 +17,6 @@ from PIL import Image as Pillow
 from support.cli import Call, environment, strict
 from support.patience import PATIENCE, wait_for, written
 
-pytest.importorskip("jinja2", reason="the extra study is not installed")
-
 MENU = """
 [sampling.lime]
 name = "lime"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ from matplotlib.figure import Figure
 
 import seewhy
 from seewhy.core.errors import InvalidInput
+from seewhy.render import figure_file
+from support.pages import contrast
 from support.pictures import PHOTO
 from support.refusing import refuses
 
@@ -116,7 +120,113 @@ def test_what_cannot_be_used_is_one_error(found: seewhy.Explanation, setting: st
 
 
 def test_what_is_unknown_and_targets_that_are_not_there_are_errors(found: seewhy.Explanation) -> None:
-    with refuses(InvalidInput, "Display.vmax", rule="not a setting"):
-        found.plot(vmax=1)
+    with refuses(InvalidInput, "Display.vmin", rule="not a setting"):
+        found.plot(vmin=1)
     with refuses(InvalidInput, "target, a place in targets,", value=2):
         found.plot(ax=Figure().subplots(), target=2)
+
+
+def test_one_target_is_drawn_alone(found: seewhy.Explanation) -> None:
+    both, one = words(found.plot()), words(found.plot(target=1))
+    assert "class 0" in both
+    assert "class 1" in both
+    assert "class 1" in one
+    assert "class 0" not in one
+
+
+def test_the_line_below_says_with_what_it_was_made_and_no_note_of_developers(found: seewhy.Explanation) -> None:
+    made = "LIME · 60 samples · 61 model calls · fill black · 12 segments by grid · keep 0.5 · probability · seed 0"
+    noted = replace(found, warnings=("a note for developers",))
+    assert made in words(noted.plot())
+    assert "a note for developers" not in words(noted.plot())
+    assert "Figure 3" in words(found.plot(caption="Figure 3"))
+    assert made not in words(found.plot(caption="Figure 3"))
+    assert made not in words(found.plot(caption=""))
+
+
+def test_the_line_below_says_the_grid_and_the_chance_of_rise() -> None:
+    def model(batch: np.ndarray) -> np.ndarray:
+        return batch.mean((1, 2))
+
+    rise = seewhy.Rise(n_samples=40, grid=5, keep=0.4)
+    text = words(seewhy.explain(PHOTO, model=model, method=rise, targets=[0], progress=False).plot())
+    for one in ("RISE · 40 samples", "grid 5", "keep 0.4"):
+        assert one in text
+
+
+def test_vmax_is_the_limit(found: seewhy.Explanation) -> None:
+    assert (drawn(found, vmax=0.7) == drawn(found, limit=0.7)).all()
+    with refuses(InvalidInput, "vmax"):
+        found.plot(vmax=1, limit=1)
+
+
+def test_opacity_leaves_the_gray_photo_where_it_is_low(found: seewhy.Explanation) -> None:
+    bare, full, half = (drawn(found, **given) for given in ({"limit": 1e9}, {"alpha": 1}, {"alpha": 0.5}))
+    assert np.abs(half - bare).sum() == pytest.approx(np.abs(full - bare).sum() / 2, rel=0.1)
+
+
+@pytest.mark.parametrize("size", [(4, 4), (12.5, 3), (2, 9)])
+def test_a_figure_has_the_size_that_is_asked_for_and_all_words_lie_on_it(
+    found: seewhy.Explanation, size: tuple[float, float]
+) -> None:
+    figure = found.plot(figsize=size)
+    assert tuple(figure.get_size_inches()) == pytest.approx(size)
+    usual, width = found.plot(), figure.bbox.width
+    for text in figure.texts:
+        box = text.get_window_extent()
+        assert box.x0 >= 0
+        assert box.x1 <= width
+    times = min(size / usual.get_size_inches())
+    assert figure.texts[0].get_fontsize() == pytest.approx(usual.texts[0].get_fontsize() * times)
+
+
+@pytest.mark.parametrize("style", ["light", "dark", "print"])
+def test_words_stand_out_from_the_paper_of_every_style(found: seewhy.Explanation, style: str) -> None:
+    figure = found.plot(style=style)
+    for text in figure.texts:
+        assert contrast(mpl.colors.to_rgb(text.get_color()), figure.get_facecolor()[:3]) >= 4.5
+    assert (figure.get_facecolor()[0] < 0.5) == (style == "dark")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("alpha", 0),
+        ("alpha", 1.1),
+        ("alpha", True),
+        ("style", "neon"),
+        ("figsize", (3,)),
+        ("figsize", (3, 0)),
+        ("figsize", 4),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(found: seewhy.Explanation, name: str, value: object) -> None:
+    with refuses(InvalidInput, name, value=value):
+        found.plot(**{name: value})
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+def test_every_format_gives_the_same_bytes_again_and_no_date(found: seewhy.Explanation, kind: str) -> None:
+    one, other = (figure_file(found.plot(target=0), kind, 40) for _ in range(2))
+    assert one == other
+    assert one.startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[kind])
+    assert b"atplotlib v" not in one
+    assert b"CreationDate" not in one
+
+
+def test_a_cut_out_is_transparent_where_nothing_is_shown(found: seewhy.Explanation) -> None:
+    cut = found.cutout(target=1, regions=2)
+    region = found.region(2, target=1)
+    assert 0 < region.mean() < 1
+    assert (cut[region, :3] == PHOTO[region]).all()
+    assert (cut[~region] == 0).all()
+    assert (cut[region, 3] == 255).all()
+
+
+def test_values_are_written_with_digits_that_count_whatever_the_scale(found: seewhy.Explanation) -> None:
+    texts = [text.get_text() for axes in found.plot(vmax=1000).axes for text in axes.texts]
+    assert not {"+0", "−0", "+0.0", "−0.0"} & set(texts)
+
+
+def words(figure: Figure) -> str:
+    return " ".join(" ".join(text.get_text() for text in figure.texts).split())

@@ -22,7 +22,8 @@ from seewhy.render import (
     regions_over,
 )
 from seewhy.render.colors import CONTRADICTS, SUPPORTS, scale_colors
-from seewhy.render.page import number, rounded_up, signed
+from seewhy.render.page import rounded_up
+from seewhy.render.words import number, signed
 from support.refusing import refuses
 
 # Machado, Oliveira and Fernandes (2009), severity 1.0, on linear RGB.

@@ -29,11 +29,26 @@ def _commands() -> None:
     from seewhy.cli.evaluate import evaluate
     from seewhy.cli.explain import explain
     from seewhy.cli.info import info
+    from seewhy.cli.reporting import report as report_
     from seewhy.cli.show import methods, models, segments
     from seewhy.cli.study import study
     from seewhy.cli.tune import tune
 
-    for command in (explain, refit, resume, compare, check, evaluate, tune, study, segments, models, methods, info):
+    for command in (
+        explain,
+        refit,
+        resume,
+        compare,
+        report_,
+        check,
+        evaluate,
+        tune,
+        study,
+        segments,
+        models,
+        methods,
+        info,
+    ):
         app.add_command(command)
 
 

@@ -15,7 +15,7 @@ from seewhy.cli.explain import display_of, read_settings, shown_options, targets
 from seewhy.cli.flags import Flag, Sectioned, method_flags, options, settings_of
 from seewhy.cli.from_files import model_in
 from seewhy.cli.model import asked_model, model_options, named_model
-from seewhy.cli.writer import Writer
+from seewhy.cli.writer import Wanted, Writer
 from seewhy.core.errors import InvalidInput
 from seewhy.core.types import JsonObject
 from seewhy.engine.stopping import AMOUNT
@@ -78,7 +78,7 @@ def resume(context: click.Context, /, file: str, model: str | None, batch_size: 
     started = perf_counter()
     before = load(file)
     source = str(_beside(file))
-    held = _asked_before(file).get("model")
+    held = asked_before(file).get("model")
     if held is None and may_be_named_by_a_file(before.model.name):
         source, held = file, before.model.name
     if held is None and model is None:
@@ -124,7 +124,7 @@ def _changes(before: Explanation, given: dict[str, Any], flags: list[Flag]) -> J
     return {name: getattr(changed, name) for name in used}
 
 
-def _asked_before(file: str) -> JsonObject:
+def asked_before(file: str) -> JsonObject:
     """Return what stands beside a result file: what was asked and shown."""
     beside = _beside(file)
     return read_settings(str(beside)) if beside.is_file() else {}
@@ -139,13 +139,13 @@ def _stem(file: str, before: Explanation) -> str:
 
 
 def _given(found: Explanation, writer: Writer, file: str, given: dict[str, Any], before: float) -> int:
-    asked_before = _asked_before(file)
-    display = display_of(given, asked_before.get("display"))
+    before_it = asked_before(file)
+    display = display_of(given, before_it.get("display"))
     named = found.model.labels is not None
     names = [t.index if t.versus is None else t.label if named else f"{t.index} vs {t.versus}" for t in found.targets]
     known = found.model.name if found.model.name in MODELS else None
-    asked = {"model": given.get("model") or asked_before.get("model") or known, "targets": names}
-    if not given.get("targets") and "targets" in asked_before:
-        asked["targets"] = asked_before["targets"]
-    how = (given["examples"], given["as_json"], given["quiet"], bool(given["debug"]))
+    asked = {"model": given.get("model") or before_it.get("model") or known, "targets": names}
+    if not given.get("targets") and "targets" in before_it:
+        asked["targets"] = before_it["targets"]
+    how = (Wanted.of(given), given["as_json"], given["quiet"], bool(given["debug"]))
     return Delivery(writer, asked, display, *how).give(file, found, before=before)

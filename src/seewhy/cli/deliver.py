@@ -10,7 +10,7 @@ from seewhy.cli import signals
 from seewhy.cli.exit import DONE, report
 from seewhy.cli.output import emit
 from seewhy.cli.terminal import say
-from seewhy.cli.writer import Writer, Written
+from seewhy.cli.writer import Wanted, Writer, Written
 from seewhy.core.types import JsonObject
 from seewhy.explanation.explanation import Explanation
 from seewhy.explanation.smallest import SmallestRegion
@@ -26,7 +26,7 @@ class Delivery:
     writer: Writer
     asked: JsonObject
     display: Display
-    examples: int | None
+    wanted: Wanted
     as_json: bool
     quiet: bool
     debug: bool = False
@@ -67,7 +67,7 @@ class Delivery:
             if smallest is not None:
                 found = self._smallest(explanation, smallest, written)
             if written.name:
-                self.writer.draw(written, explanation, self.display, self.examples, found)
+                self.writer.draw(written, explanation, self.display, self.wanted, found)
         finally:  # after Ctrl-C too
             seconds = (explanation.seconds or 0.0) + before + perf_counter() - started
             explanation = replace(explanation, seconds=seconds)

@@ -18,7 +18,7 @@ from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.cli.photos import photos_of
 from seewhy.cli.run_options import DETAILS
 from seewhy.cli.terminal import say
-from seewhy.cli.writer import Writer, stems_of
+from seewhy.cli.writer import Wanted, Writer, stems_of
 from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import read_toml
 from seewhy.core.types import JsonObject
@@ -28,6 +28,8 @@ from seewhy.explanation.smallest import SmallestRegion
 from seewhy.methods import METHODS, Auto
 from seewhy.methods.presets import PRESETS
 from seewhy.render.display import Display
+from seewhy.render.png import FORMATS
+from seewhy.render.theme import THEMES
 
 if TYPE_CHECKING:
     from seewhy.engine.protocols import Model
@@ -66,6 +68,37 @@ def shown_options(command: Any) -> Any:
             type=click.IntRange(min=1),
             metavar="N",
             help="Also draw N masked images with their scores.",
+        ),
+        click.option("--html", cls=Option, section=_SHOWN, is_flag=True, help="Also write the report: one HTML page."),
+        click.option(
+            "--cutout",
+            cls=Option,
+            section=_SHOWN,
+            is_flag=True,
+            help="Also write the region alone, the rest transparent.",
+        ),
+        click.option(
+            "--caption",
+            cls=Option,
+            section=_SHOWN,
+            metavar="TEXT",
+            help="Line below the figure; none: no line (default: with what it was made).",
+        ),
+        click.option(
+            "--format",
+            cls=Option,
+            section=_SHOWN,
+            type=click.Choice(FORMATS),
+            default="png",
+            help="File format of the figure (default png).",
+        ),
+        click.option(
+            "--style",
+            cls=Option,
+            section=_SHOWN,
+            type=click.Choice([*THEMES]),
+            default="light",
+            help="Paper and ink of the figure (default light).",
         ),
     ]
     for flag in reversed(flags):
@@ -135,7 +168,7 @@ def explain(context: click.Context, /, photos: tuple[str, ...], **given: Any) ->
     else:
         asked["model"] = asked["model"] or model.name
     debug, silent = bool(context.obj), given["quiet"]
-    delivery = Delivery(writer, asked, display, given["examples"], given["as_json"], silent, debug)
+    delivery = Delivery(writer, asked, display, Wanted.of(given), given["as_json"], silent, debug)
     codes, explained = list[int](), False
     for i, (photo, found) in enumerate(_explanations(photos, model, method, delivery, given)):
         if isinstance(found, Exception):  # one bad photo must not cost the others

@@ -13,7 +13,7 @@ from seewhy.cli.exit import DONE
 from seewhy.cli.flags import Flag, Sectioned, families, method_flags, options, settings_of
 from seewhy.cli.model import asked_model, model_options, named_model
 from seewhy.cli.terminal import say
-from seewhy.cli.writer import new_picture, stems_of
+from seewhy.cli.writer import new_file, stems_of
 from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import Settings, limits
 from seewhy.methods import METHODS, Lime
@@ -48,7 +48,7 @@ def segments(photo: str, model: str | None, seed: int, out: Path, **given: Any) 
     found = api.segment(image, settings, model=named_model(asked_model(model, given)), seed=seed)
     areas = np.bincount(found[found >= 0])
     picture = picture_png(outlines_over(image.rgb8(), found))
-    path, taken = new_picture(out, f"{stems_of((photo,))[photo]}.segments", picture, overwrite=given["overwrite"])
+    path, taken = new_file(out, f"{stems_of((photo,))[photo]}.segments", ".png", picture, overwrite=given["overwrite"])
     shares = 100 * areas / areas.sum()
     say(
         f"{len(areas)} segments by {settings.name}; area from {shares.min():.2f} % to {shares.max():.2f} %, "

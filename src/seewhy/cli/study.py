@@ -71,10 +71,8 @@ def study(photos: tuple[str, ...], out: Path, *, as_json: bool, quiet: bool, **g
       seewhy study photos/bear photos/elephant --model keras:Xception --model keras:ResNet50V2
       seewhy study --class bear=one.jpg --class bear=two.jpg --class cat=three.jpg --metric sufficiency
     """  # noqa: D301  # \b keeps click from joining the lines
-    from seewhy.models.extras import need
     from seewhy.study import study as run
 
-    need("jinja2", "study")  # writes the page: said before the work, not after it
     given["photos"] = photos
     if given.pop("example"):
         given = _of_example(given, out)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +33,31 @@ _LONGEST = 255
 """Bytes of a name that file systems allow."""
 _ENDINGS = 80
 """Bytes kept free behind a photo's name for method, number, target and ending."""
-_WITH_RESULT = (".png", ".heatmap.png", ".region.png", ".toml")
+_WITH_RESULT = (".png", ".heatmap.png", ".region.png", ".toml", ".html", ".svg", ".pdf", ".cutout.png")
 _SAME = ("settings", "seed", "kind", "view", "fill", "d")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is drawn beside the result, and how; none of it is of the run."""
+
+    examples: int | None = None
+    """Masked pictures to draw."""
+    html: bool = False
+    """Whether the report is written."""
+    cutout: bool = False
+    """Whether the region alone is written, on nothing."""
+    format: str = "png"
+    """Of the figure."""
+    style: str = "light"
+    caption: str | None = None
+    """The line below the figure; empty: none; None: with what it was made."""
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Wanted:
+        """Return what flags ask for."""
+        caption = "" if given["caption"] == "none" else given["caption"]
+        return cls(**{one.name: given[one.name] for one in fields(cls)} | {"caption": caption})
 
 
 @dataclass
@@ -116,11 +140,11 @@ class Writer:
         written: Written,
         explanation: Explanation,
         display: Display,
-        examples: int | None,
+        wanted: Wanted,
         smallest: Mapping[int, SmallestRegion] = MappingProxyType({}),
     ) -> None:
-        """Write the pictures; one that cannot be drawn or written costs no other one."""
-        for ending, draw in _pictures(explanation, display, examples, smallest):
+        """Write the pictures, and what else is wanted; one that cannot be drawn or written costs no other one."""
+        for ending, draw in _pictures(explanation, display, wanted, smallest):
             self._put(written, ending, draw)
         if smallest:
             return
@@ -210,20 +234,32 @@ def _classes(header: JsonObject) -> set[str]:
 
 
 def _pictures(
-    explanation: Explanation, display: Display, examples: int | None, smallest: Mapping[int, SmallestRegion]
+    explanation: Explanation, display: Display, wanted: Wanted, smallest: Mapping[int, SmallestRegion]
 ) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Yield the ending of each picture, and what draws it."""
-    from seewhy.render import figure_png, picture_png
+    from seewhy.render import figure_file, picture_png
 
-    yield ".png", lambda: figure_png(explanation.plot(**display.to_dict()))
+    shown = display.to_dict()
+    styled = shown | {"style": wanted.style, "caption": wanted.caption}
+    yield f".{wanted.format}", lambda: figure_file(explanation.plot(**styled), wanted.format)
     for i in range(len(explanation.targets)):
         tag = _tag(explanation, i)
         yield f"{tag}.heatmap.png", lambda: picture_png(_heat(explanation, i))  # noqa: B023  # called at once
         yield f"{tag}.region.png", lambda: picture_png(_region(explanation, i, display))  # noqa: B023
         if i in smallest:
             yield f"{tag}.smallest.png", lambda: picture_png(_mask(smallest[i].region))  # noqa: B023
-    if examples:
-        yield ".examples.png", lambda: figure_png(explanation.plot_examples(examples))
+        if wanted.cutout:
+            yield f"{tag}.cutout.png", lambda: picture_png(explanation.cutout(i, **shown))  # noqa: B023
+    if wanted.examples:
+        examples = wanted.examples
+        yield ".examples.png", lambda: figure_file(explanation.plot_examples(examples), "png")
+    if wanted.html:
+        yield ".html", lambda: page_bytes(explanation.to_html(**shown))
+
+
+def page_bytes(html: str) -> bytes:
+    """Return a page as it is written to a file; a name of a photo may be no UTF-8."""
+    return html.encode("utf-8", "backslashreplace")
 
 
 def _tag(explanation: Explanation, i: int) -> str:
@@ -249,14 +285,14 @@ def _mask(region: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return region.astype(np.uint8) * 255
 
 
-def new_picture(folder: Path, name: str, data: bytes, *, overwrite: bool) -> tuple[Path, str]:
-    """Write a picture under the first name that is free or holds the same; return its path, and what to say."""
+def new_file(folder: Path, name: str, ending: str, data: bytes, *, overwrite: bool) -> tuple[Path, str]:
+    """Write a file under the first name that is free or holds the same; return its path, and what to say."""
     make_folder(folder, "--out")
-    usual = folder / f"{name}.png"
+    usual = folder / f"{name}{ending}"
     if overwrite:
         return replace_file(usual, data), ""
     for number in count(1):
-        path = usual if number == 1 else folder / f"{name}-{number}.png"
+        path = usual if number == 1 else folder / f"{name}-{number}{ending}"
         if create_file(path, data) or (path.is_file() and path.read_bytes() == data):
             break
     other = f"{usual} already exists with other content; wrote {path.name} instead (--overwrite replaces it)"

@@ -16,6 +16,7 @@ from seewhy.core.types import Floats, JsonObject
 from seewhy.estimation.intervals import FEWEST
 from seewhy.evaluate.averages import Average, averages
 from seewhy.evaluate.grouping import Independence
+from seewhy.evaluate.page import page
 from seewhy.evaluate.plan import MEASURED_ALWAYS, Photo, Plan, WorkUnit
 from seewhy.evaluate.store import Record
 from seewhy.truth import of_others
@@ -121,6 +122,10 @@ class Evaluation:
             "failed": self.faults,
             "notes": list(self.notes),
         }
+
+    def to_html(self) -> str:
+        """Return everything as one HTML page that needs nothing else."""
+        return page(self.plan, self.to_dict(), [row.to_dict(self.metrics) for row in self.rows])
 
     @cached_property
     def _rows(self) -> dict[tuple[str, str], list[Row]]:

@@ -7,6 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from seewhy.core.progress import Progress
 from seewhy.core.settings import whole_number
 from seewhy.core.types import JsonObject
@@ -15,11 +18,13 @@ from seewhy.estimation.targets import Targets
 from seewhy.explanation import record, result_file
 from seewhy.explanation.again import continued, refitted
 from seewhy.explanation.facts import ExplanationFacts
-from seewhy.explanation.figures import example_figure, plotted
+from seewhy.explanation.figures import cutout, example_figure, plotted
 from seewhy.explanation.remarks import remarks
+from seewhy.explanation.report import report
 from seewhy.explanation.same_model import known_model, same_model
 from seewhy.explanation.side_by_side import SideBySide, side_by_side
 from seewhy.explanation.smallest import SmallestRegion, smallest_region
+from seewhy.render.display import Display
 
 if TYPE_CHECKING:
     from seewhy.render.drawn import Axes, Figure
@@ -40,17 +45,29 @@ class Explanation(ExplanationFacts):
 
     # --- shown -------------------------------------------------------------------------------------------
 
-    def plot(self, *, ax: Axes | None = None, target: int = 0, **shown: Any) -> Figure:
-        """Return the figure: photo, segments, regions and heat map of every target, side by side.
+    def plot(self, *, ax: Axes | None = None, target: int | None = None, **shown: Any) -> Figure:
+        """Return the figure: photo, segments, regions and heat map of every target, or of one, side by side.
 
-        ``shown``: settings of :class:`seewhy.Display`, ``cmap``, ``limit`` (effect of the strongest color, one scale
-        for several photos), ``min_weight`` (least effect shown). ``ax``: draws the heat map of a target there instead.
+        ``shown``: settings of :class:`seewhy.Display`, ``cmap``, ``vmax`` (effect of the strongest color, one scale for
+        several photos), ``alpha`` (its opacity), ``min_weight`` (least effect shown), ``figsize`` (inches), ``style``
+        (``light``, ``dark`` or ``print``), ``caption``. ``ax``: draws the heat map of a target there instead.
         """
-        return plotted(self, ax, self._place(target), shown)
+        return plotted(self, ax, None if target is None else self._place(target), shown)
+
+    def cutout(self, target: int = 0, **shown: Any) -> NDArray[np.uint8]:
+        """Return the shown region of the photo alone, (H, W, 4), the rest transparent; ``shown`` as in :meth:`plot`."""
+        return cutout(self, self._place(target), shown)
 
     def plot_examples(self, n: int = 6, *, target: int = 0) -> Figure:
         """Return a figure of ``n`` example masks and masked pictures with their scores."""
         return example_figure(self, whole_number("n", n, 1), self.targets[self._place(target)])
+
+    def to_html(self, **shown: Any) -> str:
+        """Return the report: one HTML page that needs nothing else; ``shown``: settings of :class:`seewhy.Display`.
+
+        Write it with ``Path("report.html").write_text(explanation.to_html(), encoding="utf-8")``.
+        """
+        return report([(self, Display(**shown))])
 
     def _repr_png_(self) -> bytes:
         from seewhy.render.png import NOTEBOOK_DPI, figure_png

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,13 +14,16 @@ from seewhy.core.types import Floats, Heatmap
 from seewhy.estimation.attribution import SegmentAttribution
 from seewhy.estimation.targets import Target
 from seewhy.explanation.facts import ExplanationFacts
+from seewhy.render.colors import FULL
 from seewhy.render.display import Display
+from seewhy.render.theme import THEMES
 
 if TYPE_CHECKING:
     from seewhy.render import TargetPanel
     from seewhy.render.drawn import Axes, Figure
 
 
+_COLORS = {"#000000": "black", "#808080": "gray", "#ffffff": "white"}
 _NEVER = 1e30
 """Half an interval that no value lies beyond; infinity would not survive being averaged."""
 
@@ -32,55 +35,116 @@ class Style:
     cmap: object = None
     """A colormap of matplotlib or its name, from the most contradicting effect to the most supporting; None: ours."""
     limit: float | None = None
-    """The effect that has the strongest color; None: the strongest effect, rounded up."""
+    """The effect that has the strongest color, also called ``vmax``; None: the strongest effect, rounded up."""
     min_weight: float = 0
     """The least effect that is shown."""
+    alpha: float = FULL
+    """Opacity of the strongest color, above 0, at most 1."""
+    figsize: tuple[float, float] | None = None
+    """Width and height of the figure in inches; None: what its content needs."""
+    style: str = "light"
+    """``light``, ``dark`` or ``print``."""
+    caption: str | None = None
+    """The line below the figure; empty: none; None: with what it was made."""
+
+    @classmethod
+    def split(cls, shown: dict[str, Any]) -> tuple[Style, Display]:
+        """Return what is said of colors and paper, and what is said of regions."""
+        if "vmax" in shown:
+            if "limit" in shown:
+                raise InvalidInput.of("vmax", "be given without limit, which is the same setting", shown["vmax"])
+            shown = {"limit" if name == "vmax" else name: value for name, value in shown.items()}
+        mine = {one.name for one in fields(cls)}
+        style = cls(**{name: value for name, value in shown.items() if name in mine})
+        return style, Display(**{name: value for name, value in shown.items() if name not in mine})
 
     def __post_init__(self) -> None:
+        if not _is_number(self.alpha, above=True) or self.alpha > 1:
+            raise InvalidInput.of("alpha", "be a number above 0, at most 1", self.alpha)
+        if self.style not in THEMES:
+            raise InvalidInput.of("style", f"be one of {', '.join(THEMES)}", self.style)
+        if self.figsize is not None:
+            size = np.ravel(np.asarray(self.figsize, dtype=object))
+            if len(size) != 2 or not all(_is_number(one, above=True) for one in size):
+                raise InvalidInput.of("figsize", "be width and height in inches, both above 0", self.figsize)
         if self.limit is not None and not _is_number(self.limit, above=True):
             raise InvalidInput.of("limit", "be a number above 0, in the unit of the score", self.limit)
         if not _is_number(self.min_weight):
             raise InvalidInput.of("min_weight", "be a number of at least 0, in the unit of the score", self.min_weight)
 
 
-def plotted(explanation: ExplanationFacts, ax: Axes | None, target: int, shown: dict[str, Any]) -> Figure:
-    """Return the figure of an explanation, or the one that ``ax`` is in, with the heat map of a target drawn there."""
-    style = Style(**{name: shown[name] for name in ("cmap", "limit", "min_weight") if name in shown})
-    display = Display(**{name: value for name, value in shown.items() if name not in vars(style)})
+def plotted(explanation: ExplanationFacts, ax: Axes | None, target: int | None, shown: dict[str, Any]) -> Figure:
+    """Return the figure of an explanation, or the one that ``ax`` is in, with the heat map of a target drawn there.
+
+    ``target`` None: all of them, and the first in axes.
+    """
+    style, display = Style.split(shown)
     if ax is None:
-        return figure(explanation, display, style)
+        places = range(len(explanation.targets)) if target is None else [target]
+        return figure(explanation, display, style, places)
     from seewhy.render import heat_on
 
     if not hasattr(ax, "imshow"):
         raise InvalidInput.of("ax", "be one Axes of matplotlib", ax)
-    heat_on(ax, explanation.image.rgb8(), explanation.seen, _panel(explanation, target, display, style))
+    heat_on(ax, explanation.image.rgb8(), explanation.seen, panel_of(explanation, target or 0, display, style))
     found: Figure = ax.get_figure(root=True)  # type: ignore[assignment]
     return found
 
 
-def figure(explanation: ExplanationFacts, display: Display, style: Style | None = None) -> Figure:
-    """Return the figure: photo, segments, regions and heat map of every target, side by side."""
-    from seewhy.render import explanation_figure
+def figure(explanation: ExplanationFacts, display: Display, style: Style, places: Iterable[int]) -> Figure:
+    """Return the figure: photo, segments, regions and heat map of targets, side by side."""
+    from seewhy.render import explanation_figure, resized
 
-    used = Style() if style is None else style
-    panels = [_panel(explanation, i, display, used) for i in range(len(explanation.targets))]
+    panels = [panel_of(explanation, i, display, style) for i in places]
     beyond = max(panel.strongest_effect for panel in panels)
-    cut = (
-        [f"effects beyond {used.limit:g}, up to {beyond:.3g}, have its color"]
-        if beyond > (used.limit or beyond)
-        else []
-    )
-    return explanation_figure(
+    notes = [made_with(explanation) if style.caption is None else style.caption]
+    if beyond > (style.limit or beyond):
+        notes.append(f"effects beyond {style.limit:g}, up to {beyond:.3g}, have its color")
+    found = explanation_figure(
         explanation.image.rgb8(),
         explanation.seen,
         panels,
-        title=(
-            f"{explanation.method.name.upper()} · {explanation.model.name} · {explanation.n_evaluations} evaluations"
-        ),
-        subtitle=explanation.image.name,
+        title=explanation.image.name,
         hide_rest=display.hide_rest,
-        notes=[*explanation.warnings, *cut],
+        notes=notes,
+        theme=THEMES[style.style],
     )
+    if style.figsize is not None:
+        resized(found, *style.figsize)
+    return found
+
+
+def made_with(explanation: ExplanationFacts) -> str:
+    """Say in one line with what a result was made, as a figure in a report says it."""
+    settings, samples = explanation.method.to_dict(), explanation.samples
+    parts = [explanation.method.name.upper(), f"{len(samples)} samples", f"{explanation.n_evaluations} model calls"]
+    if "fill" in settings:
+        parts.append(f"fill {_named(settings['fill'])}")
+    if explanation.segments is not None:
+        parts.append(f"{samples.d} segments by {_named(settings.get('segmentation', 'segmentation'))}")
+    if "grid" in settings:
+        parts.append(f"grid {settings['grid']}")
+    if settings.get("keep") is not None:
+        parts.append(f"keep {settings['keep']:g}")
+    parts += [explanation.targets[0].unit, f"seed {explanation.seed}", explanation.model.name]
+    return " · ".join(parts)
+
+
+def _named(part: object) -> str:
+    """Return the name of a member of a family of settings, or the color of a fill."""
+    if not isinstance(part, dict):
+        return str(part)
+    name = str(part.get("name"))
+    color = str(part.get("value"))
+    return _COLORS.get(color, color) if name == "color" else name
+
+
+def cutout(explanation: ExplanationFacts, target: int, shown: dict[str, Any]) -> NDArray[np.uint8]:
+    """Return the shown region of the photo alone, (H, W, 4)."""
+    from seewhy.render import clear_around
+
+    style, display = Style.split(shown)
+    return clear_around(explanation.image.rgb8(), panel_of(explanation, target, display, style).region)
 
 
 def example_figure(explanation: ExplanationFacts, n: int, shown: Target) -> Figure:
@@ -107,7 +171,8 @@ def _is_number(value: object, *, above: bool = False) -> bool:
     return is_real and bool(np.isfinite(value)) and (value > 0 if above else value >= 0)  # type: ignore[operator,call-overload]
 
 
-def _panel(explanation: ExplanationFacts, i: int, display: Display, style: Style) -> TargetPanel:
+def panel_of(explanation: ExplanationFacts, i: int, display: Display, style: Style) -> TargetPanel:
+    """Return what is shown of a target."""
     from seewhy.render import TargetPanel, inks_of
 
     target, found = explanation.targets[i], explanation.attributions[i]
@@ -145,6 +210,8 @@ def _panel(explanation: ExplanationFacts, i: int, display: Display, style: Style
         sign=display.sign,
         scale=style.limit,
         inks=None if style.cmap is None else inks_of(style.cmap),
+        alpha=style.alpha,
+        versus=target.versus,
     )
 
 

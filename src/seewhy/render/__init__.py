@@ -7,6 +7,7 @@ from seewhy.render.colors import inks_of
 from seewhy.render.examples import examples_figure
 from seewhy.render.figure import explanation_figure
 from seewhy.render.overlay import (
+    clear_around,
     cut_out,
     dim_unseen,
     heat_over,
@@ -16,14 +17,19 @@ from seewhy.render.overlay import (
     regions_over,
 )
 from seewhy.render.panels import TargetPanel, heat_on
-from seewhy.render.png import figure_png, picture_png
+from seewhy.render.png import FORMATS, figure_file, figure_png, picture_png
+from seewhy.render.theme import THEMES, resized
 
 __all__ = [
+    "FORMATS",
+    "THEMES",
     "TargetPanel",
+    "clear_around",
     "cut_out",
     "dim_unseen",
     "examples_figure",
     "explanation_figure",
+    "figure_file",
     "figure_png",
     "heat_on",
     "heat_over",
@@ -33,4 +39,5 @@ __all__ = [
     "picture_png",
     "reduced",
     "regions_over",
+    "resized",
 ]

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seewhy.core.types import Floats
-from seewhy.render.colors import FAINT, INK, sign_color, unit_rgb
-from seewhy.render.page import Page, signed
+from seewhy.render.colors import sign_color, unit_rgb
+from seewhy.render.page import Page, rounded_up
 from seewhy.render.panels import CAPTION, MAX_BARS, WORDS, Box, TargetPanel, caption
+from seewhy.render.theme import Theme
+from seewhy.render.words import signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,10 +52,10 @@ def bars_panel(page: Page, box: Box, target: TargetPanel) -> None:
     _bars(page, Box(box.left, box.top + CAPTION, box.width, len(ids) * _BAR), target, ids)
     below = box.top + CAPTION + len(ids) * _BAR + 0.05
     if not set(ids) <= set(target.chosen):
-        page.text(box.left, below, "pale: not among the chosen", 9, color=unit_rgb(FAINT))
+        page.text(box.left, below, "pale: not among the chosen", 9, color=unit_rgb(page.theme.faint))
         below += _FOOT_LINE
     if any(target.is_unsure(i) for i in ids):
-        page.text(box.left, below, "hollow: interval includes 0", 9, color=unit_rgb(FAINT))
+        page.text(box.left, below, "hollow: interval includes 0", 9, color=unit_rgb(page.theme.faint))
 
 
 def _foot(target: TargetPanel) -> float:
@@ -66,22 +68,22 @@ def _bars(page: Page, box: Box, target: TargetPanel, ids: list[int]) -> None:
     """Draw one bar a segment, with its id at the left, and its value beyond the end of bar and whisker."""
     values = np.zeros(len(ids)) if target.values is None else target.values[ids].astype(np.float64)
     spans = np.full((len(ids), 2), np.nan) if target.intervals is None else target.intervals[ids]
-    words = [signed(value, target.limit) for value in values]
+    words = [signed(value, rounded_up(target.strongest_effect)) for value in values]
     axes = page.axes(*box)
     solid = set(target.chosen)
     colors = [(*unit_rgb(sign_color(value)), 1.0 if i in solid else 0.3) for i, value in zip(ids, values, strict=True)]
     bars = axes.barh(range(len(ids)), values, height=0.68, color=colors)
-    axes.axvline(0, color=unit_rgb(FAINT), linewidth=0.8)
+    axes.axvline(0, color=unit_rgb(page.theme.faint), linewidth=0.8)
     for i, bar in zip(ids, bars, strict=True):
         if target.is_unsure(i):
             _hollow(bar)
-    _whiskers(axes, spans)
+    _whiskers(axes, spans, page.theme)
     starts, ends = np.fmin(values, spans[:, 0]), np.fmax(values, spans[:, 1])
     word, name = _DIGIT * max(map(len, words)) + 0.1, _DIGIT * len(str(max(ids)))
     before = name + 0.12 + (word if values.min() < 0 else 0)
     left, inch = _reach((starts.min(), ends.max()), box.width, before, word if values.max() > 0 else 0.05)
     axes.set(xlim=(left, left + box.width * inch), ylim=(len(ids) - 0.5, -0.5))
-    style = {"va": "center_baseline", "fontsize": WORDS, "color": unit_rgb(INK)}
+    style = {"va": "center_baseline", "fontsize": WORDS, "color": unit_rgb(page.theme.ink)}
     for row, (i, value, label) in enumerate(zip(ids, values, words, strict=True)):
         x, side = (ends[row] + 0.05 * inch, "left") if value >= 0 else (starts[row] - 0.05 * inch, "right")
         axes.text(x, row, label, {"ha": side} | style)
@@ -96,14 +98,14 @@ def _hollow(bar: Rectangle) -> None:
     bar.set(facecolor="none", edgecolor=(red, green, blue, max(opacity, 0.55)), linewidth=1.2)
 
 
-def _whiskers(axes: Axes, spans: Floats) -> None:
-    """Draw a dark line with caps along each interval (n, 2), with a white rim that sets it off a dark bar."""
+def _whiskers(axes: Axes, spans: Floats, theme: Theme) -> None:
+    """Draw a line with caps along each interval (n, 2), with a rim of paper that sets it off the bar."""
     from matplotlib.patheffects import withStroke
 
     for row, span in enumerate(spans):
         if not np.isnan(span).any():
-            (line,) = axes.plot(span, (row, row), "|-", color=unit_rgb(INK), linewidth=1, markersize=5)
-            line.set_path_effects([withStroke(linewidth=2.4, foreground="white")])
+            (line,) = axes.plot(span, (row, row), "|-", color=unit_rgb(theme.ink), linewidth=1, markersize=5)
+            line.set_path_effects([withStroke(linewidth=2.4, foreground=unit_rgb(theme.paper))])
 
 
 def _reach(ends: tuple[float, float], width: float, before: float, after: float) -> tuple[float, float]:

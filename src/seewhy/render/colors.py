@@ -59,6 +59,7 @@ def painted(
     shares: NDArray[np.float32],
     tones: NDArray[np.float32] | None = None,
     inks: Rgb8 | None = None,
+    full: float = FULL,
 ) -> Rgb8:
     """Paint effects over gray: opacity grows with the effect, so 0 leaves the gray as it is.
 
@@ -72,6 +73,8 @@ def painted(
         (256,), 0..255: the tone that stands for each gray; itself, if not given.
     inks
         (1, 255, 3): the colors of effects from -1 to 1; blue and vermilion, if not given.
+    full
+        Opacity of the strongest effect, 0..1.
     """
     base = np.arange(256, dtype=np.float32) if tones is None else tones
     # A table of every tone under every effect: a photo has far more pixels than there are pairs of them.
@@ -80,7 +83,7 @@ def painted(
     place *= 2 * _STEPS + 1
     place += steps
     effects = np.arange(-_STEPS, _STEPS + 1, dtype=np.float32) / _STEPS
-    opacity = np.float32(FULL) * np.abs(effects)
+    opacity = np.float32(full) * np.abs(effects)
     found = np.empty((*gray.shape, 3), np.uint8)
     for channel in range(3):
         own = None if inks is None else inks[0, :, channel]
@@ -90,10 +93,10 @@ def painted(
     return found
 
 
-def scale_colors(steps: int = 255, inks: Rgb8 | None = None) -> Rgb8:
+def scale_colors(steps: int = 255, inks: Rgb8 | None = None, full: float = FULL) -> Rgb8:
     """Return (1, steps, 3): the colors from -limit to +limit, painted over the neutral gray."""
     shares = np.linspace(-1, 1, steps, dtype=np.float32)[None]
-    return painted(np.full(shares.shape, NEUTRAL[0], np.uint8), shares, inks=inks)
+    return painted(np.full(shares.shape, NEUTRAL[0], np.uint8), shares, inks=inks, full=full)
 
 
 def inks_of(cmap: object) -> Rgb8:

@@ -12,7 +12,8 @@ from seewhy.core.errors import InvalidInput
 from seewhy.core.types import Masks, Unit
 from seewhy.render.colors import FAINT, INK, unit_rgb
 from seewhy.render.overlay import reduced
-from seewhy.render.page import MARGIN, Page, framed, line_height, number, wrapped
+from seewhy.render.page import MARGIN, Page, framed, line_height, wrapped
+from seewhy.render.words import number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

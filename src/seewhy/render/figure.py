@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from seewhy.render import chart, panels
-from seewhy.render.colors import FAINT, INK, Rgb8, unit_rgb
-from seewhy.render.overlay import AnyArray, Region, not_sure, reduced
-from seewhy.render.page import MARGIN, Page, line_height, number, wrapped
+from seewhy.render.colors import Rgb8, unit_rgb
+from seewhy.render.overlay import Region, fitted
+from seewhy.render.page import MARGIN, Page, line_height, wrapped
 from seewhy.render.panels import Box, TargetPanel
+from seewhy.render.theme import THEMES, Theme
+from seewhy.render.words import number, score_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +25,7 @@ _AREA = 7.0
 """Square inches of a picture, whatever its shape."""
 _GAP = 0.2
 _ROW_GAP = 0.1
+_BOUND = "\N{NO-BREAK SPACE}"
 _SHAPE = 1.7
 """Width to height that a figure of one class comes near: it fits a page and a slide."""
 
@@ -74,6 +75,7 @@ def explanation_figure(
     subtitle: str = "",
     hide_rest: bool = False,
     notes: Sequence[str] = (),
+    theme: Theme = THEMES["light"],
 ) -> Figure:
     """Return the figure of one explanation, one row a class.
 
@@ -90,16 +92,18 @@ def explanation_figure(
     hide_rest
         Show the chosen regions alone.
     notes
-        Sentences at the foot of the figure, such as warnings.
+        Sentences at the foot of the figure.
+    theme
+        Colors of paper and words.
     """
-    photo, seen = _fitted(photo), _fitted(seen)
-    targets = [_shrunk(target) for target in targets]
+    photo, seen = fitted(photo, _PIXELS), fitted(seen, _PIXELS)
+    targets = [panels.shrunk(target, _PIXELS) for target in targets]
     grid = _grid(photo.shape[1] / photo.shape[0], targets)
     head = _Words([(title, 13, "bold"), (subtitle, 10, "normal")], grid.across)
     foot = _Words([(note, 9.5, "normal") for note in notes], grid.across)
     heads = [_Words(_facts(target), grid.across) for target in targets]
     height = head.height + foot.height + sum(words.height + grid.down + _ROW_GAP for words in heads)
-    page = Page(grid.across + 2 * MARGIN, height + 2 * MARGIN)
+    page = Page(grid.across + 2 * MARGIN, height + 2 * MARGIN, theme)
     top = head.write(page, MARGIN)
     for row, target in enumerate(targets):
         top = heads[row].write(page, top)
@@ -117,9 +121,9 @@ class _Words:
 
     def __init__(self, paragraphs: Sequence[tuple[str, float, str]], width: float) -> None:
         self._lines = [
-            (line, size, weight)
-            for words, size, weight in paragraphs
-            for line in wrapped(words, width * (0.9 if weight == "bold" else 1), size, 3)
+            (line.replace(_BOUND, " "), size, weight)
+            for words, size, weight in paragraphs  # a number keeps its unit
+            for line in wrapped(words.replace(" %", f"{_BOUND}%"), width * (0.9 if weight == "bold" else 1), size, 3)
         ]
 
     @property
@@ -131,7 +135,7 @@ class _Words:
         """Write them from ``top`` on, and return where they end."""
         below = top + self.height
         for line, size, weight in self._lines:
-            color = INK if weight == "bold" else FAINT
+            color = page.theme.ink if weight == "bold" else page.theme.faint
             page.text(MARGIN, top, line, size, weight=weight, color=unit_rgb(color))
             top += line_height(size)
         return below
@@ -139,11 +143,12 @@ class _Words:
 
 def _facts(target: TargetPanel) -> list[tuple[str, float, str]]:
     """Say which class a row is about, its score, how well the surrogate follows the model, and how sure it all is."""
-    facts = [f"class {target.index}", f"{target.unit} {number(target.score)}"]
+    facts = [f"class {target.index}", score_words(target)]
     if target.prediction is not None:
         facts.append(f"surrogate predicts {number(target.prediction)}")
     if target.intercept is not None:
-        facts.append(f"intercept {number(target.intercept)}")
+        none = abs(target.intercept) < target.limit / 1000  # rounding has digits too, but they do not count
+        facts.append(f"intercept {number(0.0 if none else target.intercept)}")
     if target.r2 is not None:
         facts.append(f"R² {target.r2:.2f}")
     if target.error is not None:
@@ -195,21 +200,3 @@ def _row(page: Page, grid: _Grid, top: float, order: Sequence[_Panel | None]) ->
         column, row = divmod(place, grid.rows)
         if panel is not None:
             panel(page, grid.box(row, column, MARGIN, top))
-
-
-def _shrunk(target: TargetPanel) -> TargetPanel:
-    segments = None if target.segments is None else _fitted(target.segments)
-    spread = None if target.spread is None else _fitted(target.spread)
-    heatmap, region = _fitted(target.heatmap), _fitted(target.region)
-    if spread is not None:  # a pixel of the figure is several of the photo: both panels must say the same of it
-        region = region & ~not_sure(heatmap, spread)
-    return replace(target, heatmap=heatmap, region=region, segments=segments, spread=spread)
-
-
-def _fitted(array: AnyArray) -> AnyArray:
-    """Bring an array to the figure's resolution; tiny photos get larger pixels, so that lines stay thin."""
-    small = reduced(array, _PIXELS)
-    times = _PIXELS // max(small.shape[:2])
-    if times < 2:
-        return small
-    return np.repeat(np.repeat(small, times, axis=0), times, axis=1)  # type: ignore[return-value]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from seewhy.core.types import Floats, Heatmap, Segments
-from seewhy.render.colors import CONTRADICTS, FAINT, INK, SUPPORTS, WHITE, Rgb8, RgbColor, painted, strength
+from seewhy.render.colors import CONTRADICTS, FAINT, FULL, INK, SUPPORTS, WHITE, Rgb8, RgbColor, painted, strength
 
 Region = NDArray[np.bool_]
 """(H, W): True inside."""
@@ -33,6 +33,7 @@ def heat_over(
     *,
     spread: Heatmap | None = None,
     inks: Rgb8 | None = None,
+    full: float = FULL,
 ) -> Rgb8:
     """Paint a heat map over the gray photo; the stronger the effect, the more opaque.
 
@@ -51,11 +52,13 @@ def heat_over(
         stays gray, one with NaN has no interval and keeps its color.
     inks
         (1, 255, 3): the colors from -limit to +limit; blue and vermilion, if not given.
+    full
+        Opacity of the strongest color, 0..1.
     """
     shares = strength(heatmap, limit)
     if spread is not None:
         shares[not_sure(heatmap, spread)] = 0
-    found = painted(_gray(photo), shares, _ramp(60, 244), inks)
+    found = painted(_gray(photo), shares, _ramp(60, 244), inks, full)
     return found if seen is None else dim_unseen(found, seen)
 
 
@@ -133,6 +136,11 @@ def cut_out(photo: Rgb8, region: Region, color: RgbColor = (128, 128, 128)) -> R
     return np.where(region[..., None], photo, np.array(color, np.uint8))
 
 
+def clear_around(photo: Rgb8, region: Region) -> NDArray[np.uint8]:
+    """Return the region of a photo alone, (H, W, 4): the rest is transparent, and holds no colors either."""
+    return np.dstack([cut_out(photo, region, (0, 0, 0)), np.where(region, np.uint8(255), np.uint8(0))])
+
+
 def dim_unseen(photo: Rgb8, seen: Region) -> Rgb8:
     """Dim and hatch what the model did not see, and frame what it did."""
     if seen.all():
@@ -162,6 +170,15 @@ def reduced(array: AnyArray, longest: int) -> AnyArray:
         small = Pillow.fromarray(flat).resize((columns, rows), Pillow.Resampling.BOX)
         return np.asarray(small).astype(array.dtype)  # type: ignore[return-value]
     return array[np.ix_(_centers(height, rows), _centers(width, columns))]  # type: ignore[return-value]
+
+
+def fitted(array: AnyArray, longest: int) -> AnyArray:
+    """Bring an array near ``longest`` pixels: :func:`reduced`, or with larger pixels, so that lines stay thin."""
+    small = reduced(array, longest)
+    times = longest // max(small.shape[:2])
+    if times < 2:
+        return small
+    return np.repeat(np.repeat(small, times, axis=0), times, axis=1)  # type: ignore[return-value]
 
 
 def _centers(size: int, wanted: int) -> NDArray[np.intp]:

@@ -11,7 +11,8 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from seewhy.core.words import clean
-from seewhy.render.colors import FAINT, INK, Rgb8, RgbColor, unit_rgb
+from seewhy.render.colors import FAINT, Rgb8, RgbColor, unit_rgb
+from seewhy.render.theme import THEMES, Theme
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,12 +26,13 @@ _LETTER = 0.62
 
 
 class Page:
-    """A white figure of ``width`` x ``height`` inches."""
+    """A figure of ``width`` x ``height`` inches."""
 
-    def __init__(self, width: float, height: float) -> None:
+    def __init__(self, width: float, height: float, theme: Theme = THEMES["light"]) -> None:
         from seewhy.render.shown import ShownFigure
 
-        self.figure: Figure = ShownFigure(figsize=(width, height), dpi=150, facecolor="white")
+        self.theme = theme
+        self.figure: Figure = ShownFigure(figsize=(width, height), dpi=theme.dpi, facecolor=unit_rgb(theme.paper))
         self._size = (width, height)
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
@@ -44,7 +46,7 @@ class Page:
     def text(self, left: float, top: float, words: str, size: float, **style: Any) -> None:
         """Write ``words``; no letter is taken for a formula, and no control character reaches the font."""
         across, down = self._size
-        style = {"color": unit_rgb(INK)} | style
+        style = {"color": unit_rgb(self.theme.ink)} | style
         # Lines are placed by their baseline: by their top, words with and without high letters do not align.
         base = 1 - (top + 0.93 * size / 72) / down
         self.figure.text(left / across, base, clean(words), fontsize=size, parse_math=False, **style)
@@ -77,18 +79,6 @@ def wrapped(words: str, width: float, size: float, lines: int) -> list[str]:
 def line_height(size: float) -> float:
     """Return the inches a line of this font size takes."""
     return size * 1.3 / 72
-
-
-def number(value: float) -> str:
-    """Return a score with four digits that count."""
-    text = f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.4g}"
-    return text.replace("-", "\N{MINUS SIGN}")
-
-
-def signed(value: float, limit: float) -> str:
-    """Return an effect with its sign, and the decimals that ``limit`` needs for two digits that count."""
-    form = "+.1e" if limit < 1e-4 else f"+.{max(0, 1 - math.floor(math.log10(limit)))}f"
-    return format(value, form).replace("-", "\N{MINUS SIGN}")
 
 
 def rounded_up(limit: float) -> float:

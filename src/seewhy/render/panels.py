@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from seewhy.core.types import Floats, Heatmap, Segments, Sign, Unit
 from seewhy.core.words import clean
 from seewhy.render import overlay
-from seewhy.render.colors import FAINT, INK, Rgb8, scale_colors, sign_color, unit_rgb
-from seewhy.render.page import Page, badge, rounded_up, signed, wrapped
+from seewhy.render.colors import FAINT, FULL, INK, Rgb8, scale_colors, sign_color, unit_rgb
+from seewhy.render.page import Page, badge, rounded_up, wrapped
+from seewhy.render.words import signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,6 +78,10 @@ class TargetPanel:
     """The end of the color scale, where one is given, so that several figures have the same."""
     inks: Rgb8 | None = None
     """(1, 255, 3): the colors of the heat map from -limit to +limit; None: blue and vermilion."""
+    alpha: float = FULL
+    """Opacity of the strongest color, 0..1."""
+    versus: int | None = None
+    """The class it is held against, for a contrast."""
 
     @property
     def strongest_effect(self) -> float:
@@ -150,11 +155,21 @@ class TargetPanel:
         return [i for i in order if i in picked]
 
 
+def shrunk(target: TargetPanel, longest: int) -> TargetPanel:
+    """Return the panel with its arrays near ``longest`` pixels."""
+    segments = None if target.segments is None else overlay.fitted(target.segments, longest)
+    spread = None if target.spread is None else overlay.fitted(target.spread, longest)
+    heatmap, region = overlay.fitted(target.heatmap, longest), overlay.fitted(target.region, longest)
+    if spread is not None:  # a pixel of the figure is several of the photo: both panels must say the same of it
+        region = region & ~overlay.not_sure(heatmap, spread)
+    return replace(target, heatmap=heatmap, region=region, segments=segments, spread=spread)
+
+
 def caption(page: Page, box: Box, words: str, *shorter: str) -> None:
     """Write what a panel shows, above its picture: the first of these ways to say it that fits, or what fits of it."""
     ways = [wrapped(way, box.width, WORDS, 1)[0] for way in (words, *shorter)]
     line = next((line for line, way in zip(ways, (words, *shorter), strict=True) if line == way), ways[-1])
-    page.text(box.left, box.top + 0.04, line, WORDS, color=unit_rgb(FAINT))
+    page.text(box.left, box.top + 0.04, line, WORDS, color=unit_rgb(page.theme.faint))
 
 
 def photo_panel(page: Page, box: Box, photo: Rgb8, seen: overlay.Region) -> None:
@@ -179,7 +194,7 @@ def regions_panel(
         what = short = target.nothing
     doubt = " (?: uncertain)" if any(target.is_unsure(i) for i in target.chosen) else ""
     caption(page, box, f"{what} alone{doubt}" if hide_rest else f"{what}{doubt}", f"{short}{doubt}")
-    axes = page.picture(*_below(box), _regions(photo, seen, target, hide_rest=hide_rest))
+    axes = page.picture(*_below(box), regions_picture(photo, seen, target, hide_rest=hide_rest))
     words = target.nothing
     if target.limit == 0 or not target.region.any():
         frame = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": unit_rgb(FAINT)}
@@ -190,7 +205,7 @@ def regions_panel(
         shown = set(target.chosen)
         numbered = [i for i in target.strongest(MAX_BARS) if i in shown]
         for i in reversed(numbered):  # the strongest lies on top
-            for x, y in _middle(target.segments == i):
+            for x, y in middle(target.segments == i):
                 if target.is_unsure(i):
                     badge(axes, x, y, f"{i}?", FAINT, size=7.5)  # a letter more, on a disk as large
                 else:
@@ -204,7 +219,7 @@ def heat_panel(page: Page, box: Box, photo: Rgb8, seen: overlay.Region, target: 
     what = "heat map (uncolored: uncertain)" if target.colorless else "heat map"
     full = what if peak is None else "heat map (+ peak)" if spread is None else f"{what} + peak"
     caption(page, box, full, what, "heat map (gray: unsure)")
-    axes = page.picture(*inner, _heat(photo, seen, target, spread))
+    axes = page.picture(*inner, heat_picture(photo, seen, target))
     if peak is not None:
         axes.plot(*peak, "+", color="black", markersize=13, markeredgewidth=3.5)
         axes.plot(*peak, "+", color="white", markersize=12, markeredgewidth=1.6)
@@ -214,14 +229,18 @@ def heat_panel(page: Page, box: Box, photo: Rgb8, seen: overlay.Region, target: 
 
 def heat_on(axes: Axes, photo: Rgb8, seen: overlay.Region, target: TargetPanel) -> None:
     """Draw the heat map over the photo into axes of somebody else; nothing but the picture and the class."""
-    axes.imshow(_heat(photo, seen, target, target.spread if target.segments is None else None))
+    axes.imshow(heat_picture(photo, seen, target))
     axes.set(xticks=[], yticks=[])
     if not axes.get_title():
         axes.set_title(clean(target.label), parse_math=False)
 
 
-def _heat(photo: Rgb8, seen: overlay.Region, target: TargetPanel, spread: Heatmap | None) -> Rgb8:
-    return overlay.heat_over(photo, target.heatmap, target.limit, seen, spread=spread, inks=target.inks)
+def heat_picture(photo: Rgb8, seen: overlay.Region, target: TargetPanel) -> Rgb8:
+    """Return the photo in gray with the heat map over it; of a map, what may as well be 0 stays gray."""
+    spread = target.spread if target.segments is None else None
+    return overlay.heat_over(
+        photo, target.heatmap, target.limit, seen, spread=spread, inks=target.inks, full=target.alpha
+    )
 
 
 def _below(box: Box) -> Box:
@@ -229,7 +248,8 @@ def _below(box: Box) -> Box:
     return Box(box.left, box.top + CAPTION, box.width, box.height - CAPTION)
 
 
-def _regions(photo: Rgb8, seen: overlay.Region, target: TargetPanel, *, hide_rest: bool) -> Rgb8:
+def regions_picture(photo: Rgb8, seen: overlay.Region, target: TargetPanel, *, hide_rest: bool = False) -> Rgb8:
+    """Return the photo with the shown region: tinted and outlined, or alone."""
     if hide_rest and target.region.any():
         return overlay.cut_out(photo, target.region)
     if target.segments is None or target.values is None:
@@ -249,7 +269,7 @@ def _peak(target: TargetPanel, seen: overlay.Region, spread: Heatmap | None) -> 
     return int(x), int(y)
 
 
-def _middle(region: overlay.Region) -> Iterator[tuple[int, int]]:
+def middle(region: overlay.Region) -> Iterator[tuple[int, int]]:
     """Yield x, y of the pixel deepest inside the region; nothing for a segment lost in shrinking."""
     from scipy.ndimage import distance_transform_edt
 
@@ -265,13 +285,13 @@ def _middle(region: overlay.Region) -> Iterator[tuple[int, int]]:
 def _scale(page: Page, box: Box, target: TargetPanel) -> None:
     """Draw the color bar from -limit to +limit, with its unit and what its ends mean."""
     axes = page.axes(box.left, box.top + 0.1, box.width, 0.12)
-    axes.imshow(scale_colors(inks=target.inks), aspect="auto", extent=(-1, 1, 0, 1))
-    axes.axvline(0, color=unit_rgb(FAINT), linewidth=0.8)
+    axes.imshow(scale_colors(inks=target.inks, full=target.alpha), aspect="auto", extent=(-1, 1, 0, 1))
+    axes.axvline(0, color=unit_rgb(page.theme.faint), linewidth=0.8)
     middle, right, top = box.left + box.width / 2, box.left + box.width, box.top + 0.26
     page.text(box.left, top, signed(-target.limit, target.limit), WORDS)
     page.text(middle, top, "0", WORDS, ha="center")
     page.text(right, top, signed(target.limit, target.limit), WORDS, ha="right")
-    low, high = (unit_rgb(sign_color(sign) if target.inks is None else FAINT) for sign in (-1, 1))
+    low, high = (unit_rgb(page.theme.effect(sign) if target.inks is None else page.theme.faint) for sign in (-1, 1))
     page.text(box.left, top + 0.17, "contradicts", 9, color=low)
     page.text(right, top + 0.17, "supports", 9, color=high, ha="right")
-    page.text(middle, top + 0.34, target.effect, 9, color=unit_rgb(FAINT), ha="center")
+    page.text(middle, top + 0.34, target.effect, 9, color=unit_rgb(page.theme.faint), ha="center")

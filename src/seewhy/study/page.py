@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from seewhy._version import __version__
 from seewhy.core.types import JsonObject
-from seewhy.core.words import clean
 from seewhy.estimation.intervals import FEWEST
-from seewhy.models.extras import need
+from seewhy.render import pages
 from seewhy.study.chance import Estimate
 from seewhy.study.facts import StudyFacts
 from seewhy.study.matrices import Matrix
@@ -18,8 +16,6 @@ from seewhy.study.questions import MARGIN, Answer
 
 _MOST_ROWS = 24
 """Photos up to which the matrix over photos is shown."""
-_ABOVE, _BELOW = "183, 76, 0", "0, 114, 178"
-"""Vermilion and blue of Okabe and Ito, apart for every eye; the number stands on them."""
 _SIGNS = {
     "Yes": "\u2713",
     "No": "\u2717",
@@ -34,22 +30,7 @@ _LEFT, _RIGHT, _ROW = 136, 384, 22
 
 def page(study: StudyFacts) -> str:
     """Return the page."""
-    jinja = need("jinja2", "study")
-    environment = jinja.Environment(
-        loader=jinja.PackageLoader("seewhy.study"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja.StrictUndefined,
-        finalize=_shown,
-    )
-    found: str = environment.get_template("study.html.j2").render(_words(study))
-    return found
-
-
-def _shown(value: object) -> object:
-    """Return text without characters that hide, reorder or control it; markup of the template is as it is."""
-    return clean(value, keep="\n") if isinstance(value, str) and not hasattr(value, "__html__") else value
+    return pages.page("study.html.j2", style=("study.css",), **_words(study))
 
 
 def _words(study: StudyFacts) -> JsonObject:
@@ -57,7 +38,6 @@ def _words(study: StudyFacts) -> JsonObject:
     one = study.one_for_all
     matrices = [one for one in study.matrices if one.over != "photos" or len(one.names) <= _MOST_ROWS]
     return {
-        "version": __version__,
         "study": study,
         "metric": facts,
         "default": menu.default.label,
@@ -124,10 +104,10 @@ def _matrix(matrix: Matrix) -> JsonObject:
 def _cell(found: Estimate | None, limit: float) -> JsonObject:
     if found is None:
         return {"text": "\u2013", "ends": "", "style": ""}
-    share = min(1.0, abs(found.value) / limit)
-    color = _ABOVE if found.value > 0 else _BELOW
+    tenths = round(10 * min(1.0, abs(found.value) / limit))
+    style = f"{'above' if found.value > 0 else 'below'}-{tenths}" if tenths else ""
     ends = "" if found.low is None or found.high is None else f"{number(found.low)} to {number(found.high)}"
-    return {"text": number(found.value), "ends": ends, "style": f"background: rgba({color}, {0.45 * share:.2f})"}
+    return {"text": number(found.value), "ends": ends, "style": style}
 
 
 def _chart(answers: tuple[Answer, ...]) -> JsonObject | None:

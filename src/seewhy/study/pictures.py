@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,6 +19,8 @@ MOST = 12
 """Photos of which the page shows pictures."""
 _LONGEST = 220
 """Pixels of a picture's longer side."""
+_BYTES = 20_000
+"""Bytes that it may take."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +88,6 @@ def _painted(explanation: Explanation, setting: StudySetting, *, region: bool) -
 
 
 def _shown(caption: str, alt: str, picture: np.ndarray) -> Shown:
-    from PIL import Image as Pillow
+    from seewhy.render.pages import embedded
 
-    from seewhy.render import reduced
-
-    small = reduced(picture, _LONGEST)
-    file = io.BytesIO()
-    Pillow.fromarray(small).save(file, "JPEG", quality=78)
-    source = f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
-    return Shown(caption, alt, source, small.shape[1], small.shape[0])
+    return Shown(caption, alt, *embedded(picture, _LONGEST, _BYTES))

@@ -16,21 +16,15 @@ from seewhy.study.page import page
 class Study(StudyFacts):
     """The scores of every setting on every photo under every model, and the answers that follow from them."""
 
-    def html(self) -> str:
-        """Return the page: one file that needs nothing else, neither scripts nor a connection.
-
-        Raises
-        ------
-        MissingExtra
-            Jinja is not installed.
-        """
+    def to_html(self) -> str:
+        """Return the page: one file that needs nothing else, neither scripts nor a connection."""
         return page(self)
 
     def write(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write ``study.json`` and ``study.html`` and return their paths."""
         text = json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
         out = make_folder(folder)
-        return [_written(out / "study.json", text), _written(out / "study.html", self.html())]
+        return [_written(out / "study.json", text), _written(out / "study.html", self.to_html())]
 
 
 def _written(path: Path, text: str) -> Path:

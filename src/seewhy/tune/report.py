@@ -18,21 +18,22 @@ def report(found: TuningFacts) -> str:
     """Return the report."""
     return "\n".join(
         [
-            *_verdict(found),
+            *verdict(found),
             "",
             *_settings("settings that won", found.winner),
             "",
-            *_compared(found),
+            *compared(found),
             *_next_best(found),
             *_mattered(found),
             "",
-            *_spent(found),
+            *spent(found),
             *(f"note: {note}" for note in found.notes),
         ]
     )
 
 
-def _verdict(found: TuningFacts) -> Iterator[str]:
+def verdict(found: TuningFacts) -> Iterator[str]:
+    """Yield why the settings won, and what that rests on."""
     yield found.reason
     yield f"chosen on: {found.chosen_on}"
     yield f"reported on: {found.reported_on}"
@@ -52,7 +53,8 @@ def _said(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _compared(found: TuningFacts) -> Iterator[str]:
+def compared(found: TuningFacts) -> Iterator[str]:
+    """Yield a heading, then the scores of the winner, the start, the baselines and the photos, a line each."""
     yield f"{found.metric} ({found.better} is better), on what is reported:"
     scores: dict[str, float | str | None] = {"chosen settings": found.score, f"{found.start.source} settings": None}
     scores[f"{found.start.source} settings"] = found.start_score
@@ -116,7 +118,8 @@ def _shares(shares: Mapping[str, float]) -> Iterator[str]:
         yield f"  {name:<24} {100 * share:.0f} %"
 
 
-def _spent(found: TuningFacts) -> Iterator[str]:
+def spent(found: TuningFacts) -> Iterator[str]:
+    """Yield what it cost."""
     calls = found.calls
     yield (
         f"{found.n_settings} settings from {found.n_trials} sampling settings; {calls.total} model calls "

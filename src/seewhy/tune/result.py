@@ -9,6 +9,7 @@ from pathlib import Path
 from seewhy.core.atomic import make_folder, replace_file
 from seewhy.core.settings import to_toml
 from seewhy.tune.facts import TuningFacts
+from seewhy.tune.page import page
 from seewhy.tune.report import report
 
 
@@ -31,6 +32,10 @@ class Tuning(TuningFacts):
         }
         place = make_folder(folder)
         return [replace_file(place / name, text.encode("utf-8", "backslashreplace")) for name, text in texts.items()]
+
+    def to_html(self) -> str:
+        """Return everything as one HTML page that needs nothing else."""
+        return page(self)
 
     def __str__(self) -> str:
         return report(self)
