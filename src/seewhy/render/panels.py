@@ -218,7 +218,8 @@ def heat_panel(page: Page, box: Box, photo: Rgb8, seen: overlay.Region, target: 
     inner, peak = _below(box), _peak(target, seen, spread)
     what = "heat map (uncolored: uncertain)" if target.colorless else "heat map"
     full = what if peak is None else "heat map (+ peak)" if spread is None else f"{what} + peak"
-    caption(page, box, full, what, "heat map (gray: unsure)")
+    shorter = "heat map (gray: unsure)"
+    caption(page, box, full, *([f"{shorter} + peak"] if peak is not None and spread is not None else []), what, shorter)
     axes = page.picture(*inner, heat_picture(photo, seen, target))
     if peak is not None:
         axes.plot(*peak, "+", color="black", markersize=13, markeredgewidth=3.5)
