@@ -105,3 +105,12 @@ def test_a_page_of_sections_escapes_masks_and_leaves_out_what_is_empty() -> None
     assert "secret-of-a-server" not in html
     assert "\u202e" not in html
     assert "empty" not in text
+
+
+def test_what_a_terminal_shows_has_digits_that_count_and_a_minus_that_it_knows() -> None:
+    from seewhy.cli.output import _error, _plain, _score
+
+    shown = {0.0: "0.0000", 0.25: "0.2500", 0.00005: "0.0001", 0.000012: "1.2e-05"}
+    assert {one: _score(one) for one in shown} == shown
+    assert _error(1.3) == ", estimated error 130 %"
+    assert _plain(score_words(Target(0, "cat", -2.0, "log-odds"))) == "log-odds -2 (probability 0.12)"

@@ -16,6 +16,7 @@ from seewhy.explanation.explanation import Explanation
 from seewhy.explanation.smallest import SmallestRegion
 from seewhy.images.regions import Region
 from seewhy.render.display import Display
+from seewhy.render.words import as_percent, score_words
 
 _NOTHING = {
     "positive": "nothing supports: no segment has a positive value distinguishable from 0",
@@ -79,14 +80,14 @@ def _predictions(page: Printed, explanation: Explanation) -> None:
     table = Rows("class", "name")
     table.numbers("score")
     for prediction in explanation.predictions[:5]:
-        table.row(str(prediction.index), prediction.label, f"{prediction.score:.4f}")
+        table.row(str(prediction.index), prediction.label, _score(prediction.score))
     page.table(table)
 
 
 def _target(page: Printed, explanation: Explanation, i: int, display: Display) -> None:
     target = explanation.targets[i]
     page.line()
-    page.line(f"{explanation.method.name} for {target.label} ({target.index}), {target.unit} {target.score:.4g}")
+    page.line(f"{explanation.method.name} for {target.label} ({target.index}), {_plain(score_words(target))}")
     found = explanation.attributions[i]
     if not isinstance(found, SegmentAttribution):
         facts = explanation.to_dict()["targets"][i]["map"]
@@ -135,10 +136,20 @@ def _table(explanation: Explanation, i: int, top: list[Region]) -> Rows:
     return table
 
 
+def _score(score: float) -> str:
+    """Return a score with four decimals, or with digits that count where those would all be 0."""
+    return f"{score:.4f}" if score == 0 or abs(score) >= 0.00005 else f"{score:.2g}"
+
+
+def _plain(words: str) -> str:
+    """Return numbers in words with the minus that every terminal has."""
+    return words.replace("\N{MINUS SIGN}", "-")
+
+
 def _error(error: float | None) -> str:
     if error is None:
         return ""
-    return ", more noise than signal" if math.isinf(error) else f", estimated error {100 * error:.2g} %"
+    return ", more noise than signal" if math.isinf(error) else f", estimated error {as_percent(error)}"
 
 
 def _aligned(values: Iterable[float]) -> list[str]:
@@ -163,8 +174,8 @@ def side_by_side(explanation: Explanation, *, as_json: bool) -> str:
         table.numbers("error", "correlation", "difference", "same top 5")
         for k, name in enumerate(one.names):
             error = one.errors[k]
-            shown = "?" if error is None or math.isinf(error) else f"{100 * error:.2g} %"
-            row = (f"{one.correlation[0, k]:.4f}", f"{100 * one.apart[k]:.2g} %", str(one.same_top[0, k]))
+            shown = "?" if error is None or math.isinf(error) else as_percent(error)
+            row = (f"{one.correlation[0, k]:.4f}", as_percent(float(one.apart[k])), str(one.same_top[0, k]))
             table.row(name, shown, *row)
         page.table(table)
         page.lines(f"{name}: {why}" for name, why in one.missing.items())
