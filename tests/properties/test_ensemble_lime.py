@@ -9,6 +9,7 @@ import seewhy
 from seewhy.core.errors import InvalidInput
 from seewhy.engine.run import Subject
 from seewhy.explanation.record import arrays
+from seewhy.images.alike import Alike
 from seewhy.images.segmentation.family import Family
 from seewhy.methods import EnsembleLime
 from seewhy.models import FunctionModel
@@ -20,6 +21,7 @@ H, W = 40, 48
 RNG = np.random.default_rng(0)
 SMOOTH = np.kron(RNG.integers(0, 256, (5, 6, 3)), np.ones((8, 8, 1)))
 PHOTO = np.clip(SMOOTH + RNG.normal(0, 8, (H, W, 3)), 0, 255).astype(np.uint8)
+PIXELS = PHOTO.astype(np.float32) / 255
 LIME = EnsembleLime(n_segments=(6, 12), fill="black", unit="score", n_samples=400)
 
 
@@ -76,22 +78,40 @@ def test_a_model_that_reads_one_region_lights_that_region(algorithms, seed):
 @pytest.mark.parametrize(("weighting", "power"), [("value", 0), ("root-area", 0.5), ("density", 1)])
 def test_the_map_is_the_mean_of_least_squares_over_blocks(weighting, power):
     maps = np.array([map_by_hand(*block, power) for block in blocks_of(GOT)])
-    found = GOT.refit(weighting=weighting)
+    found = GOT.refit(weighting=weighting, averaging="equal", smoothing="none")
 
     np.testing.assert_allclose(found.heatmap(), maps.mean(axis=0), rtol=0, atol=2e-6)
     se = np.sqrt(((maps - maps.mean(axis=0)) ** 2).sum(axis=0) / (len(maps) - 1) / len(maps))
     np.testing.assert_allclose(found.standard_error(), se, rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.parametrize("smoothing", ["none", "alike"])
+def test_blocks_weigh_the_root_of_their_rows_and_are_smoothed_before_they_are_compared(smoothing):
+    smooth = Alike(PIXELS) if smoothing == "alike" else np.array
+    maps = np.array([smooth(map_by_hand(*block, 0.5)) for block in blocks_of(GOT)])
+    got = GOT.refit(smoothing=smoothing)
+    rows = np.array([len(coalitions) for _, coalitions, _ in blocks_of(GOT)])
+    w = np.sqrt(rows) / np.sqrt(rows).sum()
+    mean = np.tensordot(w, maps, 1)
+    factors = w**2 / (1 - 2 * w + (w**2).sum())
+    se = np.sqrt(np.tensordot(factors, (maps - mean) ** 2, 1))
+
+    assert len(set(rows)) > 1
+    np.testing.assert_allclose(got.heatmap(), mean, rtol=0, atol=2e-6)
+    np.testing.assert_allclose(got.standard_error(), se, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(got.interval()[1], mean + got.attributions[0].reach * se, atol=1e-5)
+
+
 def test_the_error_is_that_of_the_map_averaged_over_rectangles_and_less_its_mean():
     maps = np.array([map_by_hand(*block, 0.5) for block in blocks_of(GOT)])
+    plain = GOT.refit(averaging="equal", smoothing="none")
     part = np.arange(H)[:, None] * 16 // H * 16 + np.arange(W) * 16 // W
     pooled = np.array([np.bincount(part.ravel(), one.ravel()) / np.bincount(part.ravel()) for one in maps])
     pooled -= pooled.mean(axis=1, keepdims=True)
     noise, mean = np.cov(pooled.T).trace() / len(maps), pooled.mean(axis=0)
 
-    assert GOT.error == pytest.approx(np.sqrt(noise / (mean @ mean - noise)), rel=1e-5)
-    assert GOT.attributions[0].spread.df == len(maps) - 1
+    assert plain.error == pytest.approx(np.sqrt(noise / (mean @ mean - noise)), rel=1e-5)
+    assert plain.attributions[0].spread.df == pytest.approx(len(maps) - 1)
 
 
 def test_an_unfinished_block_is_left_out():
@@ -120,9 +140,11 @@ def test_less_than_one_block_says_how_many_samples_it_needs():
     assert any("too few to estimate the error" in text for text in one.warnings)
 
 
-@pytest.mark.parametrize("weighting", ["value", "density"])
-def test_refitting_equals_having_asked(weighting):
-    asked, refitted = run(LIME.replace(weighting=weighting)), GOT.refit(weighting=weighting)
+@pytest.mark.parametrize(
+    "changed", [{"weighting": "value"}, {"weighting": "density"}, {"averaging": "equal"}, {"smoothing": "none"}]
+)
+def test_refitting_equals_having_asked(changed):
+    asked, refitted = run(LIME.replace(**changed)), GOT.refit(**changed)
 
     np.testing.assert_array_equal(refitted.heatmap(), asked.heatmap())
     np.testing.assert_array_equal(refitted.standard_error(), asked.standard_error())
@@ -234,8 +256,6 @@ def test_batches_do_not_matter_where_segmentations_change():
 
 
 # --- the family --------------------------------------------------------------------------------------------
-
-PIXELS = PHOTO.astype(np.float32) / 255
 
 
 @settings(max_examples=25, deadline=None)

@@ -51,6 +51,8 @@ CHANGES = {
     "rise, fewer and odd": (RISE, {"n_samples": 61, "estimator": "centered"}),
     "value": (ENSEMBLE, {"weighting": "value"}),
     "density": (ENSEMBLE, {"weighting": "density"}),
+    "blocks alike": (ENSEMBLE, {"averaging": "equal"}),
+    "not smoothed": (ENSEMBLE, {"smoothing": "none"}),
     "ensemble in probability": (ENSEMBLE, {"unit": "probability"}),
     "ensemble, fewer": (ENSEMBLE, {"n_samples": 64}),
     "ensemble, fewer and odd": (ENSEMBLE, {"n_samples": 51, "weighting": "density"}),

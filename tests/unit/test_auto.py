@@ -7,6 +7,8 @@ import pytest
 
 import seewhy
 from seewhy.core.errors import InvalidInput
+from seewhy.images.fills import fill_picture
+from seewhy.methods.auto import _doubts, _fill, _Tried
 from seewhy.sampling.designs import FoldoverHadamard
 from support.refusing import refuses
 
@@ -15,6 +17,8 @@ RNG = np.random.default_rng(2)
 PHOTO = (RNG.random((SIDE, SIDE, 3)) * 255).astype(np.uint8)
 """Noise: blur takes its texture away and leaves its brightness."""
 SMALL = seewhy.Auto(n_samples=300)
+WHOLE = PHOTO.astype(np.float32) / 255
+BLURRED = fill_picture(seewhy.Blur(), WHOLE, None, 0)
 
 
 def squashed(batch, x):
@@ -29,6 +33,7 @@ def texture(batch, part):
 
 LEFT = np.s_[:, 8:24, 4:20]
 RIGHT = np.s_[:, 16:32, 22:38]
+CORNER = np.s_[:, 26:40, 28:40]
 
 
 def of_texture(batch):
@@ -44,8 +49,8 @@ def of_nothing(batch):
 
 
 def of_both(batch):
-    """Over blur the left half decides, over black the right one."""
-    return squashed(batch, 30 * texture(batch, LEFT) + 40 * batch[RIGHT].mean(axis=(1, 2, 3)) - 24)
+    """Over blur the left half decides, over black a corner on the right."""
+    return squashed(batch, 30 * texture(batch, LEFT) + 40 * batch[CORNER].mean(axis=(1, 2, 3)) - 24)
 
 
 def auto(model, method=SMALL, **more):
@@ -191,9 +196,30 @@ def test_the_pilot_asks_as_many_pictures_as_it_says():
     found = auto(counted, preflight=False)
     pilot = next(text for text in found.warnings if "pilot" in text)
     number = int(pilot.split("pilot of ")[1].split()[0])
-    assert number < 200
+    assert number == 3 + 2 * 16  # every bare fill; a block over a grid for the two that are preferred
     assert sum(asked) == found.n_evaluations
     assert found.pilot == number
+
+
+def test_a_fill_that_fails_behind_a_part_of_the_photo_leaves_its_place_to_the_next():
+    def fussy(batch):
+        mixed = (np.abs(batch - BLURRED).max(axis=(1, 2, 3)) > 1e-3) & (
+            np.abs(batch - WHOLE).max(axis=(1, 2, 3)) > 1e-3
+        )
+        over_blur = np.all(np.minimum(np.abs(batch - BLURRED), np.abs(batch - WHOLE)) < 1e-3, axis=(1, 2, 3))
+        return np.where((mixed & over_blur)[:, None], np.float32(np.nan), of_texture(batch))
+
+    found = auto(fussy)
+    assert found.method.fill == seewhy.ImageMean()
+    assert said(found, "the model fails over blur, which was left out")
+    assert found.pilot == 2 + 2 * 16
+
+
+def test_where_there_is_time_for_bare_fills_alone_their_word_is_taken():
+    tried = {"blur": _Tried(1, 0.1), "black": _Tried(17, 0.2, 0.6, np.arange(6.0))}
+
+    assert _fill(tried, "probability")[0] == "blur"
+    assert list(_doubts(tried, "blur")) == []
 
 
 def test_the_class_that_is_asked_for_decides():
@@ -225,9 +251,11 @@ def test_amounts_are_handed_on():
     ("method", "regions"),
     [
         (seewhy.Auto(n_samples=300), (15, 30)),
-        (seewhy.Auto(max_evaluations=399), (15, 30)),
-        (seewhy.Auto(max_evaluations=400), (12, 80)),
-        (seewhy.Auto(n_samples=301), (12, 80)),
+        (seewhy.Auto(max_evaluations=335), (15, 30)),
+        (seewhy.Auto(max_evaluations=336), (15, 40)),
+        (seewhy.Auto(n_samples=301), (15, 40)),
+        (seewhy.Auto(n_samples=600), (15, 40)),
+        (seewhy.Auto(n_samples=601), (12, 80)),
         (seewhy.Auto(n_samples=5000, max_evaluations=300), (12, 80)),
     ],
 )

@@ -119,11 +119,20 @@ def test_the_pilot_of_auto_is_left_out_where_there_is_no_time_for_it(time):
 
 
 def test_the_pilot_of_auto_tries_the_fills_that_it_has_time_for(time):
-    got = run("auto", Slow(time, 0.1), 12)
+    pilots = []
+    for limit in np.arange(2.4, 5, 0.1):
+        time.now = 1000.0
+        got = run("auto", Slow(time, 0.1), float(limit))
+        late = any("not tried" in note and "black" in note for note in got.warnings)
+        pilots.append(got.pilot)
+        assert late == (got.pilot < 3)
+        assert any("keeps" in note for note in got.warnings) == (got.pilot > 3)  # there was time for a look at the grid
+        assert time.now - 1000 <= limit + 0.2
 
-    assert 0 < got.pilot < 99
-    assert any("not tried" in note and "black" in note for note in got.warnings)
-    assert time.now - 1000 <= 12.2
+    assert pilots == sorted(pilots)
+    assert pilots[0] == 0
+    assert pilots[-1] > 3
+    assert {1, 2, 3} & set(pilots)
 
 
 def test_shapley_values_need_their_block_and_the_time_beyond_is_said(time):

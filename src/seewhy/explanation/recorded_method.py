@@ -18,7 +18,7 @@ from seewhy.estimation.intervals import Spread
 from seewhy.images import Image
 from seewhy.images.geometry import View
 from seewhy.images.scene import Scene
-from seewhy.methods import AnyMethod, as_concrete
+from seewhy.methods import METHODS, AnyMethod, as_concrete
 from seewhy.sampling.blocks import Block
 from seewhy.sampling.protocols import MaskMaker
 from seewhy.sampling.samples import Samples
@@ -153,7 +153,11 @@ class RecordedMethod:
 
 
 def read_method(settings: JsonObject, folder: Path) -> Method:
-    """Return the method of settings out of a file in ``folder``, as far as they can be opened from there."""
+    """Return the method of settings out of a file in ``folder``, as far as they can be opened from there.
+
+    A file older than a setting does not state it: it means what was done then, and not what is the default now.
+    """
+    settings = getattr(METHODS.get(str(settings.get("name"))), "before", {}) | settings
     elsewhere = tuple(key for key, value in settings.items() if any(far_paths(value, folder)))
     try:
         found = as_concrete(settings)

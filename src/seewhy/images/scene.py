@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from seewhy.core.layout import canonical
 from seewhy.core.types import Pixels, Segments
+from seewhy.images.alike import Alike
 
 
 @dataclass(frozen=True)
@@ -26,3 +28,8 @@ class Scene:
             array = getattr(self, name)
             if array is not None:
                 object.__setattr__(self, name, canonical(array, array.dtype.type))
+
+    @cached_property
+    def alike(self) -> Alike:
+        """What smooths maps along the picture; made once, when it is first needed."""
+        return Alike(self.pixels)

@@ -1,24 +1,25 @@
 """Settings found for one photo and model by a cheap pilot, with the reasons.
 
 The method is ensemble LIME, which on photos with masks agreed best with the object and with the model among all that
-was measured, so no segmentation has to be chosen. What is left to choose is the unit and the fill: a balanced block of
-LIME over a grid of 15 cells is asked with each of three fills; it tells whether the fill removes the class, and whether
-the fills agree.
+was measured, so no segmentation has to be chosen. What is left to choose is the unit and the fill: each of three fills
+is asked bare, which tells whether it removes the class. Over the first that does, and over the last, a balanced block
+of LIME on a grid of 6 cells is asked, which tells whether the two agree.
 
 Source: what the fill does to an explanation: Sturmfels, Lundberg and Lee (2020), doi:10.23915/distill.00022.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
 from seewhy.core.errors import Cancelled, InvalidInput, ModelError
 from seewhy.core.settings import setting
-from seewhy.core.types import Floats, ScoreKind
+from seewhy.core.types import Coalitions, Floats, ScoreKind
 from seewhy.engine.loop import Cancel, Clock
 from seewhy.engine.protocols import Model
 from seewhy.engine.run import Asker, Subject
@@ -35,15 +36,17 @@ from seewhy.sampling.samples import Answers
 
 _FILLS: dict[str, AnyFill] = {"blur": Blur(), "image-mean": ImageMean(), "black": Color(value=(0, 0, 0))}
 """In order of preference: the first that does its work is taken."""
-_GRID = (3, 5)
-_PILOT = 99
-"""Pictures of the pilot, at most: a block of 32 and the bare fill, for each fill."""
+_GRID = (2, 3)
+_PILOT = 35
+"""Pictures of the pilot, at most: every bare fill, and a block of 16 for each of two."""
 _FEW, _COARSE = 300, (15, 30)
 """Samples up to which fewer and larger regions found objects better."""
+_SOME, _MIDDLING = 600, (15, 40)
+"""The same for somewhat more of them."""
 _HARDLY, _COARSEST = 120, (8, 12)
 """Samples that do not make two blocks of such regions, and regions of which they do."""
-_BLOCK, _TIME = 33, 0.5
-"""Pictures that a fill takes, and the share of the time left that they may take."""
+_BLOCK, _TIME = 16, 0.5
+"""Pictures that a look at a grid takes, and the share of the time left that they may take."""
 _LEAVES = 0.5
 """A bare fill that keeps this share of the class's score does not remove it."""
 _AGREE = 0.5
@@ -51,7 +54,7 @@ _AGREE = 0.5
 
 
 class Auto(Amount):
-    """Settings found for the photo and the model by a pilot of about 100 pictures."""
+    """Settings found for the photo and the model by a pilot of at most 35 pictures."""
 
     source: ClassVar[str] = "this project; what it chooses from: see ensemble-lime"
     fits: ClassVar[frozenset[str]] = frozenset()
@@ -75,9 +78,10 @@ class Auto(Amount):
     def usual(self) -> EnsembleLime:
         """The method as it is before anything is known of the photo."""
         most = self._beside_the_pilot
-        few = (self.n_samples or most) <= _FEW
+        samples = self.n_samples or most
+        fewer = _COARSE if samples <= _FEW else _MIDDLING if samples <= _SOME else None
         kept = self.model_dump(exclude={"name", "max_evaluations"})
-        return EnsembleLime(**kept, max_evaluations=max(16, most), **({"n_segments": _COARSE} if few else {}))
+        return EnsembleLime(**kept, max_evaluations=max(16, most), **({} if fewer is None else {"n_segments": fewer}))
 
     @property
     def _beside_the_pilot(self) -> int:
@@ -113,14 +117,16 @@ class Auto(Amount):
         tried, notes, untried = asked.tried()
         name, why = _fill(tried, asked.kind) if tried else _unchecked(untried)
         method = self.usual.replace(fill=_FILLS[name])
-        few = f", for {_FEW} samples or fewer" if method.n_segments == _COARSE else ""
+        few = {_COARSE: f", for {_FEW} samples or fewer", _MIDDLING: f", for {_SOME} samples or fewer"}.get(
+            method.n_segments, ""
+        )
         affordable = asked.affordable
         if affordable is not None and affordable <= _FEW:
             method = method.replace(n_segments=_COARSE if affordable > _HARDLY else _COARSEST)
             few = f", because max_seconds leaves time for {affordable} samples at most"
         low, high = method.n_segments
-        known = asked.kind != "score" and name in tried
-        kept = f"; through half of the photo it keeps {_percent(tried[name].kept)}" if known else ""
+        half = tried[name].kept if name in tried else None
+        kept = "" if half is None else f"; through half of the photo it keeps {_percent(half)}"
         said = f"auto, for {asked.target.label}"
         pictures = sum(one.asked for one in tried.values())
         by = f"by a pilot of {pictures} pictures, beside those of the samples" if tried else "without a pilot"
@@ -130,7 +136,7 @@ class Auto(Amount):
             f"{said}: unit {asked.target.unit}{kept}",
             f"{said}: chosen {by}",
         ]
-        doubts = _doubts(tried, name, asked.kind) if tried else ()
+        doubts = _doubts(tried, name) if tried else ()
         return method, pictures, (*reasons, *(f"{said}: {text}" for text in (*notes, *doubts)))
 
 
@@ -141,10 +147,10 @@ class _Tried:
     asked: int
     left: float
     """Probability of the class over the bare fill, as a share of the whole picture's."""
-    kept: float
-    """Its mean through half of the photo, as a share of the whole picture's."""
-    values: Floats
-    """(cells,): what each cell adds to the target's score."""
+    kept: float | None = None
+    """Its mean through half of the photo, as a share of the whole picture's; None: not looked at."""
+    values: Floats | None = None
+    """(cells,): what each cell adds to the target's score; None: not looked at."""
 
     @property
     def removes(self) -> bool:
@@ -183,53 +189,93 @@ class Pilot:
 
     def tried(self) -> tuple[dict[str, _Tried], list[str], list[str]]:
         """Return what each fill does, what is to be said of others, and those for which there was no time."""
-        found, notes, late = {}, [], []
+        found: dict[str, _Tried] = {}
+        notes: list[str] = []
+        late: list[str] = []
         failed: ModelError | None = None
-        for name, fill in _FILLS.items():
-            subject = self._subject(fill)
+        subjects = {name: self._subject(fill) for name, fill in _FILLS.items()}
+        for name, subject in subjects.items():
             if not hides(subject.scene.pixels, subject.scene.fill):
                 notes.append(f"fill {name} was left out, because it changes nothing of this photo")
             elif not self.clock.allows(_BLOCK, _TIME):
                 late.append(name)
             else:
-                try:
-                    found[name] = self._one(subject)
-                except ModelError as error:
-                    failed = failed or error
-                    notes.append(f"the model fails over {name}, which was left out: {error}")
+                failed = self._try(name, found, notes, partial(self._bare, subject)) or failed
+        failed = self._looked_closer(subjects, found, notes) or failed
         if failed is not None and not found and not late:
             raise failed
         if late:
             notes.append(f"not tried, because max_seconds leaves no time for it: fill {', '.join(late)}")
         return found, notes, late
 
+    def _looked_closer(
+        self, subjects: dict[str, Subject], found: dict[str, _Tried], notes: list[str]
+    ) -> ModelError | None:
+        """Ask the grid over the fill that will be taken and over the one least like it, as far as there is time.
+
+        That is the last: black is further from blur than the mean color is. A fill on which the model fails leaves its
+        place to another; where none removes the class, one is enough.
+        """
+        failed: ModelError | None = None
+        fits = [name for name, one in found.items() if self.kind == "score" or one.removes] or list(found)[:1]
+        looked = 0
+        for name in (*fits[:1], *fits[:0:-1]):
+            if looked < 2 and self.clock.allows(_BLOCK, _TIME):
+                ask = partial(self._grid, subjects[name], found[name])
+                failed = self._try(name, found, notes, ask) or failed
+                looked += name in found
+        return failed
+
+    @staticmethod
+    def _try(name: str, found: dict[str, _Tried], notes: list[str], ask: Callable[[], _Tried]) -> ModelError | None:
+        """Keep what is found of a fill, or say that the model fails over it."""
+        try:
+            found[name] = ask()
+        except ModelError as error:
+            notes.append(f"the model fails over {name}, which was left out: {error}")
+            found.pop(name, None)
+            return error
+        return None
+
     def _subject(self, fill: AnyFill) -> Subject:
         height, width = self.view.apply(self.image).shape[:2]
         grid = Grid(rows=min(_GRID[0], height), columns=min(_GRID[1], width))
         return Subject.of(self.image, self.view, Lime(segmentation=grid, fill=fill), self.seed)
 
-    def _one(self, subject: Subject) -> _Tried:
+    def _bare(self, subject: Subject) -> _Tried:
+        """Ask the bare fill."""
+        left = self._shares(self._asked(subject, np.zeros((1, subject.masks.d), dtype=bool)))
+        return _Tried(1, 0.0 if left is None else float(left[0]))
+
+    def _grid(self, subject: Subject, bare: _Tried) -> _Tried:
+        """Ask a block over the cells of a grid as well."""
         rows = next(subject.method.rows(subject.masks, self.seed)).coalitions
-        block = Block(np.concatenate([np.zeros_like(rows[:1]), rows]))
+        answers = self._asked(subject, rows)
+        kept = self._shares(answers)
+        signs = np.where(rows, 2.0, -2.0)  # columns are balanced and orthogonal
+        values = signs.T @ self.target.scores(answers) / len(signs)
+        return _Tried(bare.asked + len(rows), bare.left, None if kept is None else float(kept.mean()), values)
+
+    def _asked(self, subject: Subject, rows: Coalitions) -> Answers:
         asker = Asker(self.model, subject, self.batch_size, self.clock)
         asker = asker.exact or asker
-        scored = list(asker(iter([block]), self.classes, 0, lambda: self.cancel is not None and self.cancel()))
+        scored = list(asker(iter([Block(rows)]), self.classes, 0, lambda: self.cancel is not None and self.cancel()))
         scores = np.concatenate([np.empty((0, self.classes), np.float32), *(scores for _, scores in scored)])
-        if len(scores) < len(block.coalitions):
+        if len(scores) < len(rows):
             raise Cancelled(
                 "cancelled during the pilot of auto; too early for an explanation",
                 setting="method",
                 rule="finish its pilot",
                 value="auto",
             )
-        answers = Answers.of(scores, self.kind, self.whole.classes)
-        left = kept = 0.0
-        if self.kind != "score":
-            level = float(self.whole.target(self.target.index, "probability")[0])
-            shares = answers.target(self.target.index, "probability") / max(level, 1e-12)
-            left, kept = float(shares[0]), float(shares[1:].mean())
-        signs = np.where(rows, 2.0, -2.0)  # columns are balanced and orthogonal
-        return _Tried(len(scores), left, kept, signs.T @ self.target.scores(answers)[1:] / len(signs))
+        return Answers.of(scores, self.kind, self.whole.classes)
+
+    def _shares(self, answers: Answers) -> Floats | None:
+        """Return (n,) the class's probability as a share of the whole picture's; None where scores are plain."""
+        if self.kind == "score":
+            return None
+        level = float(self.whole.target(self.target.index, "probability")[0])
+        return np.asarray(answers.target(self.target.index, "probability") / max(level, 1e-12))
 
 
 def _unchecked(untried: list[str]) -> tuple[str, str]:
@@ -254,19 +300,19 @@ def _fill(tried: dict[str, _Tried], kind: ScoreKind) -> tuple[str, str]:
     return chosen, why if chosen == first else f"{why}; {' and '.join(before)}"
 
 
-def _doubts(tried: dict[str, _Tried], chosen: str, kind: ScoreKind) -> Iterator[str]:
+def _doubts(tried: dict[str, _Tried], chosen: str) -> Iterator[str]:
     """Say where the choice decides what comes out."""
+    ours, kept = tried[chosen].values, tried[chosen].kept
     for name, one in tried.items():
-        flat = np.ptp(one.values) == 0 or np.ptp(tried[chosen].values) == 0
-        if name == chosen or flat or (kind != "score" and not one.removes):
+        if name == chosen or ours is None or one.values is None or np.ptp(one.values) == 0 or np.ptp(ours) == 0:
             continue
-        alike = float(np.corrcoef(one.values, tried[chosen].values)[0, 1])
+        alike = float(np.corrcoef(one.values, ours)[0, 1])
         if alike < _AGREE:
             yield (
                 f"the explanation depends on the fill: over {chosen} and over {name}, the pilot's maps have a "
                 f"correlation of {alike:.2f}; look at both"
             )
-    if tried[chosen].kept > 1:
+    if kept is not None and kept > 1:
         yield "the class is more probable through half of the photo than on the whole: another one competes"
 
 

@@ -22,7 +22,8 @@ from seewhy.core.layout import canonical
 from seewhy.core.settings import setting
 from seewhy.core.types import Floats, JsonObject, Segments
 from seewhy.estimation.attribution import MapAttribution
-from seewhy.estimation.intervals import Spread, mean_and_squares
+from seewhy.estimation.intervals import Spread
+from seewhy.estimation.weighted import Shares, mean_and_variance
 from seewhy.images import Image
 from seewhy.images.fills import Blur, FillSetting, fill_picture
 from seewhy.images.geometry import View
@@ -40,6 +41,7 @@ _PARTS = 16
 _SHARE = 0.04
 """Share of the picture whose region counts by its value alone, whatever the weighting."""
 _POWERS = {"value": 0.0, "root-area": 0.5, "density": 1.0}
+_AVERAGING = {"equal": 0.0, "root-rows": 0.5}
 
 
 def _pair(value: Any) -> Any:
@@ -61,7 +63,8 @@ class EnsembleLime(SampledSettings):
     """Balanced LIME blocks over many segmentations, averaged to one map of pixels."""
 
     source: ClassVar[str] = "Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938; many segmentations: this project"
-    fits: ClassVar[frozenset[str]] = frozenset({"weighting"})
+    fits: ClassVar[frozenset[str]] = frozenset({"weighting", "averaging", "smoothing"})
+    before: ClassVar[dict[str, str]] = {"averaging": "equal", "smoothing": "none"}
     log_odds: ClassVar[bool] = True
     cut: ClassVar[Literal["share", "otsu"]] = "otsu"
 
@@ -93,6 +96,14 @@ class EnsembleLime(SampledSettings):
         Literal["value", "root-area", "density"],
         setting("value of a pixel: its region's value, divided by the root of the region's area, or by its area"),
     ] = "root-area"
+    averaging: Annotated[
+        Literal["equal", "root-rows"],
+        setting("what a block weighs in the mean: all the same, or the root of its rows"),
+    ] = "root-rows"
+    smoothing: Annotated[
+        Literal["none", "alike"],
+        setting("what pixels share: nothing, or what those near them and of like color have"),
+    ] = "alike"
 
     @model_validator(mode="after")
     def _checked(self) -> Self:
@@ -167,40 +178,43 @@ class EnsembleLime(SampledSettings):
 
     def estimate(self, samples: Samples, scene: Scene, scores: Floats) -> MapAttribution:
         """Fit each block, spread its values over the pixels, and average; intervals are those of the mean."""
+        blocks = self._blocks(samples, scene)
+        shares = self._shares(blocks)
         pooled: list[Floats] = []
         amplified = 1.0
 
         def maps() -> Iterator[Floats]:
             nonlocal amplified
-            for one, most in self._maps(samples, scene, scores):
+            for one, most in self._maps(blocks, samples, scene, scores):
                 pooled.append(_pooled(one))
                 amplified = max(amplified, most)
                 yield one
 
-        number, mean, squares = mean_and_squares(maps())
-        heatmap, spread = mean.astype(np.float32), _spread(pooled)
+        mean, variance = mean_and_variance(maps(), shares)
+        heatmap, spread = mean.astype(np.float32), _spread(pooled, shares)
         if spread is None:
             return MapAttribution(heatmap, amplified=amplified)
-        se = np.sqrt(squares / (number * (number - 1))).astype(np.float32)
+        se = np.sqrt(variance).astype(np.float32)
         return MapAttribution(heatmap, 0.0, se, spread.t(), spread.error, spread, amplified)
 
     def spread(self, samples: Samples, scene: Scene, scores: Floats) -> Spread | None:
         """Return how sure the map is as a whole: averaged over rectangles and less its mean."""
-        return _spread([_pooled(one) for one, _ in self._maps(samples, scene, scores)])
+        blocks = self._blocks(samples, scene)
+        pooled = [_pooled(one) for one, _ in self._maps(blocks, samples, scene, scores)]
+        return _spread(pooled, self._shares(blocks))
 
-    def _maps(self, samples: Samples, scene: Scene, scores: Floats) -> Iterator[tuple[Floats, float]]:
-        """Yield the map (h, w) of every whole block, and how many times a value stands in it at most.
+    def _blocks(self, samples: Samples, scene: Scene) -> list[tuple[int, NDArray[np.intp]]]:
+        """Return the segmentation and the rows of every whole block.
 
-        Where a run was cut short in the first block, its map is that of the rows there are.
-        Columns of a block are balanced and orthogonal, so least squares is twice the mean of score times sign.
+        Where a run was cut short in the first block, its rows are those there are.
         """
-        masks, parts, scores = self.masks(scene), _parts(samples), canonical(scores, np.float64)
-        for number, index in enumerate(np.unique(parts).tolist()):  # a part of a run need not begin with the first
+        masks, parts = self.masks(scene), _parts(samples)
+        found: list[tuple[int, NDArray[np.intp]]] = []
+        for index in np.unique(parts).tolist():  # a part of a run need not begin with the first
             rows = np.flatnonzero(parts == index)
-            d = masks.size(index)
-            if len(rows) < FoldoverHadamard().block_rows(d):
-                if number:
-                    return
+            if len(rows) < FoldoverHadamard().block_rows(masks.size(index)):
+                if found:
+                    break
                 rows = rows[: len(rows) // 2 * 2]  # of a run cut short: pairs stay balanced, and so right on average
                 if not len(rows):
                     raise InvalidInput(
@@ -209,13 +223,36 @@ class EnsembleLime(SampledSettings):
                         rule="have 2 rows",
                         value=len(parts),
                     )
+                return [(index, rows)]
+            found.append((index, rows))
+        return found
+
+    def _shares(self, blocks: Sequence[tuple[int, NDArray[np.intp]]]) -> Shares:
+        """Return what each block contributes to the map.
+
+        A block of many regions has many rows, and tells more than one of few; beyond the root it would be nearly alone.
+        """
+        rows = np.array([len(rows) for _, rows in blocks], dtype=np.float64)
+        return Shares.of(rows ** _AVERAGING[self.averaging])
+
+    def _maps(
+        self, blocks: Sequence[tuple[int, NDArray[np.intp]]], samples: Samples, scene: Scene, scores: Floats
+    ) -> Iterator[tuple[Floats, float]]:
+        """Yield the map (h, w) of every block, and how many times a value stands in it at most.
+
+        Columns of a block are balanced and orthogonal, so least squares is twice the mean of score times sign.
+        """
+        masks, scores = self.masks(scene), canonical(scores, np.float64)
+        for index, rows in blocks:
+            d = masks.size(index)
             kept = samples.block(rows).coalitions[:, :d]
             away = scores[rows] - scores[rows[0]]
             values = 2 * canonical(np.where(kept, 1.0, -1.0), np.float64).T @ away / len(rows)
             segments = masks.part(index)
             share = np.bincount(segments.ravel(), minlength=d) / segments.size
             times = (_SHARE / share) ** _POWERS[self.weighting]
-            yield (values * times)[segments], float(times.max())
+            found = (values * times)[segments]
+            yield scene.alike(found) if self.smoothing == "alike" else found, float(times.max())
 
     def warnings(self, samples: Samples) -> Iterator[str]:
         """Yield what a reader of the result must know."""
@@ -301,11 +338,11 @@ def _pooled(heatmap: Floats) -> Floats:
     return np.asarray(found - found.mean())
 
 
-def _spread(pooled: Sequence[Floats]) -> Spread | None:
+def _spread(pooled: Sequence[Floats], shares: Shares) -> Spread | None:
     """Return the spread of the mean of the blocks' maps."""
-    count = len(pooled)
-    if count < _TOLD:
+    if len(pooled) < _TOLD:
         return None
-    mean = np.mean(pooled, axis=0)
-    away = np.stack(pooled) - mean
-    return Spread(mean, away.T @ away / (count * (count - 1)), count - 1)
+    maps = np.stack(pooled)
+    mean = shares.values @ maps
+    away = maps - mean
+    return Spread(mean, away.T @ (shares.factors[:, None] * away), shares.df)

@@ -30,6 +30,8 @@ class MethodSettings(Settings):
     """Whether :func:`seewhy.tune` may look for settings of this method; needs ``n_samples``."""
     cut: ClassVar[Literal["share", "otsu"]] = "share"
     """How a region is cut from a map, unless a share is given."""
+    before: ClassVar[dict[str, str]] = {}
+    """What settings mean in a result file that does not state them, since it is older than they are."""
     log_odds: ClassVar[bool] = False
     """Whether ``unit="auto"`` means log-odds where the model allows them, and not probability."""
 
