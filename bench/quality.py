@@ -44,7 +44,7 @@ WAYS: dict[str, Any] = {
     "seewhy rise": seewhy.Rise(),
     "seewhy ensemble-lime": seewhy.EnsembleLime(),
     "seewhy --auto": seewhy.Auto(),
-    "--auto, until 2026-11": seewhy.EnsembleLime(
+    "--auto until 2026-11": seewhy.EnsembleLime(
         averaging="equal", smoothing="none", tolerance=0.30, max_evaluations=451
     ),
 }

@@ -126,7 +126,8 @@ def test_the_pilot_of_auto_tries_the_fills_that_it_has_time_for(time):
         late = any("not tried" in note and "black" in note for note in got.warnings)
         pilots.append(got.pilot)
         assert late == (got.pilot < 3)
-        assert any("keeps" in note for note in got.warnings) == (got.pilot > 3)  # there was time for a look at the grid
+        looked = any("through half of the photo" in note for note in got.warnings)
+        assert looked == (got.pilot > 3)  # there was time for the grid
         assert time.now - 1000 <= limit + 0.2
 
     assert pilots == sorted(pilots)
