@@ -77,7 +77,7 @@ def check(path):
         assert "\n" not in text
         assert "\x1b" not in text
         assert len(text) <= 2000
-        assert path.name in text or "the truth" in text or text.startswith("mask "), text
+        assert path.name in text or "the ground truth" in text or text.startswith("mask "), text
 
 
 def places(value, place=()):

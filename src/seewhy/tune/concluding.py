@@ -19,7 +19,7 @@ from seewhy.tune.report import brief
 from seewhy.tune.result import Tuning
 from seewhy.tune.search import Start
 from seewhy.tune.trials import Tuner
-from seewhy.tune.words import Words, beaten, file_target, notes, of_target, reason, worse
+from seewhy.tune.words import Wording, beaten, file_target, notes, of_target, reason, worse
 
 _TOP = 10
 
@@ -111,7 +111,7 @@ def conclude(
     column, alike = best[0]
     starts = bool(table.ranked[0]) and tuner.trials[0].start is first
     baselines = measured(tuner, tried.questions, tried.areas(column), ended)
-    words = Words(judge, len(tried.questions), table.n_groups)
+    words = Wording(judge, len(tried.questions), table.n_groups)
     winner = tried.setting(column, alike)
     start = tried.setting(0) if starts else Setting(first.method, first.display, first.name, None)
     score = judge.better * float(held.scores.mean())

@@ -20,7 +20,7 @@ _IDLE = {"name", "tolerance", "max_evaluations", "max_seconds", "until"}
 
 
 @dataclass(frozen=True)
-class Words:
+class Wording:
     """What settings are chosen and reported on, in words."""
 
     judge: Judge
@@ -152,7 +152,7 @@ def of_target(questions: Sequence[Question], asked: str | int | None) -> Iterato
         )
 
 
-def notes(tuner: Tuner, left_out: Sequence[str], words: Words, winner: Setting, *, searched: bool) -> Iterator[str]:
+def notes(tuner: Tuner, left_out: Sequence[str], words: Wording, winner: Setting, *, searched: bool) -> Iterator[str]:
     """Yield what a reader must know."""
     judge = tuner.judge
     yield f"{judge.name}: {judge.metric.facts.misleads}"

@@ -25,7 +25,7 @@ _MAKERS = {"ConstantOfShape": (0,), "Expand": (1,), "Tile": (1,), "Range": (0, 1
 _DEEPEST = 20
 
 
-class Tensor(NamedTuple):
+class ClaimedTensor(NamedTuple):
     """What is claimed of one tensor."""
 
     name: str
@@ -42,7 +42,7 @@ class Tensor(NamedTuple):
 class Claims:
     """What is claimed by a file."""
 
-    tensors: list[Tensor] = field(default_factory=list)
+    tensors: list[ClaimedTensor] = field(default_factory=list)
     made: list[tuple[str, list[str]]] = field(default_factory=list)
     """Operations of :data:`_MAKERS` with the names of their inputs."""
 
@@ -121,7 +121,7 @@ def _attribute(content: Bytes, found: Claims, output: str, depth: int) -> None:
             _graph(value, found, depth + 1)
 
 
-def _tensor(content: Bytes) -> Tensor:
+def _tensor(content: Bytes) -> ClaimedTensor:
     shape: list[int] = []
     whole: list[int] = []
     name, place, kind, raw = "", None, 0, Bytes(b"")
@@ -139,7 +139,7 @@ def _tensor(content: Bytes) -> Tensor:
     if kind == _INT64 and not whole and len(raw) <= 8 * _FEW:
         whole = [int.from_bytes(raw[i : i + 8], "little", signed=True) for i in range(0, len(raw), 8)]
     few = tuple(whole) if kind == _INT64 and len(whole) <= _FEW else ()
-    return Tensor(name, tuple(shape), _SIZES.get(kind, 4), place, few)
+    return ClaimedTensor(name, tuple(shape), _SIZES.get(kind, 4), place, few)
 
 
 def _location(content: Bytes) -> str | None:
