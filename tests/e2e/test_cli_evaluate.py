@@ -1,4 +1,4 @@
-"""``seewhy evaluate``: photos and truth in, tables out, and the same call goes on."""
+"""``seewhy evaluate``: photos and truth in, tables out, and the same command resumes."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ def test_a_list_of_photos_with_masks_and_groups_is_read(call: Call, graded: Path
 
 def test_help_lists_what_there_is(call: Call) -> None:
     out = " ".join(call("evaluate", "--help").out.split())
-    for word in ("--truth", "pointing", "ensemble-lime", "edges", "the same call goes on", "--ray"):
+    for word in ("--truth", "pointing", "ensemble-lime", "edges", "the same command resumes", "--ray"):
         assert word in out
 
 

@@ -164,7 +164,7 @@ def test_what_is_said_beside_the_example_counts(call: Call, there: Path, monkeyp
         (("--class", "photos"), "--class must be NAME=PATH"),
         (("photos", "--example"), "--example brings its own photos"),
         (("photos", "--metric", "deletion"), "metric must be one of srg"),
-        (("photos", "--metric", "iou"), "needs truth"),
+        (("photos", "--metric", "iou"), "needs ground truth"),
         (("photos", "--menu", "none.toml"), "no such file"),
         (("photos", "--model", TOP, "--n-samples", "1"), "n_samples must be"),
         (("nowhere",), "no such file or folder"),

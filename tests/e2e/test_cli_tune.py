@@ -140,7 +140,7 @@ def test_the_embedded_model_is_tuned_on_a_cat(call: Call, place: Path) -> None:
     ("given", "message"),
     [
         (["--metric", "beauty"], "metric must be one of"),
-        (["--metric", "iou"], "metric iou needs truth"),
+        (["--metric", "iou"], "metric iou needs ground truth"),
         (["--truth", "masks/cat.png", "other.png"], "--truth must be a folder"),
         (["--truth", "nowhere"], "truth nowhere: no such file"),
         (["--preset", "best"], "--preset must be one of"),

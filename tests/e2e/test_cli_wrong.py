@@ -21,16 +21,22 @@ WRONG: dict[str, tuple[list[str], str]] = {
         ["explain", "cat.png", "--method", "lmie"],
         "--method must be one of lime, rise, ensemble-lime, occlusion, auto, got 'lmie'; did you",
     ),
-    "methods": (["methods", "nope"], "there is no method 'nope'; there are lime, rise, ensemble-lime, occlusion, auto"),
+    "methods": (
+        ["methods", "nope"],
+        "no method is called 'nope'; there are lime, rise, ensemble-lime, occlusion, auto",
+    ),
     "preset": (["explain", "cat.png", "--preset", "rise-lba"], "got 'rise-lba'; did you mean rise-lab?"),
-    "preset and settings": (["explain", "cat.png", "--preset", "rise-lab", "--settings", "x.toml"], "together"),
+    "preset and settings": (
+        ["explain", "cat.png", "--preset", "rise-lab", "--settings", "x.toml"],
+        "exclude each other",
+    ),
     "preset and method": (
         ["explain", "cat.png", "--preset", "rise-lab", "--method", "lime"],
         "--method must be rise, as in --preset rise-lab, or not be given, got 'lime'",
     ),
     "model": (["explain", "cat.png", "--model", "efficientnet"], "did you mean efficientnet-lite0?"),
     "module": (["explain", "cat.png", "--model", "py:nowhere:f"], "No module named 'nowhere'"),
-    "attribute": (["explain", "cat.png", "--model", "py:seewhy_tiny:f"], "seewhy_tiny, which has no f"),
+    "attribute": (["explain", "cat.png", "--model", "py:seewhy_tiny:f"], "seewhy_tiny has no f"),
     "half a module": (["explain", "cat.png", "--model", "py:seewhy_tiny"], "must be py:module:attribute"),
     "target": (
         ["explain", "cat.png", "--targets", "tigre cat"],
@@ -46,7 +52,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
         ["explain", "bare"],
         "bare: no photos in this folder",
     ),
-    "not a photo": (["explain", "x.toml"], "x.toml "),
+    "not a photo": (["explain", "x.toml"], "x.toml: empty file"),
     "flag of another method": (
         ["explain", "cat.png", "--method", "rise", "--slic-n-segments", "20"],
         "--slic-n-segments is a setting of lime, but the method is rise",
@@ -56,8 +62,8 @@ WRONG: dict[str, tuple[list[str], str]] = {
         "--quickshift-ratio is a setting of quickshift, but segmentation is slic; add --segmentation quickshift",
     ),
     "python only": (["explain", "cat.png", "--surrogate", "regressor"], "use it from Python"),
-    "labels without a file": (["explain", "cat.png", "--segmentation", "labels"], "needs --labels-path FILE"),
-    "picture without a file": (["explain", "cat.png", "--fill", "picture"], "needs --picture-path FILE"),
+    "labels without a file": (["explain", "cat.png", "--segmentation", "labels"], "needs a file: --labels-path FILE"),
+    "picture without a file": (["explain", "cat.png", "--fill", "picture"], "needs a file: --picture-path FILE"),
     "labels file": (
         ["explain", "cat.png", "--model", TINY, "--segmentation", "labels", "--labels-path", "no.png"],
         "Labels.path no.png: no such file",
@@ -93,10 +99,10 @@ def test_what_is_wrong_is_answered_by_one_line(call: Call, place: Path, name: st
 
 
 BAD_FILES = {
-    "x =": "must be a readable TOML settings file",
+    "x =": "not a readable TOML settings file",
     "x = 1": "must hold only method, model, targets, seed, display, got x",
     "display = 3": "display must be a table, got 3",
-    "display = {regions = 0}": "Display.regions must be at least 1, at most 10000, got 0",
+    "display = {regions = 0}": "Display.regions must be at least 1, at most 10,000, got 0",
     "display = {colors = 1}": "Display.colors is not a setting",
     "method = 5": "method must be a name or a table, got 5",
     "method = 'lmie'": "method must be one of lime, rise, ensemble-lime, occlusion, auto, got 'lmie'",
@@ -134,7 +140,7 @@ def test_a_bad_settings_file_is_answered_by_one_line(call: Call, place: Path, te
 def test_a_settings_file_that_is_not_text(call: Call, place: Path) -> None:
     found = call("explain", "cat.png", "--settings", "cat.png")
 
-    assert "cat.png: not a readable TOML settings file" in found.error
+    assert "cat.png: not a settings file (TOML)" in found.error
     assert found.code == 2
 
 
@@ -145,7 +151,7 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_the_work(
 
     found = call("explain", "cat.png", "--model", "py:seewhy_tiny:raises", "--out", "locked")
 
-    assert found.error == "error: --out must be a folder that can be written to, got"
+    assert found.error == "error: --out must be a folder that can be written to, got locked"
     assert found.code == 2
 
 

@@ -193,7 +193,7 @@ def test_samples_that_are_not_there_cannot_be_read(n):
 
 
 def test_changes_are_checked_like_settings():
-    with refuses(InvalidInput, "Lime.kernel", rule="be one of the names"):
+    with refuses(InvalidInput, "Lime.kernel", value="gauss"):
         run().refit(kernel="gauss")
     with refuses(InvalidInput, "Lime.num_features", value="lasso-path"):
         run().refit(feature_selection="lasso-path")

@@ -142,7 +142,7 @@ def test_what_cannot_be_written_is_one_line(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_bytes(b"")
 
-    with refuses(FileError, str(tmp_path / name).replace("\0", "\\x00")) as caught:
+    with refuses(FileError, str(tmp_path / name)) as caught:
         replace_file(tmp_path / name, b"x")
 
     assert caught.value.setting == str(tmp_path / name)

@@ -300,7 +300,7 @@ WRONG = {
     "segments-none": ({"segmentation_fn": 5}, InvalidInput, {"setting": "segmentation_fn", "value": 5}),
     "metric": ({"distance_metric": "far"}, InvalidInput, {"setting": "distance_metric", "value": "far"}),
     "regressor-text": ({"model_regressor": "ridge"}, InvalidInput, {"setting": "model_regressor", "value": "ridge"}),
-    "regressor-class": ({"model_regressor": Ridge}, InvalidInput, {"setting": "model_regressor", "value": "ridge"}),
+    "regressor-class": ({"model_regressor": Ridge}, InvalidInput, {"setting": "model_regressor", "value": Ridge}),
     "selection": (
         {"explainer": {"feature_selection": "best"}},
         InvalidInput,

@@ -305,7 +305,7 @@ def test_a_full_disk_is_named(tmp_path):
         ({"groups": "frames"}, "groups must be one of auto, name, folder, none"),
         ({"seed": -1}, "seed"),
         ({"batch_size": 0}, "batch_size"),
-        ({"model": []}, "model must be at least one"),
+        ({"model": []}, "at least one model"),
     ],
 )
 def test_wrong_settings_are_refused_before_any_work(place, wrong, match):

@@ -14,7 +14,6 @@ from seewhy.evaluate.sequences import likely
 from seewhy.images import load_image
 from seewhy.study import study
 from support.graded import LIME, asked, model
-from support.refusing import refuses
 from support.tuning import only_free
 
 SIDE = 32
@@ -174,8 +173,9 @@ def test_a_file_says_the_groups(tmp_path):
 def test_a_file_that_says_no_groups_is_named(text, tmp_path):
     (tmp_path / "groups.csv").write_text(text)
 
-    with refuses(FileError, "groups"):
+    with pytest.raises(FileError) as refused:
         grouped(others("a.png", "b.png"), str(tmp_path / "groups.csv"))
+    assert refused.value.setting.startswith("groups")
 
 
 @pytest.mark.parametrize("wrong", ["frames", "names.txt", 3, None, ["a"]])

@@ -66,7 +66,7 @@ def test_a_damaged_photo_of_such_a_name_is_recorded(place):
 
 def test_a_damaged_mask_of_such_a_name_is_recorded(place):
     odd(place / "masks").write_bytes(b"nothing")
-    assert f"{SHOWN}.png must be a PNG" in graded(place).faults[f"{SHOWN}.png"]
+    assert f"{SHOWN}.png: a mask must be a PNG" in graded(place).faults[f"{SHOWN}.png"]
 
 
 def test_a_list_that_names_such_a_photo_is_about_it(place):

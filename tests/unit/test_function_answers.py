@@ -111,7 +111,7 @@ def test_one_line_says_so_to_who_explains(answer, said):
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (lambda batch: 0.5, "shape () for 1 pictures"),
+        (lambda batch: 0.5, "shape () for 1 images"),
         (lambda batch: np.zeros((3, len(batch))), "shape (3, 1)"),
         (lambda batch: np.zeros((len(batch), 2, 2)), "shape (1, 2, 2)"),
         (lambda batch: np.zeros((len(batch), 0)), "shape (1, 0)"),

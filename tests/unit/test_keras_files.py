@@ -79,7 +79,7 @@ def test_a_file_with_code_is_refused(tmp_path, ending):
 def test_a_file_that_is_none_is_named(tmp_path):
     (tmp_path / "broken.keras").write_bytes(b"nothing")
 
-    with refuses(InvalidInput, "model", rule="exist"):
+    with refuses(InvalidInput, "absent.keras", rule="be a file"):
         load_model(f"keras:{tmp_path / 'absent.keras'}")
     with refuses(ModelError, "model", value="broken.keras"):
         load_model(f"keras:{tmp_path / 'broken.keras'}")

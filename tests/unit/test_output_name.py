@@ -138,22 +138,22 @@ def as_map(answers):
 @pytest.mark.parametrize(
     ("wrap", "name", "words"),
     [
-        (lambda turned, _: as_map(turned), None, {"setting": "Net: it", "value": (2, 3, 4, 4)}),
+        (lambda turned, _: as_map(turned), None, {"setting": "model", "value": "(2, 3, 4, 4)"}),
         (
             lambda turned, _: (as_map(turned), turned.mean()),
             None,
-            {"setting": "Net: it", "value": "0 (2, 3, 4, 4), 1 ()"},
+            {"setting": "model", "value": "0 (2, 3, 4, 4), 1 ()"},
         ),
         (
             lambda turned, answers: (as_map(turned), answers),
             "0",
-            {"setting": "Net: it", "value": "0 (2, 3, 4, 4), 1 (2, 3)"},
+            {"setting": "model", "value": "0 (2, 3, 4, 4), 1 (2, 3)"},
         ),
-        (lambda *_: None, None, {"setting": "Net: it", "value": "none"}),
+        (lambda *_: None, None, {"setting": "model", "value": "none"}),
         (
             lambda turned, _: {"inside": {"turned": turned}},
             "turned",
-            {"setting": "Net: output_name", "rule": "be one of the names"},
+            {"setting": "output_name", "value": "turned"},
         ),
     ],
 )

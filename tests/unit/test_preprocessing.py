@@ -113,14 +113,14 @@ def test_known_ones_do_what_their_names_say():
         ({"size": (0, 5)}, {"setting": "Preprocessing.size", "value": (0, 5)}),
         ({"std": (0.0,)}, {"setting": "Preprocessing.std", "value": (0.0,)}),
         ({"mean": (1.0, 2.0)}, {"setting": "Preprocessing.mean", "value": (1.0, 2.0)}),
-        ({"order": "gray", "mean": (1.0, 2.0, 3.0)}, {"setting": "Preprocessing.mean", "value": "(1.0"}),
+        ({"order": "gray", "mean": (1.0, 2.0, 3.0)}, {"setting": "Preprocessing.mean", "value": (1.0, 2.0, 3.0)}),
         ({"shorter": 20}, {"setting": "Preprocessing.shorter", "value": 20}),
         ({"size": (30, 30), "shorter": 20}, {"setting": "Preprocessing.shorter", "value": 20}),
         (
             {"stretched": (30, 30)},
             {
                 "setting": "Preprocessing.stretched",
-                "value": "and without shorter, got (30, 30), size=None, shorter=None",
+                "rule": "come with a size that lies inside it",
             },
         ),
         (
@@ -131,7 +131,7 @@ def test_known_ones_do_what_their_names_say():
             {"size": (30, 30), "stretched": (40, 40), "shorter": 40},
             {
                 "setting": "Preprocessing.stretched",
-                "value": "and without shorter, got (40, 40), size=(30, 30), shorter=40",
+                "rule": "come with a size that lies inside it",
             },
         ),
         ({"interpolation": "cubic"}, {"setting": "Preprocessing.interpolation", "value": "cubic"}),

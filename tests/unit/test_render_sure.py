@@ -204,7 +204,7 @@ def test_a_region_that_is_not_sure_has_a_gray_badge_with_a_question_mark(hide_re
     figure = _figure(_sure_target(), hide_rest=hide_rest)
 
     assert _badges(figure) == {"0": to_rgba(unit_rgb(SUPPORTS)), "1?": to_rgba(unit_rgb(FAINT))}
-    assert any("?: uncertain" in words for words in _said(figure))
+    assert any("?: unsure" in words for words in _said(figure))
 
 
 def test_no_question_mark_is_explained_where_none_is_shown():
@@ -296,13 +296,13 @@ def test_the_figure_of_a_map_leaves_what_is_not_sure_uncolored(size):
     half = picture.shape[1] // 2
     assert (picture[:, half:] == picture[:, half:, :1]).all()
     assert (picture[:, : half - 1, 0] > picture[:, : half - 1, 2]).all()
-    assert any("heat map (uncolored: uncertain)" in words for words in _said(figure))
+    assert any("heat map (uncolored: unsure)" in words for words in _said(figure))
 
 
 def test_a_peak_is_marked_only_where_it_is_sure():
     heatmap = np.zeros((60, 80), np.float32)
     heatmap[20, 30] = 0.5
-    for spread, marks, words in ((0.4, 2, "+ peak"), (0.6, 0, "uncertain)")):
+    for spread, marks, words in ((0.4, 2, "+ peak"), (0.6, 0, "unsure)")):
         figure = _figure(_map_target(heatmap=heatmap, spread=np.full((60, 80), spread, np.float32)))
 
         assert len([axes for axes in figure.axes if axes.images][2].lines) == marks

@@ -121,7 +121,7 @@ def test_labels_files_are_never_unpickled(tmp_path):
         ("float.npy", np.zeros((2, 3)), {"setting": "float.npy", "rule": "hold whole numbers"}),
         ("flat.npy", np.zeros(6, int), {"setting": "flat.npy", "value": (6,)}),
         ("minus.npy", HAND - 1, {"setting": "minus.npy", "rule": "hold numbers of at least 0"}),
-        ("rgb.png", np.zeros((2, 3, 3), np.uint8), {"setting": "rgb.png", "value": "RGB"}),
+        ("rgb.png", np.zeros((2, 3, 3), np.uint8), {"setting": "Labels.path", "value": "RGB"}),
     ],
 )
 def test_labels_files_that_cannot_be_used(name, content, message, tmp_path):

@@ -349,8 +349,10 @@ def test_an_unreadable_file_is_one_error(tmp_path: Path, content: bytes | None) 
     if content is not None:
         path.write_bytes(content)
 
-    with pytest.raises(FileError, match=r"s\.toml(: no such file$| must be a readable TOML settings file: )"):
+    with pytest.raises(FileError) as refused:
         read_toml(path)
+    assert refused.value.setting.endswith("s.toml")
+    assert refused.value.rule
 
 
 def test_a_folder_is_no_settings_file(tmp_path: Path) -> None:

@@ -178,14 +178,14 @@ def test_what_does_not_fit_is_refused(shape, dtype, options, words):
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (b'{"error": "no"}', r'outputs named scores of numbers, got: {"error": "no"}'),
-        (b'{"outputs": null}', "outputs named scores of numbers, got"),
-        (b"[]", r"outputs named scores of numbers, got: \[\]"),
-        (b'{"outputs": [["a"]]}', "outputs named scores of numbers, got"),
-        (b'{"outputs": [[1, 2], [3]]}', "outputs named scores of numbers, got"),
-        (b'{"outputs": 1}', r"one row of numbers for each of 5 pictures, got shape \(\)"),
-        (b'{"outputs": [[1, 2]]}', r"one row of numbers for each of 5 pictures, got shape \(1, 2\)"),
-        (b'{"outputs": [[], [], [], [], []]}', r"one row of numbers for each of 5 pictures, got shape \(5, 0\)"),
+        (b'{"error": "no"}', "outputs named scores of numbers"),
+        (b'{"outputs": null}', "outputs named scores of numbers"),
+        (b"[]", "outputs named scores of numbers"),
+        (b'{"outputs": [["a"]]}', "outputs named scores of numbers"),
+        (b'{"outputs": [[1, 2], [3]]}', "outputs named scores of numbers"),
+        (b'{"outputs": 1}', "one row of numbers for each of 5 pictures, got shape ()"),
+        (b'{"outputs": [[1, 2]]}', "one row of numbers for each of 5 pictures, got shape (1, 2)"),
+        (b'{"outputs": [[], [], [], [], []]}', "one row of numbers for each of 5 pictures, got shape (5, 0)"),
         (b'{"outputs": [[1], [2], [3], [4], [NaN]]}', "finite numbers, got nan at picture 4, output 0"),
         (b'{"outputs": [[1], [2], [3], [4], [-Infinity]]}', "finite numbers, got -inf at picture 4, output 0"),
         (b'{"outputs": [[1', "JSON, got:"),
@@ -195,7 +195,7 @@ def test_nonsense_is_refused_after_one_try(answer, words):
     with Tensorflow() as server:
         model = load(server)
         server.plan, before = [servers.says(200, answer)], len(server.posts())
-        with refuses(ModelError, "planted:predict", rule="outputs named scores of numbers, got:"):
+        with refuses(ModelError, "planted:predict", rule=words):
             ask(model)
 
     assert len(server.posts()) == before + 1
@@ -203,7 +203,7 @@ def test_nonsense_is_refused_after_one_try(answer, words):
 
 @pytest.mark.parametrize("metadata", [{}, {"model_spec": 3}, [], {"model_spec": {"version": "1"}, "metadata": {}}])
 def test_metadata_without_sense_is_refused(metadata):
-    words = {"setting": "metadata", "rule": "the signatures of a model, got: {}"}
+    words = {"setting": "metadata", "rule": "the signatures of a model"}
     with Tensorflow(always=servers.says(200, metadata)) as server, refuses(ModelError, **words):
         load(server)
 

@@ -145,7 +145,7 @@ def test_labels_packed_behind_the_network_are_read(tmp_path):
 
 
 def test_another_size_than_the_fixed_one_is_refused():
-    with refuses(InvalidInput, "input_size of tflite:tiny_int8.tflite", value="(20, 20)"):
+    with refuses(InvalidInput, "input_size", value="(20, 20)"):
         tiny("int8", input_size=20)
 
 
@@ -153,9 +153,9 @@ def test_files_that_are_none_are_named(tmp_path):
     broken = tmp_path / "broken.tflite"
     broken.write_bytes((DATA / "tiny_float.tflite").read_bytes()[:500])
 
-    with refuses(InvalidInput, "model", rule="exist"):
+    with refuses(InvalidInput, "absent.tflite", rule="be a file"):
         load_model(f"tflite:{tmp_path / 'absent.tflite'}")
-    with refuses(ModelError, "model", value="tflite:broken.tflite"):
+    with refuses(ModelError, "tflite:broken.tflite", rule="be a whole file"):
         load_model(f"tflite:{broken}")
 
 

@@ -239,11 +239,11 @@ def test_a_mask_of_another_folder_is_of_no_photo():
 
 
 def test_what_fits_two_photos_is_refused():
-    with refuses(InvalidInput, "truth", value="cat.jpg"):
+    with refuses(InvalidInput, "truth", rule="fit one photo"):
         matched([Known("cat.jpg")], ["a/cat.jpg", "b/c/cat.jpg"])
-    with refuses(InvalidInput, "truth", value="cat.jpg"):
+    with refuses(InvalidInput, "truth", rule="fit one photo"):
         matched([Known("cat.jpg")], ["a/cat.jpg", "b/cat.jpg"])
-    with refuses(InvalidInput, "truth", value="cat.jpg"):
+    with refuses(InvalidInput, "truth", rule="one entry per photo"):
         matched([Known("a/cat.jpg"), Known("b/cat.jpg")], ["cat.jpg"])
 
 

@@ -110,7 +110,7 @@ WRONG = {
     "an object of no class": (
         "truth.json",
         with_box(None),
-        {"setting": "truth.json: images[0]: all objects of a photo", "value": "2 of 3"},
+        {"setting": "truth.json: images[0]", "rule": "all have a class, or none", "value": 2},
     ),
     "a crowd of two": (
         "truth.json",
@@ -120,7 +120,7 @@ WRONG = {
     "a box of no class": (
         "truth.csv",
         "file,x0,y0,x1,y1,label\na.jpg,0,0,1,1,cat\na.jpg,1,1,2,2,\n",
-        {"setting": "truth.csv: a.jpg: all objects of a photo", "value": "1 of 2"},
+        {"setting": "truth.csv", "rule": "all have a class, or none", "value": 1},
     ),
     "index and label": (
         "truth.csv",

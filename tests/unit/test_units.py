@@ -139,11 +139,11 @@ def test_what_was_recognized_is_said():
     stated = seewhy.explain(PHOTO, model=FunctionModel(score, kind="logit"), method=LIME)
 
     assert (likely.model.kind, likely.targets[0].unit) == ("probability", "probability")
-    assert any("taken as probabilities" in text for text in likely.warnings)
+    assert any("treating outputs as probabilities" in text for text in likely.warnings)
     assert (plain.model.kind, plain.targets[0].unit) == ("score", "score")
     assert any("treating outputs as raw scores" in text for text in plain.warnings)
     assert (stated.model.kind, stated.targets[0].unit) == ("logit", "probability")
-    assert not any("taken as" in text for text in stated.warnings)
+    assert not any("treating outputs as" in text for text in stated.warnings)
 
 
 def test_stated_logits_explain_the_probability_of_the_softmax():

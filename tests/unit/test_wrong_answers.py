@@ -76,16 +76,16 @@ def wrong_at(value, row=3):
 
 
 NONSENSE = {
-    "a flat array": (lambda batch: score(batch)[:, 0], {"setting": "the model", "value": (10,)}),
-    "a row too few": (lambda batch: score(batch)[1:], {"setting": "the model", "value": (9, 2)}),
+    "a flat array": (lambda batch: score(batch)[:, 0], {"setting": "model", "value": (10,)}),
+    "a row too few": (lambda batch: score(batch)[1:], {"setting": "model", "value": (9, 2)}),
     "a row too many": (
         lambda batch: score(np.concatenate([batch, batch[:1]])),
-        {"setting": "the model", "value": (11, 2)},
+        {"setting": "model", "value": (11, 2)},
     ),
-    "fewer classes": (lambda batch: score(batch)[:, :1], {"setting": "the model", "value": (10, 1)}),
-    "more classes": (lambda batch: np.tile(score(batch), 2), {"setting": "the model", "value": (10, 4)}),
-    "NaN": (wrong_at(np.nan), {"setting": "the model", "rule": "finite scores"}),
-    "infinity": (wrong_at(-np.inf), {"setting": "the model", "rule": "finite scores"}),
+    "fewer classes": (lambda batch: score(batch)[:, :1], {"setting": "model", "value": (10, 1)}),
+    "more classes": (lambda batch: np.tile(score(batch), 2), {"setting": "model", "value": (10, 4)}),
+    "NaN": (wrong_at(np.nan), {"setting": "model", "rule": "finite scores"}),
+    "infinity": (wrong_at(-np.inf), {"setting": "model", "rule": "finite scores"}),
 }
 
 
@@ -100,7 +100,7 @@ def test_nonsense_from_a_model_is_refused(nonsense):
 
 
 def test_in_lime_the_untouched_picture_counts_as_the_first_sample():
-    with refuses(ModelError, "the model", value="nan for sample 4, class 1"):
+    with refuses(ModelError, "model", rule="return finite scores"):
         seewhy.explain(PHOTO, model=Untouched(wrong_at(np.nan)), method=LIME, batch_size=10)
 
 
@@ -124,13 +124,13 @@ def test_the_number_of_classes_may_not_change_between_batches():
         calls.append(batch)
         return np.tile(score(batch), 1 + len(calls) // 4)
 
-    with refuses(ModelError, "model", rule="as many scores a picture as for the batch"):
+    with refuses(ModelError, "model", rule="as many scores per image as for the batch"):
         seewhy.explain(PHOTO, model=model, method=RISE, batch_size=10)
 
 
 @pytest.mark.parametrize("nonsense", [np.full((1, 2), np.nan), np.zeros(2), np.zeros((2, 2))], ids=["nan", "flat", "2"])
 def test_nonsense_of_a_streaming_model_for_the_untouched_picture_is_refused(nonsense):
-    with refuses(ModelError, "the model"):
+    with refuses(ModelError, "model"):
         seewhy.explain(PHOTO, model=Streaming(function=lambda batch: nonsense), method=LIME)
 
 
@@ -139,7 +139,7 @@ def test_a_streaming_model_that_says_nothing_is_refused():
         def stream(self, batches):
             return iter(())
 
-    with refuses(ModelError, "model", value="none for the untouched picture"):
+    with refuses(ModelError, "model", rule="one answer for every batch"):
         seewhy.explain(PHOTO, model=Silent(), method=LIME)
 
 
@@ -175,7 +175,7 @@ class Lazy(Streaming):
 @METHODS
 @pytest.mark.parametrize("too_often", [False, True])
 def test_a_model_that_answers_too_few_or_too_many_batches_is_refused(method, too_often):
-    with refuses(ModelError, "model", rule="return one answer per batch"):
+    with refuses(ModelError, "model", rule="one answer for every batch"):
         seewhy.explain(PHOTO, model=Lazy(too_often=too_often), method=method, batch_size=10)
 
     assert composing() == []

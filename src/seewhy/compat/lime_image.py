@@ -27,7 +27,6 @@ from seewhy.core.errors import ImageError, InvalidInput
 from seewhy.core.progress import reporting
 from seewhy.core.settings import whole_number
 from seewhy.core.types import Segments
-from seewhy.core.words import shown
 from seewhy.images import check_shape
 
 __all__ = ["ImageExplanation", "LimeImageExplainer", "SegmentationAlgorithm"]
@@ -104,7 +103,7 @@ class ImageExplanation:
         """
         if label not in self.local_exp:
             listed = ", ".join(map(str, self.local_exp))
-            raise _NotExplained(f"label must be one that was explained, {listed}, got {shown(label)}")
+            raise _NotExplained.of("label", f"be one that was explained, {listed}", label)
         if positive_only and negative_only:
             raise InvalidInput(
                 "positive_only and negative_only must not both be True; give positive_only=False",

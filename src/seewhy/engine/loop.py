@@ -303,7 +303,7 @@ def _rebatch(blocks: Iterable[Block], best_size: Callable[[], int]) -> Iterator[
 def _check(scores: Scores, expected: int, classes: int | None, done: int) -> None:
     if scores.ndim != 2 or len(scores) != expected or scores.shape[1] != (classes or scores.shape[1]):
         shape = f"({expected}, {classes or 'K'})"
-        raise ModelError.of("the model", f"return one row of scores per image, {shape}", scores.shape)
+        raise ModelError.of("model", f"return one row of scores per image, {shape}", scores.shape)
     finite = np.isfinite(scores)
     if not finite.all():
         row, column = (int(x) for x in np.argwhere(~finite)[0])

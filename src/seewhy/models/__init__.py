@@ -228,9 +228,7 @@ def _from_python(place: str, options: ModelOptions) -> Model:
     try:
         return _adapt(found, options)
     except InvalidInput as error:
-        raise InvalidInput(
-            f"py:{place}: {error}", setting="model", rule="be importable", value=f"py:{place}"
-        ) from error
+        raise InvalidInput(f"py:{place}: {error}", setting=error.setting, rule=error.rule, value=error.value) from error
 
 
 def _import(module_name: str) -> object:

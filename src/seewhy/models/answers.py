@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from seewhy.core.errors import InvalidInput
-from seewhy.core.words import Words
 
 LOGITS = "logits"
 
@@ -41,7 +40,8 @@ class Reader:
         wanted = self._wanted or self._found(parts)
         if wanted is None or not _is_row(parts[wanted]):
             said = "" if self._wanted is None else f" in output_name={self._wanted!r}"
-            raise InvalidInput.of("it", f"answer with a row of numbers a picture{said}", Words(_listed(parts)))
+            rule, got = f"return one row of numbers per image{said}", _listed(parts)
+            raise InvalidInput(f"it must {rule}, got {got}", setting="model", rule=rule, value=got)
         return parts[wanted]
 
     def _found(self, parts: dict[str, Any]) -> str | None:

@@ -169,7 +169,7 @@ class FunctionModel:
         if scores.ndim != 2 or len(scores) != pictures or scores.shape[1] == 0:
             turned = scores.ndim == 2 and scores.shape[1] == pictures != len(scores)
             advice = "; transpose it" if turned and pictures > 1 else ""
-            self._refuse(f"one row of scores a picture, returned shape {scores.shape} for {pictures} pictures{advice}")
+            self._refuse(f"one row of scores per image, returned shape {scores.shape} for {pictures} images{advice}")
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused below
             found: Scores = scores.astype(np.float32)
         bad = np.argwhere(~np.isfinite(found))
@@ -179,7 +179,7 @@ class FunctionModel:
         found = self._read(found, first=classes is None or classes == self._stated)
         if classes not in {None, found.shape[1]}:
             whose = "as there are labels" if self.labels is not None else "as for the batch before"
-            self._refuse(f"as many scores a picture {whose}, {classes}, returned {found.shape[1]}")
+            self._refuse(f"as many scores per image {whose}, {classes}, returned {found.shape[1]}")
         return found
 
     @property

@@ -98,7 +98,8 @@ class ModelOptions(Settings):
         for option in self.given:
             if option not in known:
                 has = f"it has {', '.join(known)}" if known else "it has none"
-                error = NotASetting(f"{option} is not a setting of the model {name}; {has}")
+                text = f"{option} is not a setting of the model {name}; {has}"
+                error = NotASetting(text, setting=option, rule="not a setting")
                 error.option = option
                 raise error
 

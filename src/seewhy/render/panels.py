@@ -192,7 +192,7 @@ def regions_panel(
     what, short = (f"{count} chosen regions", f"{count} regions") if count > 1 else ("chosen region", "region")
     if not target.region.any():
         what = short = target.nothing
-    doubt = " (?: uncertain)" if any(target.is_unsure(i) for i in target.chosen) else ""
+    doubt = " (?: unsure)" if any(target.is_unsure(i) for i in target.chosen) else ""
     caption(page, box, f"{what} alone{doubt}" if hide_rest else f"{what}{doubt}", f"{short}{doubt}")
     axes = page.picture(*_below(box), regions_picture(photo, seen, target, hide_rest=hide_rest))
     words = target.nothing
@@ -216,7 +216,7 @@ def heat_panel(page: Page, box: Box, photo: Rgb8, seen: overlay.Region, target: 
     """Show the heat map over the photo, with its color bar below; of a map, also its peak and what is not sure."""
     spread = target.spread if target.segments is None else None
     inner, peak = _below(box), _peak(target, seen, spread)
-    what = "heat map (uncolored: uncertain)" if target.colorless else "heat map"
+    what = "heat map (uncolored: unsure)" if target.colorless else "heat map"
     full = what if peak is None else "heat map (+ peak)" if spread is None else f"{what} + peak"
     shorter = "heat map (gray: unsure)"
     caption(page, box, full, *([f"{shorter} + peak"] if peak is not None and spread is not None else []), what, shorter)

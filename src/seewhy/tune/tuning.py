@@ -134,7 +134,8 @@ def tune(  # noqa: PLR0913  # the front door
     seed = whole_number("seed", seed, 0)
     judge = Judge.of(metric or ("srg" if truth is None else "iou"), first.method)
     if judge.metric.facts.needs == "truth" and truth is None:
-        raise InvalidInput.of("truth", f"be given for metric {judge.name}", truth, "or use srg, which needs none")
+        text, rule = f"metric {judge.name} needs ground truth; give truth (--truth), or use srg", "be given"
+        raise InvalidInput(text, setting="truth", rule=rule, value=judge.name)
     shown_to, counting = subjects(photos, truth, groups, background)
     memory, budget = Memory(_folder(out)), _budget(seconds, calls, cancel)
     space = space.without_fill(judge.reported) if search else space

@@ -154,7 +154,9 @@ def _check(found: Preprocessing, takes: Takes, name: str) -> None:
     size = found.size or (None, None)
     if any(must is not None and must != got for must, got in zip(takes.size, size, strict=True)):
         got = "none" if found.size is None else f"{found.size}"
-        raise InvalidInput.of(f"input_size of {name}", f"be {shown(takes.size)}, as it is fixed in it", got)
+        rule = f"be {shown(takes.size)}"
+        text = f"input_size of {name} must {rule}, which the model fixes, got {got}"
+        raise InvalidInput(text, setting="input_size", rule=rule, value=got)
     if takes.type.kind in "iu":
         _check_integers(found, takes, name)
 
