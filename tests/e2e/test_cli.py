@@ -260,7 +260,7 @@ def test_a_folder_stands_for_its_photos_and_not_for_what_was_written_there(call:
             "cat.png",
         ]
         assert notes in found.out
-        assert ("left out" in found.out) == bool(notes)
+        assert ("skipped" in found.out) == bool(notes)
         for file in (place / "photos" / "out").glob("cat.lime*"):  # a picture beside nothing may be anybody's
             file.unlink()
 

@@ -81,7 +81,7 @@ def test_a_file_that_is_none_is_named(tmp_path):
 
     with refuses(InvalidInput, "absent.keras", rule="be a file"):
         load_model(f"keras:{tmp_path / 'absent.keras'}")
-    with refuses(ModelError, "model", value="broken.keras"):
+    with refuses(ModelError, "keras:broken.keras", rule="be a whole file of Keras"):
         load_model(f"keras:{tmp_path / 'broken.keras'}")
 
 
