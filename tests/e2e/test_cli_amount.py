@@ -109,7 +109,7 @@ def test_the_smallest_region_is_said_in_words(call: Call) -> None:
     found = call("explain", "cat.png", *LOGITS, *GRID, "--n-samples", "60", "--smallest")
 
     assert "smallest part that keeps " in found.out
-    assert " % of the picture, probability 0." in found.out
+    assert " % of the model input, probability 0." in found.out
 
 
 def test_a_class_and_its_contrast_have_files_of_their_own(call: Call) -> None:

@@ -219,7 +219,7 @@ def test_a_key_of_a_settings_file_gives_no_orders(call: Call, place: Path) -> No
 
 
 def test_tables_show_markup_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    page, rows = output.Page(), output.Rows("name")
+    page, rows = output.Printed(), output.Rows("name")
     rows.row("[red]x[/red]\x1b[2J")
     page.table(rows)
     page.line("[bold]y[/]\r")

@@ -134,8 +134,7 @@ def tune(  # noqa: PLR0913  # the front door
     seed = whole_number("seed", seed, 0)
     judge = Judge.of(metric or ("srg" if truth is None else "iou"), first.method)
     if judge.metric.facts.needs == "truth" and truth is None:
-        text, rule = f"metric {judge.name} needs ground truth; give truth (--truth), or use srg", "be given"
-        raise InvalidInput(text, setting="truth", rule=rule, value=judge.name)
+        raise _without_truth(judge.name)
     shown_to, counting = subjects(photos, truth, groups, background)
     memory, budget = Memory(_folder(out)), _budget(seconds, calls, cancel)
     space = space.without_fill(judge.reported) if search else space
@@ -262,6 +261,11 @@ def _budget(seconds: object, calls: object, cancel: Callable[[], bool] | None) -
     return Budget(
         None if seconds is None else float(seconds), None if calls is None else whole_number("calls", calls, 1), cancel
     )
+
+
+def _without_truth(metric: str) -> InvalidInput:
+    text = f"metric {metric} needs ground truth; give truth (--truth), or use srg"
+    return InvalidInput(text, setting="truth", rule="be given", value=metric)
 
 
 def _folder(out: str | os.PathLike[str] | None) -> Path | None:

@@ -18,7 +18,7 @@ from seewhy.core import memory
 from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.core.masking import masked
 from seewhy.core.types import Batch, Scores
-from seewhy.core.words import shown
+from seewhy.core.words import Words, shown
 from seewhy.engine.traits import ModelTraits
 from seewhy.models.compiled.assembly import Found, assemble
 from seewhy.models.network import NetworkModel
@@ -356,9 +356,11 @@ def only_input(tensors: Sequence[TensorSpec], numbers: dict[str, str], name: str
         )
     tensor = tensors[0]
     if tensor.datatype not in numbers:
-        raise InvalidInput.of(f"the input of {name}", f"be of type {', '.join(numbers)}", tensor)
+        raise InvalidInput.of(f"the input of {name}", f"be of type {', '.join(numbers)}", Words(listed([tensor])))
     if len(tensor.shape) != 4:
-        raise InvalidInput.of(f"the input of {name}", "be a batch of pictures, with 4 dimensions", tensor)
+        raise InvalidInput.of(
+            f"the input of {name}", "be a batch of images, with 4 dimensions", Words(listed([tensor]))
+        )
     return tensor, np.dtype(numbers[tensor.datatype])
 
 
