@@ -14,6 +14,9 @@ if (
 ):  # as in a shell's background: processes that tests start inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as under nohup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 os.environ.setdefault("KERAS_BACKEND", "torch")  # before anything imports keras
 for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(threads, "1")  # workers share the cores, and threads on small matrices wait for each other

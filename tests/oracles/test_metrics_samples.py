@@ -182,7 +182,8 @@ def test_halves_of_rise_are_sums_of_scores_and_masks():
 
 
 def test_halves_of_an_ensemble_are_averages_over_their_segmentations():
-    method = seewhy.EnsembleLime(n_segments=(4, 8), fill="black", n_samples=150, unit="score", weighting="value")
+    plain = {"weighting": "value", "averaging": "equal", "smoothing": "none"}
+    method = seewhy.EnsembleLime(n_segments=(4, 8), fill="black", n_samples=150, unit="score", **plain)
     asked, candidate = explained(mixed, method)
     explanation, samples = candidate.explanation, candidate.explanation.samples
     maps = []

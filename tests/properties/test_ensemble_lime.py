@@ -277,6 +277,12 @@ def test_any_member_has_the_shape_no_gaps_and_a_number_of_regions_in_range(seed,
     np.testing.assert_array_equal(family.member(PIXELS, seed, block), ids)
 
 
+def test_a_shift_that_cuts_regions_off_leaves_enough():
+    for block in range(120):
+        family = Family(n_segments=(8, 20), jitter=0.5)
+        assert 4 <= family.member(PIXELS, 3, block).max() + 1 <= 40
+
+
 def test_members_differ_by_block_seed_and_jitter():
     family = Family(n_segments=(8, 20))
     one = family.member(PIXELS, 1, 0)

@@ -154,7 +154,7 @@ def test_one_of_several_outputs_must_be_chosen():
         (
             [("a", "FP32", [-1, 12])],
             {},
-            {"setting": "the input of planted", "rule": "be a batch of pictures, with 4 dimensions"},
+            {"setting": "the input of planted", "rule": "be a batch of images, with 4 dimensions"},
         ),
         (
             [("a", "FP32", [-1, -1, -1, -1])],

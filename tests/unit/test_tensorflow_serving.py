@@ -154,7 +154,7 @@ def test_rows_are_understood_too():
             (-1, 12),
             "DT_FLOAT",
             {},
-            {"setting": "the input of planted", "rule": "be a batch of pictures, with 4 dimensions"},
+            {"setting": "the input of planted", "rule": "be a batch of images, with 4 dimensions"},
         ),
         (None, "DT_FLOAT", {}, {"setting": "preprocessing.layout", "value": "pictures DT_FLOAT [-1, -1, -1, -1]"}),
         (

@@ -65,7 +65,7 @@ class Explanation(ExplanationFacts):
     def to_html(self, **shown: Any) -> str:
         """Return the report: one HTML page that needs nothing else; ``shown``: settings of :class:`seewhy.Display`.
 
-        Write it with ``Path("report.html").write_text(explanation.to_html(), encoding="utf-8")``.
+        Write it to a file as UTF-8, as ``seewhy report`` does.
         """
         return report([(self, Display(**shown))])
 

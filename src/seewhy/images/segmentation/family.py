@@ -19,6 +19,8 @@ _GOLDEN = (5**0.5 - 1) / 2
 _ROUNDS = 5
 """Rounds of k-means: regions of a block need not be settled to the last pixel."""
 _DOUBLINGS = 24
+_HEAVIEST = 1e4
+"""Compactness at which place alone divides."""
 _SHORTER = 224
 """Pixels of the shorter side at which pictures are divided, at least; 112 made maps of a 240 pixel model worse."""
 
@@ -84,16 +86,22 @@ class Family(Settings):
         down, right = (int(v) for v in rng.integers(0, margin + 1, size=2))
         wide = np.pad(pixels, ((down, margin - down), (right, margin - right), (0, 0)), mode="reflect")
         algorithm = self.algorithms[block % len(self.algorithms)]
-        for _ in range(_DOUBLINGS):
-            ids = _divide(algorithm, wide, wanted, compactness)
-            found = as_segments(ids[down : down + pixels.shape[0], right : right + pixels.shape[1]])
-            count = int(found.max()) + 1
-            if wanted / 2 <= count <= self.most:
-                return found
-            compactness = min(2 * compactness, 1e4)
+        # A shift cuts regions off: where too few are left, as many more are asked for as the padded image is larger.
+        more = round(wanted * wide[..., 0].size / pixels[..., 0].size)
+        for asked in dict.fromkeys((wanted, more)):
+            weight = compactness
+            for _ in range(_DOUBLINGS):
+                ids = _divide(algorithm, wide, asked, weight)
+                kept = as_segments(ids[down : down + pixels.shape[0], right : right + pixels.shape[1]])
+                count = int(kept.max()) + 1
+                if wanted / 2 <= count <= self.most:
+                    return kept
+                if weight == _HEAVIEST:
+                    break
+                weight = min(2 * weight, _HEAVIEST)
         raise InvalidInput(
             (
-                f"Family gives {count} regions instead of {wanted}, even at compactness {compactness:g}; "
+                f"Family gives {count} regions instead of {wanted}, even at compactness {weight:g}; "
                 "this image cannot be divided so, use method='lime' with segmentation='grid'"
             ),
             setting="Family",
