@@ -221,13 +221,13 @@ def loaded(model: object, batch_size: int | None) -> tuple[Model, int | None]:
     if isinstance(model, dict) and isinstance(model.get("batch_size"), int):
         said.append(model["batch_size"])
     try:
-        found = load_model(model, batch_size=min(said))
+        model_loaded = load_model(model, batch_size=min(said))
     except InvalidInput as error:
         if not any(isinstance(one, NotASetting) and one.option == "batch_size" for one in (error, error.__cause__)):
             raise
-        found = load_model(model)
-    own = traits_of(found).at_most
-    return found, min(said if own is None else [*said, own])
+        model_loaded = load_model(model)
+    own = traits_of(model_loaded).at_most
+    return model_loaded, min(said if own is None else [*said, own])
 
 
 def _checked(

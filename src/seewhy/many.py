@@ -14,7 +14,7 @@ from seewhy.api import explain, loaded
 from seewhy.core.errors import Cancelled, InvalidInput
 from seewhy.core.progress import reporting
 from seewhy.core.settings import whole_number
-from seewhy.core.words import shown
+from seewhy.core.text import shown
 from seewhy.engine.loop import Cancel
 from seewhy.engine.protocols import Model
 from seewhy.engine.together import Together

@@ -176,7 +176,7 @@ def test_no_random_state_of_others_is_touched():
 
 
 def test_rows_do_not_depend_on_how_many_are_drawn():
-    from seewhy.compat.asking import CoinFlips, as_random_state
+    from seewhy.compat.coalitions import CoinFlips, as_random_state
     from seewhy.sampling.masks import SegmentMasks
 
     method = CoinFlips(start=as_random_state(3))

@@ -22,8 +22,8 @@ from seewhy.render import (
     regions_over,
 )
 from seewhy.render.colors import CONTRADICTS, SUPPORTS, scale_colors
-from seewhy.render.page import rounded_up
-from seewhy.render.words import number, signed
+from seewhy.render.numbers import number, signed
+from seewhy.render.sheet import rounded_up
 from support.refusing import refuses
 
 # Machado, Oliveira and Fernandes (2009), severity 1.0, on linear RGB.

@@ -11,9 +11,9 @@ from PIL import Image as Pillow
 
 from seewhy.core.masking import hide
 from seewhy.estimation.targets import Target
+from seewhy.render.numbers import as_percent, as_probability, score_words
 from seewhy.render.pages import PageTable, Section, embedded, sections_page
 from seewhy.render.pages.embedded import runs
-from seewhy.render.words import as_percent, as_probability, score_words
 from support.pages import Page, assert_asks_nothing
 
 

@@ -14,7 +14,7 @@ from seewhy.tune.facts import Setting
 from seewhy.tune.judging import Judge
 from seewhy.tune.search import OptunaSearch, Start
 from seewhy.tune.space import Space
-from seewhy.tune.words import changes, reason
+from seewhy.tune.wording import changes, reason
 from support.planted import PHOTO
 from support.refusing import refuses
 from support.tuning import COARSE, FREE, OBJECT, QUICK, SHOWN, START, Counted, known, noise_question, only_free, run

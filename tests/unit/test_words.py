@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from seewhy.core.errors import FileError, InvalidInput, MissingExtra, SeewhyError
-from seewhy.core.words import clean, shortened, shown
+from seewhy.core.text import clean, shortened, shown
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from seewhy.cli.run_options import DETAILS
 from seewhy.cli.terminal import Printed, Rows, put, say, say_json
 from seewhy.core.errors import InvalidInput
 from seewhy.core.progress import is_terminal
+from seewhy.core.text import Words
 from seewhy.core.types import JsonObject
-from seewhy.core.words import Words
 from seewhy.evaluate.asking import DEFAULT_METRICS
 from seewhy.evaluate.plan import NamedModel
 from seewhy.methods import METHODS

@@ -21,8 +21,8 @@ from seewhy.cli.terminal import say
 from seewhy.cli.writer import Wanted, Writer, stems_of
 from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import read_toml
+from seewhy.core.text import Words
 from seewhy.core.types import JsonObject
-from seewhy.core.words import Words
 from seewhy.explanation.explanation import Explanation
 from seewhy.explanation.smallest import SmallestRegion
 from seewhy.methods import METHODS, Auto

@@ -13,8 +13,8 @@ import click
 from seewhy.core.array_setting import far_paths, is_near
 from seewhy.core.errors import InvalidInput
 from seewhy.core.masking import PASSWORD, TOKEN, USER
+from seewhy.core.text import clean
 from seewhy.core.types import JsonObject
-from seewhy.core.words import clean
 from seewhy.models import may_be_named_by_a_file
 
 _LONGEST_NAME = 300

@@ -26,8 +26,8 @@ from seewhy.core import memory
 from seewhy.core.environment import given
 from seewhy.core.masking import MASK, masked
 from seewhy.core.plugins import Group, package_of
+from seewhy.core.text import clean, shortened
 from seewhy.core.types import JsonObject
-from seewhy.core.words import clean, shortened
 
 _BACKENDS = ("tensorflow", "jax")
 """Libraries that seewhy does not ask for by itself, but that decide how Keras runs."""

@@ -16,7 +16,7 @@ from seewhy.explanation.explanation import Explanation
 from seewhy.explanation.smallest import SmallestRegion
 from seewhy.images.regions import Region
 from seewhy.render.display import Display
-from seewhy.render.words import as_percent, score_words
+from seewhy.render.numbers import as_percent, score_words
 
 _NOTHING = {
     "positive": "nothing supports: no segment has a positive value distinguishable from 0",

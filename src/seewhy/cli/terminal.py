@@ -15,7 +15,7 @@ from rich.table import Table
 
 from seewhy.cli import signals
 from seewhy.core.progress import is_terminal
-from seewhy.core.words import clean
+from seewhy.core.text import clean
 
 _WIDE = 1000
 """Wide enough for any name: nothing is cut or folded, here or in a pipe; a narrow terminal wraps the lines."""

@@ -19,8 +19,8 @@ from seewhy.cli.replaced import Held
 from seewhy.cli.terminal import say, say_json
 from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import read_toml
+from seewhy.core.text import Words
 from seewhy.core.types import JsonObject
-from seewhy.core.words import Words
 from seewhy.methods import METHODS
 from seewhy.methods.presets import PRESETS
 from seewhy.render.display import Display
@@ -192,11 +192,11 @@ def _target(given: str | None, read: Any, source: str) -> str | int | None:
     """Return the one class to tune for: the flag's, or that of a file or preset; None: the truth's, else top1."""
     if given is not None:
         return given
-    found = read[0] if isinstance(read, list) and len(read) == 1 else read
-    if found in (None, "top1"):
+    target = read[0] if isinstance(read, list) and len(read) == 1 else read
+    if target in (None, "top1"):
         return None
-    several = isinstance(found, list) or (
-        str(found).removeprefix("top").isdigit() and str(found) not in {"top1", str(found).removeprefix("top")}
+    several = isinstance(target, list) or (
+        str(target).removeprefix("top").isdigit() and str(target) not in {"top1", str(target).removeprefix("top")}
     )
     if several:
         raise InvalidInput(
@@ -205,7 +205,7 @@ def _target(given: str | None, read: Any, source: str) -> str | int | None:
             rule="be one class",
             value=read,
         )
-    return found  # type: ignore[no-any-return]  # text or a number, as read_settings has checked
+    return target  # type: ignore[no-any-return]  # text or a number, as read_settings has checked
 
 
 def _space(path: str | None) -> JsonObject:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from seewhy.core.errors import InvalidInput
 from seewhy.core.layout import canonical
+from seewhy.core.text import shown
 from seewhy.core.types import Coalitions, Floats
-from seewhy.core.words import shown
 from seewhy.estimation.surrogate import Ridge, Selection, WeightedSums, select
 
 Kernel = Callable[..., Any]

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy.compat.asking import Asked, CoinFlips, Repainted, as_random_state, ask
+from seewhy.compat.coalitions import Asked, CoinFlips, Repainted, as_random_state, ask
 from seewhy.compat.fitting import SELECTIONS, Kernel, LocalFit, exponential, fit_label, weights_of
 from seewhy.compat.wrappers.scikit_image import SegmentationAlgorithm
 from seewhy.core.errors import ImageError, InvalidInput
@@ -240,20 +240,20 @@ class LimeImageExplainer:
         with reporting(None if progress_bar else False, "lime") as report:
             asked = ask(model, places, method, report)
 
-        found = ImageExplanation(pixels, segments)
+        explanation = ImageExplanation(pixels, segments)
         top = _labels(named, top_labels, asked)
-        found.top_labels = top[::-1] if named is None else None
+        explanation.top_labels = top[::-1] if named is None else None
         weights = weights_of(asked.coalitions, distance_metric, self.kernel, self.kernel_width)
         for label in top:
             y = asked.scores[:, label].astype(np.float64)
             how = SELECTIONS[self.feature_selection]
             fitted = fit_label(asked.coalitions, y, weights, how=how, num_features=most, regressor=model_regressor)
-            found.intercept[label] = fitted.intercept
-            found.local_exp[label] = [(int(ids[place]), weight) for place, weight in fitted.weights]
-            found.score, found.local_pred = fitted.score, fitted.local_pred
+            explanation.intercept[label] = fitted.intercept
+            explanation.local_exp[label] = [(int(ids[place]), weight) for place, weight in fitted.weights]
+            explanation.score, explanation.local_pred = fitted.score, fitted.local_pred
             if self.verbose:
                 _tell(fitted, float(y[0]))
-        return found
+        return explanation
 
     def _chance(self, random_seed: int | None) -> tuple[np.random.RandomState, int]:
         """Return the state that coalitions are drawn from, and the seed of the segmentation."""
@@ -266,23 +266,23 @@ class LimeImageExplainer:
 
 def _pixels(image: Any) -> NDArray[Any]:
     """Return a copy (H, W, C) of an image; a gray one (H, W) is repeated to three channels."""
-    found = np.array(image)
-    if found.ndim == 3:
-        check_shape(found.shape, "image")  # channels first, say
-    if found.ndim == 2:
-        found = np.stack([found] * 3, axis=-1)
-    if found.ndim != 3 or found.dtype.kind not in "biuf" or 0 in found.shape:
+    pixels = np.array(image)
+    if pixels.ndim == 3:
+        check_shape(pixels.shape, "image")  # channels first, say
+    if pixels.ndim == 2:
+        pixels = np.stack([pixels] * 3, axis=-1)
+    if pixels.ndim != 3 or pixels.dtype.kind not in "biuf" or 0 in pixels.shape:
         raise ImageError(
-            (f"image must be an array of numbers (H, W, C) or (H, W), got shape {found.shape} of {found.dtype}"),
+            (f"image must be an array of numbers (H, W, C) or (H, W), got shape {pixels.shape} of {pixels.dtype}"),
             setting="image",
             rule="be an array (H, W, C) or (H, W)",
-            value=found.shape,
+            value=pixels.shape,
         )
-    if not np.isfinite(found).all():
+    if not np.isfinite(pixels).all():
         raise ImageError(
             "image must hold finite numbers, got NaN or infinity", setting="image", rule="hold finite numbers"
         )
-    return found
+    return pixels
 
 
 def _quickshift(channels: int, seed: int) -> SegmentationAlgorithm:

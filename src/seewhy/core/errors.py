@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Self
 
 from seewhy.core.masking import masked
-from seewhy.core.words import clean, shortened, shown
+from seewhy.core.text import clean, shortened, shown
 
 
 class SeewhyError(Exception):

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 
 from seewhy.core.errors import FileError, SeewhyError
-from seewhy.core.words import shortened
+from seewhy.core.text import shortened
 
 _ADDRESS = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/{1,2}(?=[^/])")
 """The start of a URL; a path keeps one slash of two. One letter is a drive of Windows."""

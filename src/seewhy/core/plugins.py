@@ -18,7 +18,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, TypeAlias
 
-from seewhy.core.words import clean, shortened
+from seewhy.core.text import clean, shortened
 
 Group: TypeAlias = Literal["seewhy.methods", "seewhy.metrics", "seewhy.models", "seewhy.segmentations", "seewhy.fills"]
 

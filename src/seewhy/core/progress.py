@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO, TypeGuard
 
-from seewhy.core.words import clean
+from seewhy.core.text import clean
 
 Progress = Callable[[int, int], None]
 """Called with the samples scored so far and the samples in all, a forecast where the run stops by itself."""

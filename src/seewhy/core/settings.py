@@ -23,8 +23,8 @@ from seewhy.core import memory
 from seewhy.core.errors import FileError, InvalidInput
 from seewhy.core.files import kind_of, open_regular
 from seewhy.core.masking import masked_values
+from seewhy.core.text import shown
 from seewhy.core.types import JsonObject
-from seewhy.core.words import shown
 
 _TOML = 1000
 """Times that TOML may grow when it is read: a key of many dots is a table in a table in a table."""

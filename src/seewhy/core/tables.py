@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 
-from seewhy.core.words import clean
+from seewhy.core.text import clean
 
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """How cells begin that a spreadsheet would calculate; the last four are the same characters, wide."""

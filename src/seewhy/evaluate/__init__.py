@@ -11,7 +11,7 @@ from pathlib import Path
 from seewhy.core.progress import Progress, reporting
 from seewhy.core.settings import whole_number
 from seewhy.evaluate.asking import contenders_of, lacking, metrics_of, models_of, photos_of
-from seewhy.evaluate.files import need_parquet, written
+from seewhy.evaluate.export import need_parquet, written
 from seewhy.evaluate.grouping import Grouping, Independence
 from seewhy.evaluate.here import UnitReport, missing, work_here
 from seewhy.evaluate.on_ray import work_on_ray
@@ -108,12 +108,12 @@ def evaluate(  # noqa: PLR0913  # the front door
     with tempfile.TemporaryDirectory(prefix="seewhy-") as nothing_kept:
         folder = Path(nothing_kept if out is None else out)
         with Store(folder, lease, needed=NEEDED) as store:
-            found = _evaluated(plan, store, progress, independence, notes, retry=retry, ray=ray)
+            evaluation = _evaluated(plan, store, progress, independence, notes, retry=retry, ray=ray)
         if out is None:
-            return found
-        found = replace(found, out=folder)
-        written(found, folder, parquet=parquet)
-        return found
+            return evaluation
+        evaluation = replace(evaluation, out=folder)
+        written(evaluation, folder, parquet=parquet)
+        return evaluation
 
 
 def _evaluated(

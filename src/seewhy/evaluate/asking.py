@@ -12,8 +12,8 @@ from typing import Any
 from seewhy.api import loaded
 from seewhy.core.errors import ImageError, InvalidInput
 from seewhy.core.settings import Settings
+from seewhy.core.text import Words
 from seewhy.core.types import FilePath
-from seewhy.core.words import Words
 from seewhy.evaluate.grouping import Grouping, Independence, check_groups, grouped_by
 from seewhy.evaluate.identity import digest_of
 from seewhy.evaluate.photo_folder import left_out, photos_in
@@ -66,8 +66,8 @@ def photos_of(
     told = [known.get(name) for name in paths]
     files = list(paths.values())
     counted = grouped_by(how, list(paths), told, digests, lambda i: readable(files[i]))
-    found = tuple(map(Photo, paths, files, digests, counted.groups, told))
-    return found, counted.independence, [*notes, *counted.notes]
+    photos = tuple(map(Photo, paths, files, digests, counted.groups, told))
+    return photos, counted.independence, [*notes, *counted.notes]
 
 
 def contenders_of(

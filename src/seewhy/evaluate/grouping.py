@@ -12,8 +12,8 @@ from typing import Literal, TypeAlias, get_args
 
 from seewhy.core.errors import FileError, InvalidInput
 from seewhy.core.files import read_regular
+from seewhy.core.text import shown
 from seewhy.core.types import JsonObject
-from seewhy.core.words import shown
 from seewhy.evaluate.sequences import Likely, likely
 from seewhy.images import Image
 from seewhy.truth import Known, matched

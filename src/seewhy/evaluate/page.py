@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from seewhy.core.types import JsonObject
 from seewhy.evaluate.plan import MEASURED_ALWAYS, Plan
+from seewhy.render.numbers import number
 from seewhy.render.pages import PageTable, Section, sections_page
-from seewhy.render.words import number
 
 _MOST_ROWS = 500
 """Photos in the table: more belong into the files beside it."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from seewhy.core.errors import InvalidInput
+from seewhy.core.text import shown
 from seewhy.core.types import JsonObject
-from seewhy.core.words import shown
 
 State = Literal["done", "none", "failed"]
 """Measured; does not apply, with the reason; went wrong, with the reason."""

@@ -142,18 +142,18 @@ def _sequences(runs: Sequence[_Run], shapes: NDArray[np.float32], known: NDArray
     schemes: dict[tuple[str, int], list[_Run]] = defaultdict(list)
     for run in runs:
         schemes[run.scheme].append(run)
-    found = []
+    sequences = []
     for members in schemes.values():
         neighbors = [_neighbors(run.places, shapes, known) for run in members]
         together = all(run.speaks for run in members) and _is_alike(
             np.concatenate(neighbors), _across(members, shapes, known)
         )
-        found += [
+        sequences += [
             run
             for run, own in zip(members, neighbors, strict=True)
             if together or _is_alike(own, _apart(run.places, shapes, known))
         ]
-    return found
+    return sequences
 
 
 def _is_alike(neighbors: Floats, others: Floats) -> bool:

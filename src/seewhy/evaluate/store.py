@@ -19,7 +19,7 @@ from typing import Self
 
 from seewhy.core.atomic import drop_abandoned, replace_file
 from seewhy.core.errors import FileError, InvalidInput
-from seewhy.core.words import shown
+from seewhy.core.text import shown
 from seewhy.evaluate.database import check_own, connected, unusable
 from seewhy.evaluate.records import COLUMNS, Record, State, record_of
 

@@ -10,7 +10,7 @@ import numpy as np
 from seewhy.core.errors import InvalidInput
 from seewhy.core.progress import Progress, reporting
 from seewhy.core.settings import whole_number
-from seewhy.core.words import shown
+from seewhy.core.text import shown
 from seewhy.engine.loop import Cancel
 from seewhy.engine.protocols import Method, Model
 from seewhy.engine.run import Asker, Outcome, Run, saved_if_interrupted

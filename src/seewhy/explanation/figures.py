@@ -87,8 +87,8 @@ def plotted(explanation: ExplanationFacts, ax: Axes | None, target: int | None, 
     if not hasattr(ax, "imshow"):
         raise InvalidInput.of("ax", "be one Axes of matplotlib", ax)
     heat_on(ax, explanation.image.rgb8(), explanation.seen, panel_of(explanation, target or 0, display, style))
-    found: Figure = ax.get_figure(root=True)  # type: ignore[assignment]
-    return found
+    whole: Figure = ax.get_figure(root=True)  # type: ignore[assignment]
+    return whole
 
 
 def figure(explanation: ExplanationFacts, display: Display, style: Style, places: Iterable[int]) -> Figure:
@@ -100,7 +100,7 @@ def figure(explanation: ExplanationFacts, display: Display, style: Style, places
     notes = [made_with(explanation) if style.caption is None else style.caption]
     if beyond > (style.limit or beyond):
         notes.append(f"effects beyond {style.limit:g}, up to {beyond:.3g}, have its color")
-    found = explanation_figure(
+    drawn = explanation_figure(
         explanation.image.rgb8(),
         explanation.seen,
         panels,
@@ -110,8 +110,8 @@ def figure(explanation: ExplanationFacts, display: Display, style: Style, places
         theme=THEMES[style.style],
     )
     if style.figsize is not None:
-        resized(found, *style.figsize)
-    return found
+        resized(drawn, *style.figsize)
+    return drawn
 
 
 def made_with(explanation: ExplanationFacts) -> str:

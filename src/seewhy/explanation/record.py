@@ -84,28 +84,28 @@ def as_file(explanation: ExplanationFacts) -> bytes:
 def arrays(explanation: ExplanationFacts) -> result_file.Arrays:
     """Return the arrays of a result file."""
     samples = explanation.samples
-    found: result_file.Arrays = {
+    arrays_kept: result_file.Arrays = {
         "photo": np.frombuffer(to_bytes(explanation.image), dtype=np.uint8),
     }
-    found |= _answers(samples)
+    arrays_kept |= _answers(samples)
     if samples.asked().nbytes <= ASKED_BYTES:
         kept = {"bits": samples.bits, "shifts": samples.shifts, "parts": samples.parts}
-        found |= {name: array for name, array in kept.items() if array is not None}
+        arrays_kept |= {name: array for name, array in kept.items() if array is not None}
     if explanation.scene_segments is not None:
         ids = _ids(explanation.scene_segments)
         if explanation.scene_segments.ndim == 2 or len(ids) <= SEGMENTS_BYTES:
-            found["segments"] = ids
+            arrays_kept["segments"] = ids
     linear = [one for one in explanation.attributions if isinstance(one, SegmentAttribution)]
     if linear:
-        found["values"] = np.stack([one.values for one in linear])
+        arrays_kept["values"] = np.stack([one.values for one in linear])
         errors = [one.se for one in linear if one.se is not None]
         ranks = [one.ranks for one in linear if one.ranks is not None]
         if len(errors) == len(ranks) == len(linear):
             unknown = ~np.isfinite(np.stack(errors))
-            found |= {"se": np.where(unknown, 0, errors), "ranks": np.stack(ranks).astype(np.uint16)}
+            arrays_kept |= {"se": np.where(unknown, 0, errors), "ranks": np.stack(ranks).astype(np.uint16)}
             if unknown.any():
-                found["unknown"] = unknown.astype(np.uint8)
-    return found
+                arrays_kept["unknown"] = unknown.astype(np.uint8)
+    return arrays_kept
 
 
 def _answers(samples: Samples) -> result_file.Arrays:

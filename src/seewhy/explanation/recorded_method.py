@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from seewhy.core.array_setting import far_paths
 from seewhy.core.errors import FileError, InvalidInput
+from seewhy.core.text import shown
 from seewhy.core.types import Floats, JsonObject, Segments
-from seewhy.core.words import shown
 from seewhy.engine.protocols import Method
 from seewhy.engine.stopping import Amount, Draws
 from seewhy.estimation.attribution import Attribution

@@ -11,15 +11,15 @@ import numpy as np
 
 from seewhy._version import __version__
 from seewhy.core.settings import to_toml
+from seewhy.core.text import clean
 from seewhy.core.types import JsonObject
-from seewhy.core.words import clean
 from seewhy.engine.stopping import WORDS
 from seewhy.explanation import record
 from seewhy.explanation.digests import fingerprint
 from seewhy.explanation.facts import ExplanationFacts
 from seewhy.explanation.figures import Style, panel_of
 from seewhy.render.display import Display
-from seewhy.render.words import as_percent, as_probability, number, score_words, signed
+from seewhy.render.numbers import as_percent, as_probability, number, score_words, signed
 
 if TYPE_CHECKING:
     from seewhy.render import TargetPanel

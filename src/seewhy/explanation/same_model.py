@@ -53,36 +53,37 @@ def same_model(before: ExplanationFacts, model: object) -> Model:
     known = before.black_box
     if isinstance(known, Recalled):
         model, known = known.loaded if model is None else model, None
-    found = known if model is None and known is not None else load_model(model)
-    if found is not known and traits_of(found).checked is not None:  # compiled: held against its original as at first
-        found = settled(found, before.subject())
-    if _base(found.fingerprint) != _base(before.model.fingerprint):
+    candidate = known if model is None and known is not None else load_model(model)
+    # compiled: held against its original as at first
+    if candidate is not known and traits_of(candidate).checked is not None:
+        candidate = settled(candidate, before.subject())
+    if _base(candidate.fingerprint) != _base(before.model.fingerprint):
         raise InvalidInput(
             (
                 f"the model does not match the saved result, which explains {before.model.name} ("
-                f"{before.model.fingerprint}); got {found.name} ({found.fingerprint})"
+                f"{before.model.fingerprint}); got {candidate.name} ({candidate.fingerprint})"
             ),
             setting="model",
             rule="be the model of the saved result",
-            value=found.fingerprint,
+            value=candidate.fingerprint,
         )
-    traits = traits_of(found)
-    if _one_function(found, known) or traits.tested:
-        return found
+    traits = traits_of(candidate)
+    if _one_function(candidate, known) or traits.tested:
+        return candidate
     code = traits.code
     both = before.model.code and code  # a file does not tell, and what is not Python has none
     if both and code != before.model.code:
         raise InvalidInput(
             (
-                f"the function does not match the saved result: {found.fingerprint} has the same name, "
+                f"the function does not match the saved result: {candidate.fingerprint} has the same name, "
                 f"but its code has the hash {code} (saved: {before.model.code})"
             ),
             setting="model",
             rule="be the function of the saved result",
-            value=found.fingerprint,
+            value=candidate.fingerprint,
         )
-    _check_answers(before, found)
-    return found
+    _check_answers(before, candidate)
+    return candidate
 
 
 def known_model(before: ExplanationFacts) -> Model:

@@ -3,7 +3,7 @@
 Nothing is guessed in silence: what is decided on the way stands in :attr:`Image.warnings`.
 """
 
-from seewhy.images.arrays import check_shape
+from seewhy.images.array_photos import check_shape
 from seewhy.images.decoding import Background
 from seewhy.images.image import Image
 from seewhy.images.reading import KEPT_PIXELS, Reading, from_bytes, load_image, to_bytes

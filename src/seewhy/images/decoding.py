@@ -13,7 +13,7 @@ from PIL import ImageColor, ImageFile
 
 from seewhy.core.errors import ImageError
 from seewhy.images import tiff
-from seewhy.images.arrays import image_of
+from seewhy.images.array_photos import image_of
 from seewhy.images.image import Image
 from seewhy.images.jpeg import without_metadata
 from seewhy.images.rules import Told, check_size

@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 from seewhy.core.errors import ImageError
 from seewhy.core.files import open_regular
 from seewhy.core.settings import whole_number
-from seewhy.images.arrays import from_array, is_array
+from seewhy.images.array_photos import from_array, is_array
 from seewhy.images.decoding import FORMATS, Background, color_of, decode, from_picture
 from seewhy.images.image import Image
 from seewhy.images.rules import MAX_PIXELS, Order, Scale, Told, one_error, white_of

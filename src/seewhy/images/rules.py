@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seewhy.core.errors import ImageError
-from seewhy.core.words import shown
+from seewhy.core.text import shown
 
 MAX_PIXELS = 50_000_000
 """Most pixels of a photo, if nothing else is said: an explanation of it takes some gigabytes of memory."""

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, cast
 
 from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import by_name
-from seewhy.core.words import shown
+from seewhy.core.text import shown
 from seewhy.engine.protocols import Method
 from seewhy.methods.auto import Auto
 from seewhy.methods.ensemble_lime import EnsembleLime

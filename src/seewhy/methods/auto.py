@@ -189,7 +189,7 @@ class Pilot:
 
     def tried(self) -> tuple[dict[str, _Tried], list[str], list[str]]:
         """Return what each fill does, what is to be said of others, and those for which there was no time."""
-        found: dict[str, _Tried] = {}
+        outcomes: dict[str, _Tried] = {}
         notes: list[str] = []
         late: list[str] = []
         failed: ModelError | None = None
@@ -200,13 +200,13 @@ class Pilot:
             elif not self.clock.allows(_BLOCK, _TIME):
                 late.append(name)
             else:
-                failed = self._try(name, found, notes, partial(self._bare, subject)) or failed
-        failed = self._looked_closer(subjects, found, notes) or failed
-        if failed is not None and not found and not late:
+                failed = self._try(name, outcomes, notes, partial(self._bare, subject)) or failed
+        failed = self._looked_closer(subjects, outcomes, notes) or failed
+        if failed is not None and not outcomes and not late:
             raise failed
         if late:
             notes.append(f"not tried, because max_seconds leaves no time for it: fill {', '.join(late)}")
-        return found, notes, late
+        return outcomes, notes, late
 
     def _looked_closer(
         self, subjects: dict[str, Subject], found: dict[str, _Tried], notes: list[str]

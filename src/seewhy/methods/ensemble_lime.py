@@ -209,11 +209,11 @@ class EnsembleLime(SampledSettings):
         Where a run was cut short in the first block, its rows are those there are.
         """
         masks, parts = self.masks(scene), _parts(samples)
-        found: list[tuple[int, NDArray[np.intp]]] = []
+        blocks: list[tuple[int, NDArray[np.intp]]] = []
         for index in np.unique(parts).tolist():  # a part of a run need not begin with the first
             rows = np.flatnonzero(parts == index)
             if len(rows) < FoldoverHadamard().block_rows(masks.size(index)):
-                if found:
+                if blocks:
                     break
                 rows = rows[: len(rows) // 2 * 2]  # of a run cut short: pairs stay balanced, and so right on average
                 if not len(rows):
@@ -224,8 +224,8 @@ class EnsembleLime(SampledSettings):
                         value=len(parts),
                     )
                 return [(index, rows)]
-            found.append((index, rows))
-        return found
+            blocks.append((index, rows))
+        return blocks
 
     def _shares(self, blocks: Sequence[tuple[int, NDArray[np.intp]]]) -> Shares:
         """Return what each block contributes to the map.

@@ -186,18 +186,18 @@ class Lime(SampledSettings):
         design = self._design(self.masks(scene))
         if isinstance(self.kernel, Shapley):
             fitted = _shapley(samples, scores, design)
-            found = SegmentAttribution(fitted.values, fitted.base, None)
-            return found if fitted.spread is None else found.with_spread(fitted.spread, None)
+            attribution = SegmentAttribution(fitted.values, fitted.base, None)
+            return attribution if fitted.spread is None else attribution.with_spread(fitted.spread, None)
         rows = _Rows(samples, scores, self.weights(samples, scene))
         linear = self._fit(rows.pieces())
         needed = _needed(linear, len(samples), design)
-        found = SegmentAttribution(linear.coef, linear.intercept, linear.r2, linear.sums.effective, needed=needed)
+        attribution = SegmentAttribution(linear.coef, linear.intercept, linear.r2, linear.sums.effective, needed=needed)
         spread = None if needed is not None else self._spread(linear, rows, design)
         if spread is None:
-            return found
+            return attribution
         block = design.block_rows(samples.d)
         alike = stability(spread, len(samples), block, lambda place: self._fit(rows.inside(place)).coef)
-        return found.with_spread(spread, alike)
+        return attribution.with_spread(spread, alike)
 
     def spread(self, samples: Samples, scene: Scene, scores: Floats) -> Spread | None:
         """Return how sure the values are."""

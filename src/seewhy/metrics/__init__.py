@@ -13,8 +13,8 @@ from seewhy.metrics.agreement import AGREEMENT
 from seewhy.metrics.annotation import AVERAGE_PRECISION, BEST_IOU, ENERGY, IOU, POINTING
 from seewhy.metrics.baselines import BASELINES
 from seewhy.metrics.curves import DELETION, INSERTION, SRG
-from seewhy.metrics.facts import METRICS, Facts, Measure, Metric, NotMeasured
 from seewhy.metrics.held_out import HELD_OUT
+from seewhy.metrics.metric import METRICS, Facts, Measure, Metric, NotMeasured
 from seewhy.metrics.question import Candidate, Question, Truth
 from seewhy.metrics.subsets import INFIDELITY, SENSITIVITY_N
 from seewhy.metrics.sufficiency import SUFFICIENCY

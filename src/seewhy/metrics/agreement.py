@@ -7,7 +7,7 @@ import numpy as np
 from seewhy.api import explain
 from seewhy.core.errors import InvalidInput
 from seewhy.methods import Lime, Rise
-from seewhy.metrics.facts import Facts, Measure, Metric, NotMeasured
+from seewhy.metrics.metric import Facts, Measure, Metric, NotMeasured
 from seewhy.metrics.question import Candidate, Question
 from seewhy.metrics.ranks import rank_correlation
 

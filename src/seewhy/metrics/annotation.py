@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from seewhy.metrics.facts import Facts, Measure, Metric, NotMeasured
+from seewhy.metrics.metric import Facts, Measure, Metric, NotMeasured
 from seewhy.metrics.question import Candidate, Question
 
 _CONTEXT = "a model may decide by what surrounds the object; boxes hold more than it"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from seewhy.core.types import Floats, Heatmap
 from seewhy.images.fills import Blur, Color
 from seewhy.images.protocols import Fill
-from seewhy.metrics.facts import Facts, Measure, Metric, NotMeasured
+from seewhy.metrics.metric import Facts, Measure, Metric, NotMeasured
 from seewhy.metrics.question import Candidate, Question
 
 STEPS = 32

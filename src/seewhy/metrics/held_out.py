@@ -12,7 +12,7 @@ from seewhy.estimation.attribution import SegmentAttribution
 from seewhy.estimation.kernels import Shapley
 from seewhy.explanation.explanation import Explanation
 from seewhy.methods import Lime
-from seewhy.metrics.facts import Facts, Measure, Metric, NotMeasured
+from seewhy.metrics.metric import Facts, Measure, Metric, NotMeasured
 from seewhy.metrics.question import Candidate, Question
 from seewhy.sampling.blocks import Block, cut, join
 from seewhy.sampling.samples import Answers, Recorder, Samples

@@ -13,7 +13,7 @@ import numpy as np
 from seewhy.core.randomness import generator
 from seewhy.core.types import Floats
 from seewhy.images.fills import Blur
-from seewhy.metrics.facts import Facts, Measure, Metric, NotMeasured
+from seewhy.metrics.metric import Facts, Measure, Metric, NotMeasured
 from seewhy.metrics.question import Candidate, Question
 
 _GRID = 9

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seewhy.metrics.curves import FILLS
-from seewhy.metrics.facts import Facts, Measure, Metric
+from seewhy.metrics.metric import Facts, Measure, Metric
 from seewhy.metrics.question import Candidate, Question
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from seewhy.engine.stopping import Draws
 from seewhy.estimation.attribution import Attribution, SegmentAttribution, on_view
 from seewhy.explanation.explanation import Explanation
-from seewhy.metrics.facts import Facts, Measure, Metric, NotMeasured
+from seewhy.metrics.metric import Facts, Measure, Metric, NotMeasured
 from seewhy.metrics.question import Candidate, Question
 from seewhy.metrics.ranks import rank_correlation
 from seewhy.sampling.samples import Samples

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, cast
 
 from seewhy.core.errors import InvalidInput
 from seewhy.core.plugins import entries, package_of
-from seewhy.core.words import shown
+from seewhy.core.text import shown
 from seewhy.engine.protocols import Model
 from seewhy.models import hints
 from seewhy.models.function import FunctionModel
@@ -137,10 +137,10 @@ def load_model(model: object = None, **options: Any) -> Model:
             )
         options = {key: value for key, value in model.items() if key != "name"} | options
         model = model["name"]
-    found = _loaded(model, ModelOptions(**options))
-    if isinstance(found, NetworkModel) and found.recipe is None and found is not model:
-        found.made_from(Recipe.of(DEFAULT if model is None else model, options))
-    return found
+    loaded = _loaded(model, ModelOptions(**options))
+    if isinstance(loaded, NetworkModel) and loaded.recipe is None and loaded is not model:
+        loaded.made_from(Recipe.of(DEFAULT if model is None else model, options))
+    return loaded
 
 
 def _loaded(model: object, options: ModelOptions) -> Model:

@@ -116,17 +116,17 @@ class FunctionModel:
         name = _origin(function)[1]
         options.refuse(name, "input_size", "labels", "head", "batch_size")
         head = None if options.head == "auto" else as_head(options.head)
-        found = cls(
+        adapted = cls(
             function,
             input_size=options.input_size,
             labels=options.labels_of(None),
             kind=None if head is None else head.kind,
             batch_size=options.batch_size,
         )
-        found.head = head
+        adapted.head = head
         if head is not None and head.changes:
-            found.fingerprint += f" {head.name}"
-        return found
+            adapted.fingerprint += f" {head.name}"
+        return adapted
 
     def view(self, height: int, width: int) -> View:
         """Return the photo at its own size, or stretched to ``input_size``."""
@@ -171,16 +171,16 @@ class FunctionModel:
             advice = "; transpose it" if turned and pictures > 1 else ""
             self._refuse(f"one row of scores per image, returned shape {scores.shape} for {pictures} images{advice}")
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused below
-            found: Scores = scores.astype(np.float32)
-        bad = np.argwhere(~np.isfinite(found))
+            finite: Scores = scores.astype(np.float32)
+        bad = np.argwhere(~np.isfinite(finite))
         if len(bad):
             row, column = (int(place) for place in bad[0])
             self._refuse(f"finite scores, returned {scores[row, column]} at picture {row}, class {column}")
-        found = self._read(found, first=classes is None or classes == self._stated)
-        if classes not in {None, found.shape[1]}:
+        finite = self._read(finite, first=classes is None or classes == self._stated)
+        if classes not in {None, finite.shape[1]}:
             whose = "as there are labels" if self.labels is not None else "as for the batch before"
-            self._refuse(f"as many scores per image {whose}, {classes}, returned {found.shape[1]}")
-        return found
+            self._refuse(f"as many scores per image {whose}, {classes}, returned {finite.shape[1]}")
+        return finite
 
     @property
     def _stated(self) -> int | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seewhy.core.words import shown
+from seewhy.core.text import shown
 from seewhy.models.answers import arrays
 
 _FEW_BITS = re.compile(r"float[468]_|bfloat16$")

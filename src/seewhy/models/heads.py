@@ -111,8 +111,8 @@ def recognize_head(raw: Scores, last: LastLayer, name: str = "the model") -> tup
         return HEADS["logits"], None
     if not alone and last != "linear":
         _ask_about(raw, name)
-    found = HEADS["regression" if alone else "logits"]
-    return found, f"treating its outputs as {found.meaning}; pass head=... to change this"
+    head = HEADS["regression" if alone else "logits"]
+    return head, f"treating its outputs as {head.meaning}; pass head=... to change this"
 
 
 def check_head(head: Head, raw: Scores, name: str) -> None:

@@ -31,19 +31,21 @@ def existing(path: str) -> Path:
         SEEWHY_MAX_MEMORY allows.
     """
     try:
-        found = Path(path).expanduser()
+        file_path = Path(path).expanduser()
     except RuntimeError:  # the home of nobody
-        found = Path(path)
-    with open_regular(found, what="model", error=InvalidInput) as file:
+        file_path = Path(path)
+    with open_regular(file_path, what="model", error=InvalidInput) as file:
         size, kind = os.fstat(file.fileno()).st_size, kind_of(file.read(16))
     if size == 0:
-        raise InvalidInput(f"model {found}: the file is empty", setting=str(found), rule="hold a network", value=0)
+        raise InvalidInput(
+            f"model {file_path}: the file is empty", setting=str(file_path), rule="hold a network", value=0
+        )
     if kind.endswith(("image", "PDF")):
         raise InvalidInput(
-            f"model {found}: not a network but {kind}", setting=str(found), rule="hold a network", value=kind
+            f"model {file_path}: not a network but {kind}", setting=str(file_path), rule="hold a network", value=kind
         )
-    memory.check(size, f"the model {found.name}", InvalidInput)
-    return found
+    memory.check(size, f"the model {file_path.name}", InvalidInput)
+    return file_path
 
 
 def check_files(folder: Path) -> None:

@@ -15,8 +15,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from seewhy.core.errors import ModelError
+from seewhy.core.text import clean
 from seewhy.core.types import Batch, Pixels, ScoreKind, Scores
-from seewhy.core.words import clean
 from seewhy.engine.protocols import Model
 from seewhy.engine.run import Asker, Subject
 from seewhy.engine.together import SharedModel

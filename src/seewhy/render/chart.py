@@ -8,10 +8,10 @@ import numpy as np
 
 from seewhy.core.types import Floats
 from seewhy.render.colors import sign_color, unit_rgb
-from seewhy.render.page import Page, rounded_up
+from seewhy.render.numbers import signed
 from seewhy.render.panels import CAPTION, MAX_BARS, WORDS, Box, TargetPanel, caption
+from seewhy.render.sheet import Page, rounded_up
 from seewhy.render.theme import Theme
-from seewhy.render.words import signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

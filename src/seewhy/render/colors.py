@@ -84,13 +84,13 @@ def painted(
     place += steps
     effects = np.arange(-_STEPS, _STEPS + 1, dtype=np.float32) / _STEPS
     opacity = np.float32(full) * np.abs(effects)
-    found = np.empty((*gray.shape, 3), np.uint8)
+    colored = np.empty((*gray.shape, 3), np.uint8)
     for channel in range(3):
         own = None if inks is None else inks[0, :, channel]
         ink = np.where(effects > 0, SUPPORTS[channel], CONTRADICTS[channel]) if own is None else own
         table = base[:, None] * (1 - opacity) + ink * opacity
-        found[..., channel] = (table + 0.5).astype(np.uint8).ravel()[place]
-    return found
+        colored[..., channel] = (table + 0.5).astype(np.uint8).ravel()[place]
+    return colored
 
 
 def scale_colors(steps: int = 255, inks: Rgb8 | None = None, full: float = FULL) -> Rgb8:

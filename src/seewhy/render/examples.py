@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from seewhy.core.errors import InvalidInput
 from seewhy.core.types import Masks, Unit
 from seewhy.render.colors import FAINT, INK, unit_rgb
+from seewhy.render.numbers import number
 from seewhy.render.overlay import reduced
-from seewhy.render.page import MARGIN, Page, framed, line_height, wrapped
-from seewhy.render.words import number
+from seewhy.render.sheet import MARGIN, Page, framed, line_height, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from seewhy.render import chart, panels
 from seewhy.render.colors import Rgb8, unit_rgb
+from seewhy.render.numbers import number, score_words
 from seewhy.render.overlay import Region, fitted
-from seewhy.render.page import MARGIN, Page, line_height, wrapped
 from seewhy.render.panels import Box, TargetPanel
+from seewhy.render.sheet import MARGIN, Page, line_height, wrapped
 from seewhy.render.theme import THEMES, Theme
-from seewhy.render.words import number, score_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -250,7 +250,7 @@ def _dashes(labels: Segments, doubtful: NDArray[np.bool_], length: int) -> Regio
     from scipy.ndimage import find_objects
     from skimage.measure import find_contours
 
-    found = np.zeros(labels.shape, bool)
+    dashed = np.zeros(labels.shape, bool)
     for i, place in enumerate(find_objects(labels + 1)):
         if place is None or not doubtful[i]:
             continue
@@ -259,9 +259,9 @@ def _dashes(labels: Segments, doubtful: NDArray[np.bool_], length: int) -> Regio
             walked = np.append(0, np.cumsum(np.hypot(*np.diff(path, axis=0).T)))
             rounds = max(1, round(walked[-1] / (4 * length)))  # whole dashes only: the line's ends meet
             rows, columns = np.rint(path[walked * rounds / walked[-1] % 1 < 0.25]).astype(np.intp).T - 1
-            part = found[place]
+            part = dashed[place]
             part[rows.clip(0, part.shape[0] - 1), columns.clip(0, part.shape[1] - 1)] = True
-    return found
+    return dashed
 
 
 def _line(photo: Rgb8) -> int:

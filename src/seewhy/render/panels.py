@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from seewhy.core.text import clean
 from seewhy.core.types import Floats, Heatmap, Segments, Sign, Unit
-from seewhy.core.words import clean
 from seewhy.render import overlay
 from seewhy.render.colors import FAINT, FULL, INK, Rgb8, scale_colors, sign_color, unit_rgb
-from seewhy.render.page import Page, badge, rounded_up, wrapped
-from seewhy.render.words import signed
+from seewhy.render.numbers import signed
+from seewhy.render.sheet import Page, badge, rounded_up, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

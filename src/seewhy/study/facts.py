@@ -197,7 +197,7 @@ def gathered(plan: StudyPlan, records: Mapping[str, Record], finished: Container
     labels = [one.label for one in plan.menu.settings]
     chosen, reported = (np.full((*shape, len(labels)), np.nan) for _ in range(2))
     baselines = {name: np.full(shape, np.nan) for name in BASELINES}
-    found, judged = Gathered(Tensor(chosen, reported, baselines), {}, {}, {}), list[Mapping[str, Record]]()
+    gathering, judged = Gathered(Tensor(chosen, reported, baselines), {}, {}, {}), list[Mapping[str, Record]]()
     for i, sitting in enumerate(plan.sittings()):
         p, m = divmod(i, len(plan.models))
         place = (sitting.photo.photo.name, sitting.model.label)
@@ -207,7 +207,7 @@ def gathered(plan: StudyPlan, records: Mapping[str, Record], finished: Container
             baselines[name][m, p] = _number(records[key].value if key in records else None)
         scores = {label: records[key] for label, key in sitting.scores.items() if key in records}
         if scores and all(one.state == "none" for one in scores.values()):
-            found.not_measured[place] = next(iter(scores.values())).reason
+            gathering.not_measured[place] = next(iter(scores.values())).reason
             continue
         judged.append(scores)
         for s, label in enumerate(labels):
@@ -218,9 +218,9 @@ def gathered(plan: StudyPlan, records: Mapping[str, Record], finished: Container
             reported[m, p, s] = _number(one.value)
             if one.state == "none":
                 reported[m, p, s] = plan.rule.of_nothing(baselines["random"][m, p])
-                found.unsuited[*place, label] = one.reason
-    found.areas.update(_areas(labels, judged))
-    return found
+                gathering.unsuited[*place, label] = one.reason
+    gathering.areas.update(_areas(labels, judged))
+    return gathering
 
 
 def _areas(labels: Sequence[str], judged: Sequence[Mapping[str, Record]]) -> Iterator[tuple[str, float]]:

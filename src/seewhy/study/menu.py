@@ -12,8 +12,8 @@ from typing import Any
 from seewhy.core.array_setting import far_paths
 from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import fields_of, plain, read_toml
+from seewhy.core.text import Words, shown
 from seewhy.core.types import JsonObject
-from seewhy.core.words import Words, shown
 from seewhy.engine.stopping import AMOUNT
 from seewhy.methods import AnyMethod, as_concrete
 from seewhy.render.display import Display
@@ -183,17 +183,17 @@ def _free(free: object, samplings: Mapping[str, AnyMethod], n_samples: int) -> d
     if not isinstance(free, Mapping):
         raise InvalidInput.of("menu.free", "hold lists of values by the name of a setting", free)
     known = sorted(frozenset[str]().union(*(one.free for one in samplings.values())) | _SHOWN)
-    found = {}
+    without_model = {}
     for name, values in free.items():
         if name not in known:
             raise InvalidInput.of("menu.free", f"name settings that cost no model call, {', '.join(known)}", name)
         if isinstance(values, str) or not isinstance(values, Sequence):
             raise InvalidInput.of(f"menu.free.{name}", "be a list of values", values)
-        found[name] = [n_samples // 2 if (name, value) == ("n_samples", "half") else value for value in values]
-    for value in found.get("n_samples", []):
+        without_model[name] = [n_samples // 2 if (name, value) == ("n_samples", "half") else value for value in values]
+    for value in without_model.get("n_samples", []):
         if isinstance(value, bool) or not isinstance(value, int) or not 2 <= value <= n_samples:
             raise InvalidInput.of("menu.free.n_samples", f"be from 2 to the {n_samples} asked", value)
-    return found
+    return without_model
 
 
 def _settings(label: str, method: AnyMethod, free: Mapping[str, Sequence[Any]]) -> tuple[list[StudySetting], list[str]]:

@@ -39,7 +39,7 @@ def pictures(
     plan: StudyPlan, store: Store, tensor: Tensor, answers: Mapping[tuple[str, str], JsonObject]
 ) -> dict[tuple[str, str], tuple[Shown, ...]]:
     """Return the pictures of the first photos, by photo and model: the photo, the default, the best."""
-    found: dict[tuple[str, str], tuple[Shown, ...]] = {}
+    views: dict[tuple[str, str], tuple[Shown, ...]] = {}
     for i, sitting in enumerate(plan.sittings()):
         p, m = divmod(i, len(plan.models))
         if p >= MOST:
@@ -48,11 +48,11 @@ def pictures(
             continue
         best = plan.menu.settings[tensor.best[m, p]]
         place = (sitting.photo.photo.name, sitting.model.label)
-        bare = not any(photo == place[0] for photo, _ in found)  # the photo itself is shown once
+        bare = not any(photo == place[0] for photo, _ in views)  # the photo itself is shown once
         shown = _of_sitting(sitting, store, plan, best, answers[place]["label"], bare=bare)
         if shown:
-            found[place] = shown
-    return found
+            views[place] = shown
+    return views
 
 
 def _of_sitting(

@@ -7,7 +7,7 @@ import numpy as np
 from seewhy.core.settings import Settings
 from seewhy.images.fills import fill_picture
 from seewhy.images.protocols import Fill
-from seewhy.testing.rules import must
+from seewhy.testing.must import must
 
 
 def check_fill(fill: Fill, *, without_segments: bool = True, channels: tuple[int, ...] = (1, 3)) -> None:

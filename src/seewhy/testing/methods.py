@@ -16,7 +16,7 @@ from seewhy.explanation.explanation import Explanation
 from seewhy.explanation.loading import load
 from seewhy.methods import METHODS, as_concrete
 from seewhy.models.function import FunctionModel
-from seewhy.testing.rules import must
+from seewhy.testing.must import must
 
 _HEIGHT, _WIDTH = 40, 48
 _OF_CHANCE = ("tolerance", "max_evaluations", "until", "n_samples")

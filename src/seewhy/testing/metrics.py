@@ -12,7 +12,7 @@ from seewhy.methods.lime import Lime
 from seewhy.metrics import Metric, NotMeasured
 from seewhy.metrics.question import Candidate, Question
 from seewhy.models.function import FunctionModel
-from seewhy.testing.rules import must
+from seewhy.testing.must import must
 
 _SIZE = 32
 

@@ -14,7 +14,7 @@ from seewhy.engine.traits import traits_of
 from seewhy.images import Image
 from seewhy.sampling.blocks import Block
 from seewhy.sampling.masks import GridMasks
-from seewhy.testing.rules import must
+from seewhy.testing.must import must
 
 _PHOTOS = ((48, 64), (64, 48), (50, 50))
 _PICTURES = 5

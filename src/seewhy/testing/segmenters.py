@@ -8,7 +8,7 @@ from seewhy.core.settings import Settings
 from seewhy.core.types import Pixels
 from seewhy.images.protocols import Segmenter
 from seewhy.images.segmentation import segment
-from seewhy.testing.rules import must
+from seewhy.testing.must import must
 
 _SIZES = ((48, 64, 3), (64, 48, 3), (40, 40, 1))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from seewhy.core.errors import FileError, InvalidInput
 from seewhy.core.files import read_regular
-from seewhy.core.words import Words, shown
+from seewhy.core.text import Words, shown
 from seewhy.truth.fields import bounded, file_name
 from seewhy.truth.known import Known
 from seewhy.truth.shapes import Objects, Shapes, marks_of

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seewhy.core.errors import FileError, InvalidInput
-from seewhy.core.words import shown
+from seewhy.core.text import shown
 from seewhy.truth.fields import file_name, flag, numbers, record, records, sides, text, whole
 from seewhy.truth.known import Known
 from seewhy.truth.shapes import Objects, Runs, Shapes, marks_of
@@ -23,7 +23,7 @@ def of(held: dict[str, Any], path: Path) -> list[Known]:
     for i, one in enumerate(records(held["annotations"], f"{path}: annotations")):
         place = f"{path}: annotations[{i}]"
         objects[whole(one.get("image_id"), f"{place}.image_id")].append((place, one))
-    found, numbers_seen = [], set[int]()
+    entries, numbers_seen = [], set[int]()
     for i, image in enumerate(records(held["images"], f"{path}: images")):
         place = f"{path}: images[{i}]"
         number = whole(image.get("id"), f"{place}.id")
@@ -33,7 +33,7 @@ def of(held: dict[str, Any], path: Path) -> list[Known]:
             )
         numbers_seen.add(number)
         if number in objects:
-            found.append(_entry(image, place, objects.pop(number), names))
+            entries.append(_entry(image, place, objects.pop(number), names))
     if objects:
         raise FileError(
             f"{path}: annotations must be of images in the list, got image_id {next(iter(objects))}",
@@ -41,7 +41,7 @@ def of(held: dict[str, Any], path: Path) -> list[Known]:
             rule="annotate images of the list",
             value=next(iter(objects)),
         )
-    return found
+    return entries
 
 
 def _names(categories: Any, path: Path) -> dict[int, str]:

@@ -31,13 +31,13 @@ def matched(known: Iterable[Known], photos: Sequence[str]) -> tuple[dict[str, Kn
     for photo in photos:
         path = PurePosixPath(printable(photo))
         by_stem[path.stem][photo] = path
-    found: dict[str, Known] = {}
+    entries: dict[str, Known] = {}
     others: list[str] = []
     for entry in known:
         about = _photo_of(entry, by_stem)
         if about is None:
             others.append(printable(entry.file))
-        elif about in found:
+        elif about in entries:
             raise InvalidInput(
                 f"the ground truth must have one entry per photo, got several for {printable(about)}",
                 setting="truth",
@@ -45,8 +45,8 @@ def matched(known: Iterable[Known], photos: Sequence[str]) -> tuple[dict[str, Kn
                 value=printable(about),
             )
         else:
-            found[about] = entry
-    return found, others
+            entries[about] = entry
+    return entries, others
 
 
 def _photo_of(entry: Known, by_stem: dict[str, dict[str, PurePosixPath]]) -> str | None:

@@ -32,15 +32,15 @@ def measured(
     if ended in {"interrupted", "cancelled"}:
         return dict.fromkeys(BASELINES, "not measured: the tuning was stopped")
     tuner.budget.reserve = 0
-    found: dict[str, float | str] = {}
+    scores: dict[str, float | str] = {}
     for name in BASELINES:
         try:
-            found[name] = _mean(tuner, name, questions, areas)
+            scores[name] = _mean(tuner, name, questions, areas)
         except KeyboardInterrupt:
-            found[name] = "not measured: interrupted"
+            scores[name] = "not measured: interrupted"
         except Over as over:
-            found[name] = f"not measured: {over.why}"
-    return found
+            scores[name] = f"not measured: {over.why}"
+    return scores
 
 
 def _mean(tuner: Tuner, name: str, questions: Sequence[Question], areas: Mapping[int, float]) -> float | str:

@@ -15,11 +15,11 @@ from seewhy.tune.budget import Ended
 from seewhy.tune.choosing import OnHeldOut, Table, distinct, explained, hold_out, lead
 from seewhy.tune.facts import PhotoScore, Setting
 from seewhy.tune.looking import described
-from seewhy.tune.report import brief
 from seewhy.tune.result import Tuning
 from seewhy.tune.search import Start
+from seewhy.tune.summary import brief
 from seewhy.tune.trials import Tuner
-from seewhy.tune.words import Wording, beaten, file_target, notes, of_target, reason, worse
+from seewhy.tune.wording import Wording, beaten, file_target, notes, of_target, reason, worse
 
 _TOP = 10
 
@@ -187,14 +187,14 @@ def _free_mattered(tried: _Finalist, column: int) -> dict[str, float]:
 
 def _as_json(tried: _Finalist) -> list[JsonObject]:
     """Return every trial; where its readings are those of a trial before, its number stands for them."""
-    found: list[JsonObject] = []
+    rows: list[JsonObject] = []
     seen: dict[str, int] = {}
     judge = tried.tuner.judge
     for number, trial in enumerate(tried.tuner.trials):
         ways = [described(way) for way in trial.readings.ways]
         columns = [i for i, (t, _) in enumerate(tried.place) if t == number]
         first = seen.setdefault(repr(ways), number)
-        found.append(
+        rows.append(
             {
                 "source": trial.start.name,
                 "method": trial.start.method.to_dict(),
@@ -205,7 +205,7 @@ def _as_json(tried: _Finalist) -> list[JsonObject]:
                 "reported": [_number(judge.better * one) for one in tried.table.reported[:, columns].mean(axis=0)],
             }
         )
-    return found
+    return rows
 
 
 def _number(value: float) -> float | None:

@@ -25,9 +25,9 @@ from seewhy.metrics import Question, Truth
 from seewhy.tune.budget import Budget, Over, Work
 from seewhy.tune.fits import Fits
 from seewhy.tune.judging import Grade, Grades, Judge
-from seewhy.tune.memory import Memory
 from seewhy.tune.readings import FitReading, Readings
 from seewhy.tune.space import Tuned
+from seewhy.tune.store import Memory
 
 _VERSION = 2
 _LARGEST_BATCH = 64
@@ -69,13 +69,13 @@ class Looker:
             The photo cannot be explained with these settings.
         """
         key = self._key_of(question, method, readings)
-        found = _read(self.memory.get(key), len(readings.ways))
-        if found is None:
-            found = self._taken(key, question, method, readings)
+        look = _read(self.memory.get(key), len(readings.ways))
+        if look is None:
+            look = self._taken(key, question, method, readings)
         if self.counts(key):
-            self.budget.spent.explaining += found.explaining
-            self.budget.spent.metrics += found.metrics
-        return found
+            self.budget.spent.explaining += look.explaining
+            self.budget.spent.metrics += look.metrics
+        return look
 
     def counts(self, key: str) -> bool:
         """Say whether the calls behind a key are to be counted now: once a run, however often it is asked for."""

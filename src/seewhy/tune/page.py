@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from seewhy.core.settings import to_toml
+from seewhy.render.numbers import as_percent, number
 from seewhy.render.pages import PageTable, Section, sections_page
-from seewhy.render.words import as_percent, number
 from seewhy.tune.facts import TuningFacts
-from seewhy.tune.report import brief, compared, spent, verdict
+from seewhy.tune.summary import brief, compared, spent, verdict
 
 
 def page(found: TuningFacts) -> str:

@@ -10,7 +10,7 @@ from pathlib import PurePath
 import numpy as np
 
 from seewhy.core.errors import InvalidInput
-from seewhy.core.words import shown
+from seewhy.core.text import shown
 from seewhy.engine.protocols import Model
 from seewhy.engine.traits import traits_of
 from seewhy.evaluate.grouping import Grouped, Independence, check_groups, grouped_by, together
@@ -51,13 +51,13 @@ def subjects(
     truths = _truths(truth, len(listed))
     images = [load_image(photo, background=background) for photo in listed]
     counted = _groups(groups, listed, images, truths)
-    found = [
+    tuned = [
         TunedPhoto(image, known, _drawn(known, image, i), name)
         if isinstance(known, Known)
         else TunedPhoto(image, None, known, name)
         for i, (image, known, name) in enumerate(zip(images, truths, counted.groups, strict=True))
     ]
-    return found, counted.notes
+    return tuned, counted.notes
 
 
 def question(subject: TunedPhoto, model: Model, target: str | int | None, looker: Looker) -> Question:
@@ -75,7 +75,7 @@ def question(subject: TunedPhoto, model: Model, target: str | int | None, looker
     held = _answer(looker.memory.get(key))
     with looker.budget.work() as work:
         work.ahead(1 if held is None else 0)
-        found = Question.of(
+        question_asked = Question.of(
             subject.image,
             model=model,
             target="top1" if target is None else target,
@@ -84,15 +84,17 @@ def question(subject: TunedPhoto, model: Model, target: str | int | None, looker
             batch_size=looker.batch_size,
             untouched=held,
         )
-        looker.memory.put(key, found.untouched.tolist())
+        looker.memory.put(key, question_asked.untouched.tolist())
         work.done()
     if looker.counts(key):
         looker.budget.spent.photos += 1
     if target is None:
-        found.target = class_of(subject.known, found.untouched[0], found.model.labels)
+        question_asked.target = class_of(subject.known, question_asked.untouched[0], question_asked.model.labels)
     if subject.known is not None and isinstance(subject.known.marks, Objects):  # what is of this class counts
-        found.truth = _drawn(subject.known, subject.image, 0, found.target, found.model.labels)
-    return found
+        question_asked.truth = _drawn(
+            subject.known, subject.image, 0, question_asked.target, question_asked.model.labels
+        )
+    return question_asked
 
 
 def judged_by_others(subjects: Sequence[TunedPhoto], tuner: Tuner) -> list[str]:

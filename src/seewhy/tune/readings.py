@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import Settings, plain
+from seewhy.core.text import shown
 from seewhy.core.types import JsonObject
-from seewhy.core.words import shown
 from seewhy.images.fills import Color
 from seewhy.render.display import Display
 from seewhy.tune.space import Tuned, tuned_methods

@@ -10,7 +10,7 @@ from seewhy.core.atomic import make_folder, replace_file
 from seewhy.core.settings import to_toml
 from seewhy.tune.facts import TuningFacts
 from seewhy.tune.page import page
-from seewhy.tune.report import report
+from seewhy.tune.summary import report
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -13,7 +13,7 @@ from seewhy.api import loaded
 from seewhy.core.errors import FileError, InvalidInput
 from seewhy.core.progress import Progress, reporting
 from seewhy.core.settings import plain, whole_number
-from seewhy.core.words import Words
+from seewhy.core.text import Words
 from seewhy.engine.protocols import Model
 from seewhy.engine.traits import traits_of
 from seewhy.evaluate.plan import identity_of
@@ -26,12 +26,12 @@ from seewhy.tune.budget import Budget
 from seewhy.tune.concluding import conclude
 from seewhy.tune.judging import Judge
 from seewhy.tune.looking import Looker, digest_of, is_count, key_of
-from seewhy.tune.memory import Memory
 from seewhy.tune.photos import TunedPhoto, judged_by_others, question, subjects
 from seewhy.tune.readings import check_free, most_samples, without_effect
 from seewhy.tune.result import Tuning
 from seewhy.tune.search import OnlyStart, OptunaSearch, Search, Start
 from seewhy.tune.space import Space, params_of, tuned_methods
+from seewhy.tune.store import Memory
 from seewhy.tune.trials import Tuner
 
 _SAMPLES = 512

@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from seewhy.core.errors import InvalidInput
-from seewhy.core.words import shown
+from seewhy.core.text import shown
 
 _ALGORITHMS = ("quickshift", "felzenszwalb", "slic")
 _RENAMED = {"random_seed": "rng", "max_iter": "max_num_iter"}
@@ -60,15 +60,15 @@ class SegmentationAlgorithm:
     def _known(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters by their present names."""
         allowed = set(inspect.signature(self.target_fn).parameters) - {"image"}
-        found = {}
+        arguments = {}
         for given, value in params.items():
             name = _RENAMED.get(given, given)
             if given == "random_seed" and name not in allowed:
                 continue
             if given == "multichannel" and given not in allowed:
-                found["channel_axis"] = -1 if value else None
+                arguments["channel_axis"] = -1 if value else None
             elif name in allowed:
-                found[name] = value
+                arguments[name] = value
             else:
                 listed = ", ".join(sorted(allowed))
                 raise InvalidInput(
@@ -77,7 +77,7 @@ class SegmentationAlgorithm:
                     rule=f"be a parameter of {self.algo_type}",
                     value=value,
                 )
-        return found
+        return arguments
 
     def __call__(self, image: NDArray[Any]) -> NDArray[Any]:
         """Return the segments (H, W) of an image (H, W, C)."""

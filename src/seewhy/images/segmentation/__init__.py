@@ -81,9 +81,9 @@ def segment(segmenter: Segmenter, pixels: Pixels, seed: int) -> Segments:
         raise InvalidInput.of(place, "give whole numbers", ids.dtype)
     if ids.min() < 0:
         raise InvalidInput.of(place, "give ids of at least 0", ids.min())
-    found = as_segments(ids)
-    _check_count(segmenter, place, int(found.max()) + 1)
-    return found
+    segments = as_segments(ids)
+    _check_count(segmenter, place, int(segments.max()) + 1)
+    return segments
 
 
 def _check_count(segmenter: Segmenter, place: str, count: int) -> None:

@@ -127,7 +127,7 @@ def _read_npy(path: Path) -> NDArray[Any]:
         # A mapped file cannot claim to be longer than it is, and so not ask for more memory than there is.
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
         _check_size(path, mapped.size)
-        found: NDArray[Any] = np.array(mapped)
+        labels: NDArray[Any] = np.array(mapped)
     except InvalidInput:
         raise
     except (OSError, ValueError, EOFError) as error:
@@ -137,7 +137,7 @@ def _read_npy(path: Path) -> NDArray[Any]:
             rule="be a readable .npy label map",
             value=str(path),
         ) from error
-    return found
+    return labels
 
 
 def _unreadable(path: Path, error: Exception) -> InvalidInput:
@@ -150,18 +150,18 @@ def _read_image(path: Path) -> NDArray[Any]:
         try:
             image = open_header(file, str(path), FORMATS)
             _check_size(path, image.width * image.height)
-            mode, found = image.mode, np.asarray(image)
+            mode, labels = image.mode, np.asarray(image)
         except ImageError as error:
             raise _unreadable(path, error) from error
         except InvalidInput:
             raise
         except Exception as error:  # damaged data raises nearly any type
             raise _unreadable(path, error) from error
-    if found.ndim != 2:
+    if labels.ndim != 2:
         raise InvalidInput(
             f"Labels.path {path} must be a gray or palette image, got mode {mode}",
             setting="Labels.path",
             rule="be a gray or palette image",
             value=mode,
         )
-    return found
+    return labels

@@ -199,12 +199,12 @@ class Compiled(NetworkModel):
         limit = LIMITS[self.precision]
         if not off <= limit:
             return original.noted(f"{instead} in {self.precision} was {said}, and the limit is {limit:g}")
-        found = copy.copy(self)
-        found.original = original
-        found.exact = None if self.exact is None else original
-        found.notes = original.notes
-        found.run_by = f"{self._by} {self.precision}, {said}"
-        return found
+        network = copy.copy(self)
+        network.original = original
+        network.exact = None if self.exact is None else original
+        network.notes = original.notes
+        network.run_by = f"{self._by} {self.precision}, {said}"
+        return network
 
 
 _PLACES = re.compile(r"Exception from src/\S+:\d+:\s*")

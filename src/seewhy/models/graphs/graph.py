@@ -121,17 +121,17 @@ def preprocessing_for(
         own = PREPROCESSINGS["0..255"].replace(layout=takes.layout, size=takes.fixed)
         notes = (f"{name} takes integers, so photos were handed over as RGB in 0..255; if it wants others, say so",)
         notes = notes if takes.channels != 1 else (notes[0].replace("RGB", "gray"),)
-    found = options.preprocessing_of(own, takes.layout, name, takes.fixed)
-    if found.size is None and options.preprocessing is None:
+    preprocessing = options.preprocessing_of(own, takes.layout, name, takes.fixed)
+    if preprocessing.size is None and options.preprocessing is None:
         raise InvalidInput(
             f"{name} takes images of any size; {GIVE_SIZE}", setting="input_size", rule="be given", value=None
         )
     if takes.channels == 1 and not isinstance(options.preprocessing, Preprocessing | dict):
-        found = found.replace(order="gray")
+        preprocessing = preprocessing.replace(order="gray")
     if takes.fixed is not None and options.input_size is None and not _has_size(options.preprocessing):
-        found = found.resized(takes.fixed)
-    _check(found, takes, name)
-    return found, (*notes, *options.sized_by_name(name, takes.fixed or (None if own is None else own.size)))
+        preprocessing = preprocessing.resized(takes.fixed)
+    _check(preprocessing, takes, name)
+    return preprocessing, (*notes, *options.sized_by_name(name, takes.fixed or (None if own is None else own.size)))
 
 
 def _has_size(given: object) -> bool:

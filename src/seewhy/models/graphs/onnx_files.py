@@ -14,7 +14,7 @@ import numpy as np
 
 from seewhy.core.errors import InvalidInput, MissingExtra, ModelError
 from seewhy.core.files import check_regular
-from seewhy.core.words import shown
+from seewhy.core.text import shown
 from seewhy.models.compiled.assembly import Found, assemble, one_line
 from seewhy.models.compiled.openvino_runtime import import_openvino
 from seewhy.models.extras import need

@@ -34,7 +34,7 @@ def preprocessing_of(processor: Any, name: str) -> Preprocessing:
             raise says.cannot(setting)
     size, resized = _size(says)
     scale, mean, std = _range(says)
-    found = Preprocessing(
+    preprocessing = Preprocessing(
         size=size,
         shorter=resized if isinstance(resized, int) else None,
         stretched=resized if isinstance(resized, tuple) else None,
@@ -44,8 +44,8 @@ def preprocessing_of(processor: Any, name: str) -> Preprocessing:
         std=std,
         order="BGR" if says.get("do_flip_channel_order") else "RGB",
     )
-    _check(found, processor, says)
-    return found
+    _check(preprocessing, processor, says)
+    return preprocessing
 
 
 class _Settings:

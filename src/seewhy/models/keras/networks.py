@@ -27,7 +27,7 @@ from seewhy.models.graphs.graph import (
 )
 from seewhy.models.keras.applications import APPLICATIONS, preprocessing_of_application, recognized, takes_bytes
 from seewhy.models.keras.conversion import converter
-from seewhy.models.keras.files import check_file
+from seewhy.models.keras.file_size import check_file
 from seewhy.models.keras.structure import array, digest, last_layer
 from seewhy.models.model_files import existing, unreadable
 from seewhy.models.network import NetworkModel

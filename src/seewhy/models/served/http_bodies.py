@@ -10,7 +10,7 @@ from typing import Any
 
 from seewhy.core.masking import masked_answer
 from seewhy.core.memory import LIMIT, most, size
-from seewhy.core.words import clean, shortened
+from seewhy.core.text import clean, shortened
 
 ERROR_BODY = 4096
 """Bytes of an error's body that are read."""

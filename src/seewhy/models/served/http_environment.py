@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from seewhy.core.errors import InvalidInput
 from seewhy.core.masking import PASSWORD, TOKEN, USER, basic_pair
-from seewhy.core.words import shown
+from seewhy.core.text import shown
 
 TIMEOUT, HOSTS = "SEEWHY_HTTP_TIMEOUT", "SEEWHY_HTTP_HOSTS"
 WHERE = f"credentials are taken from the environment, {TOKEN} or {USER} and {PASSWORD}"

@@ -12,7 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from seewhy.core.errors import InvalidInput
 from seewhy.core.masking import basic_pair
-from seewhy.core.words import shown
+from seewhy.core.text import shown
 from seewhy.models.served.http_environment import is_loopback
 
 

@@ -19,7 +19,7 @@ from seewhy._version import __version__
 from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.core.masking import hide, masked_answer
 from seewhy.core.memory import LIMIT, size
-from seewhy.core.words import shortened
+from seewhy.core.text import shortened
 from seewhy.models.extras import need
 from seewhy.models.served.http_bodies import (
     ERROR_BODY,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seewhy.core.errors import ModelError
-from seewhy.core.words import shown
+from seewhy.core.text import shown
 from seewhy.models.extras import need
 from seewhy.models.network import NetworkModel
 from seewhy.models.options import ModelOptions

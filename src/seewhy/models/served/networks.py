@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from seewhy.core import memory
 from seewhy.core.errors import InvalidInput, ModelError
 from seewhy.core.masking import masked
+from seewhy.core.text import Words, shown
 from seewhy.core.types import Batch, Scores
-from seewhy.core.words import Words, shown
 from seewhy.engine.traits import ModelTraits
 from seewhy.models.compiled.assembly import Found, assemble
 from seewhy.models.network import NetworkModel

@@ -140,7 +140,7 @@ class TorchRuntime:
             return self._halves(batch)
         failed = ""
         try:
-            found = [self._start(batch)]
+            begun = [self._start(batch)]
         except RuntimeError as error:
             if self._is_too_large(batch, error):
                 failed = str(error)
@@ -148,7 +148,7 @@ class TorchRuntime:
                 raise
         else:
             self._tried = True
-            return found
+            return begun
         # Out here, because the traceback of an exception holds all that filled the memory.
         if failed:
             self._make_room(batch, failed)

@@ -45,7 +45,7 @@ def timm_transform(config: dict[str, Any]) -> Preprocessing:
         raise _cannot(config, "a border")
     before = math.floor(height / share), math.floor(width / share)
     gray = channels == 1
-    found = Preprocessing(
+    preprocessing = Preprocessing(
         size=(height, width),
         shorter=None if squashed else max(before),
         stretched=before if squashed else None,
@@ -54,10 +54,10 @@ def timm_transform(config: dict[str, Any]) -> Preprocessing:
         std=tuple(config["std"])[: 1 if gray else 3],
         order="gray" if gray else "RGB",
     )
-    apart = departure(found, need("timm.data", "timm").create_transform(**config, is_training=False))
+    apart = departure(preprocessing, need("timm.data", "timm").create_transform(**config, is_training=False))
     if apart:
         raise _cannot(config, apart)
-    return found
+    return preprocessing
 
 
 def _cannot(config: dict[str, Any], why: str) -> InvalidInput:

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seewhy.core.masking import masked
+from seewhy.core.text import clean
 from seewhy.core.types import Floats, JsonObject, Segments
-from seewhy.core.words import clean
 from seewhy.render.colors import CONTRADICTS, FULL, NEUTRAL, SUPPORTS, Rgb8
 from seewhy.render.overlay import Region, not_sure, reduced
 from seewhy.render.pages.embedded import embedded, numbers, runs

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from seewhy._version import __version__
 from seewhy.core.masking import masked
+from seewhy.core.text import clean
 from seewhy.core.types import JsonObject
-from seewhy.core.words import clean
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -40,7 +40,7 @@ def page(template: str, *, style: tuple[str, ...] = (), script: tuple[str, ...] 
     looks, acts = _joined(("page.css", *style)), _joined(script)
     sources = [f"style-src {_hash(looks)}", f"script-src {_hash(acts)}" if script else ""]
     policy = ["default-src 'none'", "img-src data:", *filter(None, sources), "base-uri 'none'", "form-action 'none'"]
-    found: str = (
+    html: str = (
         _environment()
         .get_template(template)
         .render(
@@ -53,7 +53,7 @@ def page(template: str, *, style: tuple[str, ...] = (), script: tuple[str, ...] 
             }
         )
     )
-    return found
+    return html
 
 
 @cache

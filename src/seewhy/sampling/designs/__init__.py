@@ -14,9 +14,9 @@ from seewhy.sampling.designs.bernoulli import Bernoulli
 from seewhy.sampling.designs.drop_fraction import DropFraction
 from seewhy.sampling.designs.exhaustive import Exhaustive
 from seewhy.sampling.designs.foldover_hadamard import FoldoverHadamard
-from seewhy.sampling.designs.grid import FoldoverGrid, ShiftedGrid
 from seewhy.sampling.designs.leave_one_out import LeaveOneOut
 from seewhy.sampling.designs.shapley import ShapleyDesign
+from seewhy.sampling.designs.shifted_grid import FoldoverGrid, ShiftedGrid
 from seewhy.sampling.protocols import Design
 
 DesignName: TypeAlias = Literal[

@@ -10,7 +10,7 @@ import math
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from seewhy.core.words import clean
+from seewhy.core.text import clean
 from seewhy.render.colors import FAINT, Rgb8, RgbColor, unit_rgb
 from seewhy.render.theme import THEMES, Theme
 

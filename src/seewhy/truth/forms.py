@@ -10,7 +10,7 @@ from typing import Any
 
 from seewhy.core.errors import FileError, InvalidInput
 from seewhy.core.files import check_regular, read_regular
-from seewhy.core.words import shown
+from seewhy.core.text import shown
 from seewhy.truth import box_table, coco, mask_folder, photo_list, voc
 from seewhy.truth.known import Known, MaskPicture
 
@@ -38,11 +38,11 @@ def read_truth(source: str | os.PathLike[str]) -> tuple[list[Known], tuple[Path,
     """
     path = _path(source)
     if path.is_dir():
-        found = _of_folder(path)
+        entries = _of_folder(path)
     elif path.suffix.lower() == ".csv":
-        found = box_table.read(path)
+        entries = box_table.read(path)
     elif path.suffix.lower() == ".json":
-        found = _of_json(path)
+        entries = _of_json(path)
     else:
         check_regular(path, what="truth")
         raise FileError(
@@ -51,12 +51,12 @@ def read_truth(source: str | os.PathLike[str]) -> tuple[list[Known], tuple[Path,
             rule=f"be {FORMS}",
             value=path.suffix,
         )
-    if not found:
+    if not entries:
         raise FileError(
             f"truth {path} has no annotation for any photo", setting=str(path), rule="annotate at least one photo"
         )
-    masks = [Path(os.path.realpath(one.marks.path)) for one in found if isinstance(one.marks, MaskPicture)]
-    return found, tuple(masks)
+    masks = [Path(os.path.realpath(one.marks.path)) for one in entries if isinstance(one.marks, MaskPicture)]
+    return entries, tuple(masks)
 
 
 def _path(source: object) -> Path:
