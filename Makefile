@@ -1,6 +1,8 @@
 # Everything a newcomer needs is `make demo` and `make test`; both do all the set-up themselves.
 PYTHON ?= python3
 VENV ?= .venv
+# Many tests start Python anew: it must find its modules compiled, also where the environment says not to keep them.
+unexport PYTHONDONTWRITEBYTECODE
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # One worker more than cores: some tests wait for servers, clusters and processes that end.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 from graphlib import CycleError, TopologicalSorter
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from seewhy.models import _OBJECTS, PREFIXES
 
 ROOT = Path(__file__).parents[2] / "src"
 
@@ -65,3 +68,9 @@ def test_a_circle_is_found_however_it_is_written(tmp_path, line):
 
 def test_no_import_is_left_out_of_the_contracts():
     assert "exclude_type_checking_imports" not in (ROOT.parent / "pyproject.toml").read_text()
+
+
+def test_the_registry_of_adapters_names_modules_that_exist():
+    named = {adapter.module for adapter in PREFIXES.values()} | set(_OBJECTS.values())
+
+    assert [name for name in sorted(named) if find_spec(f"seewhy.models.{name}") is None] == []

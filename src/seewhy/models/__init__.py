@@ -64,8 +64,8 @@ PREFIXES: dict[str, Adapter] = {
         named=r"[A-Za-z0-9_]{1,80}(\.[A-Za-z0-9_]{1,80})?(:none)?",
     ),
     "hf": Adapter("huggingface.networks", "ORG/NAME or a folder, an image classifier for transformers"),
-    "torchscript": Adapter("torch.files", "FILE of torch.jit.save"),
-    "torchexport": Adapter("torch.files", "FILE of torch.export.save"),
+    "torchscript": Adapter("torch.program_files", "FILE of torch.jit.save"),
+    "torchexport": Adapter("torch.program_files", "FILE of torch.export.save"),
     "keras": Adapter(
         "keras.networks",
         "NAME in keras.applications, such as keras:Xception, or FILE.keras",
