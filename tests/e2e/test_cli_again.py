@@ -358,11 +358,24 @@ def test_help_of_refit_and_resume_lists_what_may_change(call: Call) -> None:
 
 
 def test_a_report_figures_and_cut_outs_are_written_as_asked(lime: str, call: Call) -> None:
-    shown = ("--html", "--cutout", "--format", "svg", "--style", "dark", "--caption", "Figure 3", "--regions", "1")
+    shown = (
+        "--html",
+        "--cutout",
+        "--map",
+        "--one-scale",
+        "--format",
+        "svg",
+        "--style",
+        "dark",
+        "--caption",
+        "Figure 3",
+        "--regions",
+        "1",
+    )
     found = call("refit", lime, "--out", "other", *shown, "--targets", "a")
     assert (found.code, found.err) == (0, "")
     name = "other/cat.refit.lime"
-    assert {f"{name}.html", f"{name}.svg", f"{name}.cutout.png"} <= {
+    assert {f"{name}.html", f"{name}.svg", f"{name}.cutout.png", f"{name}.map.svg"} <= {
         line.removeprefix("wrote ") for line in found.out.splitlines()
     }
     assert not Path(f"{name}.png").exists()

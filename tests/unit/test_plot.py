@@ -230,3 +230,39 @@ def test_values_are_written_with_digits_that_count_whatever_the_scale(found: see
 
 def words(figure: Figure) -> str:
     return " ".join(" ".join(text.get_text() for text in figure.texts).split())
+
+
+def test_one_scale_gives_every_class_the_limit_of_the_strongest(found: seewhy.Explanation) -> None:
+    second = found.attributions[1]
+    weak = replace(found, attributions=(found.attributions[0], replace(second, values=0.1 * second.values)))
+    own = [text.get_text() for text in weak.plot().texts if text.get_text().startswith("+")]
+    shared = [text.get_text() for text in weak.plot(one_scale=True).texts if text.get_text().startswith("+")]
+
+    assert own[0] != own[1]
+    assert shared == [own[0]] * 2
+    with refuses(InvalidInput, "one_scale", rule="be given without limit"):
+        found.plot(one_scale=True, vmax=0.5)
+
+
+def test_badges_may_be_left_out(found: seewhy.Explanation) -> None:
+    def numbers(**shown: object) -> int:
+        return sum(len(axes.texts) for axes in found.plot(**shown).axes)
+
+    assert numbers(badges=False) < numbers()
+
+
+def test_the_bare_map_has_the_color_of_each_value_and_a_scale_that_says_so(found: seewhy.Explanation) -> None:
+    figure, alone = found.plot_map(1), found.plot_map(1, colorbar=False)
+    pixels, (only,) = np.asarray(figure.axes[0].images[0].get_array()).astype(int), alone.axes
+    bar = np.asarray(figure.axes[1].images[0].get_array()).astype(int)[0]
+    changes = found.changes(1)
+    times = len(pixels) // len(changes)  # small photos are drawn larger
+    limit = float(next(text.get_text() for text in figure.texts if text.get_text().startswith("+")))
+    places = np.rint((changes / limit + 1) / 2 * (len(bar) - 1)).astype(int)
+
+    assert changes.min() < 0
+    assert np.abs(pixels[times // 2 :: times, times // 2 :: times] - bar[places]).max() <= 3
+    assert np.array_equal(pixels, np.asarray(only.images[0].get_array()))
+    assert not alone.texts
+    width, height = alone.get_size_inches()
+    assert width / height == pytest.approx(PHOTO.shape[1] / PHOTO.shape[0], rel=0.01)

@@ -11,10 +11,11 @@ import click
 from seewhy.cli import run_options
 from seewhy.cli.deliver import Delivery
 from seewhy.cli.exit import DONE
-from seewhy.cli.explain import display_of, read_settings, shown_options, targets_of
+from seewhy.cli.explain import display_of, read_settings, targets_of
 from seewhy.cli.flags import Flag, Sectioned, method_flags, options, settings_of
 from seewhy.cli.from_files import model_in
 from seewhy.cli.model import asked_model, model_options, named_model
+from seewhy.cli.shown_options import shown_options
 from seewhy.cli.writer import Wanted, Writer
 from seewhy.core.errors import InvalidInput
 from seewhy.core.types import JsonObject

@@ -12,11 +12,12 @@ import click
 from seewhy.cli import run_options
 from seewhy.cli.deliver import Delivery
 from seewhy.cli.exit import DONE, report
-from seewhy.cli.flags import Option, Sectioned, describe, method_flags, options, settings_of
+from seewhy.cli.flags import Option, Sectioned, method_flags, options, settings_of
 from seewhy.cli.from_files import check_paths, model_in
 from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
 from seewhy.cli.photos import photos_of
 from seewhy.cli.run_options import DETAILS
+from seewhy.cli.shown_options import SHOWN, shown_options
 from seewhy.cli.terminal import say
 from seewhy.cli.writer import Wanted, Writer, stems_of
 from seewhy.core.errors import InvalidInput
@@ -28,8 +29,6 @@ from seewhy.explanation.smallest import SmallestRegion
 from seewhy.methods import METHODS, Auto
 from seewhy.methods.presets import PRESETS
 from seewhy.render.display import Display
-from seewhy.render.png import FORMATS
-from seewhy.render.theme import THEMES
 
 if TYPE_CHECKING:
     from seewhy.engine.protocols import Model
@@ -39,7 +38,6 @@ _METHOD_FLAGS = method_flags()
 _METHOD_HELP = (
     f"{', '.join(METHODS)} (default auto; where a setting is given that auto has not: the first that has it)."
 )
-_SHOWN = "What is shown"
 _FILE_HOLDS: dict[str, tuple[tuple[type, ...], str]] = {
     "method": ((str, dict), "a name or a table"),
     "model": ((str, dict), "text, or a table with a name and model settings"),
@@ -48,62 +46,6 @@ _FILE_HOLDS: dict[str, tuple[tuple[type, ...], str]] = {
     "display": ((dict,), "a table"),
 }
 """What a settings file may hold."""
-
-
-def _shown(name: str) -> str:
-    return describe(Display.model_fields[name])
-
-
-def shown_options(command: Any) -> Any:
-    """Give a command the flags that say what is shown."""
-    flags = [
-        click.option("--regions", cls=Option, section=_SHOWN, metavar="N", help=_shown("regions")),
-        click.option("--share", cls=Option, section=_SHOWN, metavar="SHARE", help=_shown("share")),
-        click.option("--sign", cls=Option, section=_SHOWN, metavar="SIGN", help=_shown("sign")),
-        click.option("--hide-rest/--show-rest", cls=Option, section=_SHOWN, default=None, help=_shown("hide_rest")),
-        click.option(
-            "--examples",
-            cls=Option,
-            section=_SHOWN,
-            type=click.IntRange(min=1),
-            metavar="N",
-            help="Also draw N masked images with their scores.",
-        ),
-        click.option("--html", cls=Option, section=_SHOWN, is_flag=True, help="Also write the report: one HTML page."),
-        click.option(
-            "--cutout",
-            cls=Option,
-            section=_SHOWN,
-            is_flag=True,
-            help="Also write the region alone, the rest transparent.",
-        ),
-        click.option(
-            "--caption",
-            cls=Option,
-            section=_SHOWN,
-            metavar="TEXT",
-            help="Line below the figure; none: no line (default: with what it was made).",
-        ),
-        click.option(
-            "--format",
-            cls=Option,
-            section=_SHOWN,
-            type=click.Choice(FORMATS),
-            default="png",
-            help="File format of the figure (default png).",
-        ),
-        click.option(
-            "--style",
-            cls=Option,
-            section=_SHOWN,
-            type=click.Choice([*THEMES]),
-            default="light",
-            help="Paper and ink of the figure (default light).",
-        ),
-    ]
-    for flag in reversed(flags):
-        command = flag(command)
-    return command
 
 
 @click.command(cls=Sectioned, epilog="Exit codes: 0 done, 1 failure, 2 wrong usage or input, 130 interrupted.")
@@ -124,7 +66,7 @@ def shown_options(command: Any) -> Any:
 @click.option(
     "--smallest",
     cls=Option,
-    section=_SHOWN,
+    section=SHOWN,
     is_flag=True,
     help="Also find the smallest part of the photo that keeps the class (21 model calls a class).",
 )

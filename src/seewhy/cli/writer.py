@@ -11,6 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
@@ -33,7 +34,7 @@ _LONGEST = 255
 """Bytes of a name that file systems allow."""
 _ENDINGS = 80
 """Bytes kept free behind a photo's name for method, number, target and ending."""
-_WITH_RESULT = (".png", ".heatmap.png", ".region.png", ".toml", ".html", ".svg", ".pdf", ".cutout.png")
+_WITH_RESULT = (".png", ".heatmap.png", ".region.png", ".toml", ".html", ".svg", ".pdf", ".cutout.png", ".map.png")
 _SAME = ("settings", "seed", "kind", "view", "fill", "d")
 
 
@@ -47,6 +48,10 @@ class Wanted:
     """Whether the report is written."""
     cutout: bool = False
     """Whether the region alone is written, on nothing."""
+    map: bool = False
+    """Whether the map without the photo is written."""
+    one_scale: bool = False
+    """Whether all classes of the figure share one scale."""
     format: str = "png"
     """Of the figure."""
     style: str = "light"
@@ -240,7 +245,7 @@ def _pictures(
     from seewhy.render import figure_file, picture_png
 
     shown = display.to_dict()
-    styled = shown | {"style": wanted.style, "caption": wanted.caption}
+    styled = shown | {"style": wanted.style, "caption": wanted.caption, "one_scale": wanted.one_scale}
     yield f".{wanted.format}", lambda: figure_file(explanation.plot(**styled), wanted.format)
     for i in range(len(explanation.targets)):
         tag = _tag(explanation, i)
@@ -248,6 +253,9 @@ def _pictures(
         yield f"{tag}.region.png", lambda: picture_png(_region(explanation, i, display))  # noqa: B023
         if i in smallest:
             yield f"{tag}.smallest.png", lambda: picture_png(_mask(smallest[i].region))  # noqa: B023
+        if wanted.map:
+            bare = partial(explanation.plot_map, i, style=wanted.style)
+            yield f"{tag}.map.{wanted.format}", lambda: figure_file(bare(), wanted.format)  # noqa: B023
         if wanted.cutout:
             yield f"{tag}.cutout.png", lambda: picture_png(explanation.cutout(i, **shown))  # noqa: B023
     if wanted.examples:

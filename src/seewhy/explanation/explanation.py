@@ -18,7 +18,7 @@ from seewhy.estimation.targets import Targets
 from seewhy.explanation import record, result_file
 from seewhy.explanation.again import continued, refitted
 from seewhy.explanation.facts import ExplanationFacts
-from seewhy.explanation.figures import cutout, example_figure, plotted
+from seewhy.explanation.figures import cutout, example_figure, map_alone, plotted
 from seewhy.explanation.remarks import remarks
 from seewhy.explanation.report import report
 from seewhy.explanation.same_model import known_model, same_model
@@ -50,13 +50,22 @@ class Explanation(ExplanationFacts):
 
         ``shown``: settings of :class:`seewhy.Display`, ``cmap``, ``vmax`` (effect of the strongest color, one scale for
         several photos), ``alpha`` (its opacity), ``min_weight`` (least effect shown), ``figsize`` (inches), ``style``
-        (``light``, ``dark`` or ``print``), ``caption``. ``ax``: draws the heat map of a target there instead.
+        (``light``, ``dark`` or ``print``), ``caption``, ``badges`` (numbers on the chosen segments), ``one_scale`` (the
+        classes of the figure share one). ``ax``: draws the heat map of a target there instead.
         """
         return plotted(self, ax, None if target is None else self._place(target), shown)
 
     def cutout(self, target: int = 0, **shown: Any) -> NDArray[np.uint8]:
         """Return the shown region of the photo alone, (H, W, 4), the rest transparent; ``shown`` as in :meth:`plot`."""
         return cutout(self, self._place(target), shown)
+
+    def plot_map(self, target: int = 0, *, colorbar: bool = True, **shown: Any) -> Figure:
+        """Return the map of a target without the photo, with its scale below unless ``colorbar`` is False.
+
+        Every value has its color, also those that may as well be 0. ``shown``: ``cmap``, ``vmax``, ``alpha``,
+        ``min_weight``, ``figsize`` and ``style`` as in :meth:`plot`.
+        """
+        return map_alone(self, self._place(target), shown, colorbar=colorbar)
 
     def plot_examples(self, n: int = 6, *, target: int = 0) -> Figure:
         """Return a figure of ``n`` example masks and masked pictures with their scores."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,6 +46,10 @@ class Style:
     """``light``, ``dark`` or ``print``."""
     caption: str | None = None
     """The line below the figure; empty: none; None: with what it was made."""
+    badges: bool = True
+    """Whether the chosen segments have their numbers on the photo."""
+    one_scale: bool = False
+    """Whether all classes of the figure have the scale of the one with the strongest effect."""
 
     @classmethod
     def split(cls, shown: dict[str, Any]) -> tuple[Style, Display]:
@@ -61,6 +65,8 @@ class Style:
     def __post_init__(self) -> None:
         if not _is_number(self.alpha, above=True) or self.alpha > 1:
             raise InvalidInput.of("alpha", "be a number above 0, at most 1", self.alpha)
+        if self.one_scale and self.limit is not None:
+            raise InvalidInput.of("one_scale", "be given without limit, which is one scale already", self.limit)
         if self.style not in THEMES:
             raise InvalidInput.of("style", f"be one of {', '.join(THEMES)}", self.style)
         if self.figsize is not None:
@@ -93,10 +99,12 @@ def plotted(explanation: ExplanationFacts, ax: Axes | None, target: int | None, 
 
 def figure(explanation: ExplanationFacts, display: Display, style: Style, places: Iterable[int]) -> Figure:
     """Return the figure: photo, segments, regions and heat map of targets, side by side."""
-    from seewhy.render import explanation_figure, resized
+    from seewhy.render import explanation_figure, resized, rounded_up
 
     panels = [panel_of(explanation, i, display, style) for i in places]
     beyond = max(panel.strongest_effect for panel in panels)
+    if style.one_scale:
+        panels = [replace(panel, ends=rounded_up(beyond)) for panel in panels]
     notes = [made_with(explanation) if style.caption is None else style.caption]
     if beyond > (style.limit or beyond):
         notes.append(f"effects beyond {style.limit:g}, up to {beyond:.3g}, have its color")
@@ -109,6 +117,20 @@ def figure(explanation: ExplanationFacts, display: Display, style: Style, places
         notes=notes,
         theme=THEMES[style.style],
     )
+    if style.figsize is not None:
+        resized(drawn, *style.figsize)
+    return drawn
+
+
+def map_alone(explanation: ExplanationFacts, target: int, shown: dict[str, Any], *, colorbar: bool) -> Figure:
+    """Return the figure of a target's map without the photo."""
+    from seewhy.render import map_figure, resized
+
+    style, display = Style.split(shown)
+    changes = explanation.changes(target)
+    shown_changes = np.where(np.abs(changes) < style.min_weight, np.float32(0), changes)
+    panel = replace(panel_of(explanation, target, display, style), heatmap=shown_changes)
+    drawn = map_figure(explanation.seen, panel, colorbar=colorbar, theme=THEMES[style.style])
     if style.figsize is not None:
         resized(drawn, *style.figsize)
     return drawn
@@ -208,9 +230,10 @@ def panel_of(explanation: ExplanationFacts, i: int, display: Display, style: Sty
         error=found.error,
         spread=spread,
         sign=display.sign,
-        scale=style.limit,
+        ends=style.limit,
         inks=None if style.cmap is None else inks_of(style.cmap),
         alpha=style.alpha,
+        badges=style.badges,
         versus=target.versus,
     )
 

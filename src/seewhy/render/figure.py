@@ -19,8 +19,6 @@ from seewhy.render.theme import THEMES, Theme
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_PIXELS = 720
-"""Longer side of a picture in the figure: about 200 pixels an inch, more than a page shows."""
 _AREA = 7.0
 """Square inches of a picture, whatever its shape."""
 _GAP = 0.2
@@ -96,8 +94,8 @@ def explanation_figure(
     theme
         Colors of paper and words.
     """
-    photo, seen = fitted(photo, _PIXELS), fitted(seen, _PIXELS)
-    targets = [panels.shrunk(target, _PIXELS) for target in targets]
+    photo, seen = fitted(photo, panels.PIXELS), fitted(seen, panels.PIXELS)
+    targets = [panels.shrunk(target, panels.PIXELS) for target in targets]
     grid = _grid(photo.shape[1] / photo.shape[0], targets)
     head = _Words([(title, 13, "bold"), (subtitle, 10, "normal")], grid.across)
     foot = _Words([(note, 9.5, "normal") for note in notes], grid.across)

@@ -26,6 +26,8 @@ SCALE = 0.78
 """Inches below the heat map for its color bar."""
 WORDS = 9.5
 """Font size of captions and numbers, in points."""
+PIXELS = 720
+"""Longer side of a picture in a figure: about 200 pixels an inch, more than a page shows."""
 MAX_BARS = 15
 """Segments in a chart, and numbers on a photo, at most."""
 
@@ -74,12 +76,14 @@ class TargetPanel:
     sign: Sign = "auto"
     """Of the regions that were looked for."""
 
-    scale: float | None = None
+    ends: float | None = None
     """The end of the color scale, where one is given, so that several figures have the same."""
     inks: Rgb8 | None = None
     """(1, 255, 3): the colors of the heat map from -limit to +limit; None: blue and vermilion."""
     alpha: float = FULL
     """Opacity of the strongest color, 0..1."""
+    badges: bool = True
+    """Whether the chosen segments have their numbers on the photo."""
     versus: int | None = None
     """The class it is held against, for a contrast."""
 
@@ -92,7 +96,7 @@ class TargetPanel:
     @property
     def limit(self) -> float:
         """The end of the color scale on both sides: as given, else at least the strongest effect, or 0 without any."""
-        return rounded_up(self.strongest_effect) if self.scale is None or not self.strongest_effect else self.scale
+        return rounded_up(self.strongest_effect) if self.ends is None or not self.strongest_effect else self.ends
 
     @property
     def effect(self) -> str:
@@ -201,7 +205,7 @@ def regions_panel(
         text = "\n".join(wrapped(words, min(box.width - 0.4, 1.6), 11, 3))
         style = {"ha": "center", "va": "center", "fontsize": 11, "color": unit_rgb(INK)}
         axes.text(0.5, 0.5, text, style, bbox=frame, transform=axes.transAxes)
-    elif target.segments is not None and target.values is not None:
+    elif target.badges and target.segments is not None and target.values is not None:
         shown = set(target.chosen)
         numbered = [i for i in target.strongest(MAX_BARS) if i in shown]
         for i in reversed(numbered):  # the strongest lies on top
@@ -225,7 +229,7 @@ def heat_panel(page: Page, box: Box, photo: Rgb8, seen: overlay.Region, target: 
         axes.plot(*peak, "+", color="black", markersize=13, markeredgewidth=3.5)
         axes.plot(*peak, "+", color="white", markersize=12, markeredgewidth=1.6)
     if target.limit > 0:
-        _scale(page, Box(inner.left, inner.top + inner.height, inner.width, SCALE), target)
+        scale(page, Box(inner.left, inner.top + inner.height, inner.width, SCALE), target)
 
 
 def heat_on(axes: Axes, photo: Rgb8, seen: overlay.Region, target: TargetPanel) -> None:
@@ -283,7 +287,7 @@ def middle(region: overlay.Region) -> Iterator[tuple[int, int]]:
     yield int(columns[0] + x - 1), int(rows[0] + y - 1)
 
 
-def _scale(page: Page, box: Box, target: TargetPanel) -> None:
+def scale(page: Page, box: Box, target: TargetPanel) -> None:
     """Draw the color bar from -limit to +limit, with its unit and what its ends mean."""
     axes = page.axes(box.left, box.top + 0.1, box.width, 0.12)
     axes.imshow(scale_colors(inks=target.inks, full=target.alpha), aspect="auto", extent=(-1, 1, 0, 1))
