@@ -337,6 +337,7 @@ def test_the_tables_hold_every_photo_and_every_grade(place):
     with (place / "run" / "summary.csv").open(newline="") as file:
         assert next(iter(csv.DictReader(file)))["avg_iou"] == str(found.summary[0]["avg_iou"])
     held = json.loads((place / "run" / "summary.json").read_text())
+    assert (place / "run" / "summary.html").read_text() == found.to_html()
     assert list(held["summary"][0])[:2] == ["avg_iou", "avg_time"]
     assert held == json.loads(json.dumps(found.to_dict()))
     assert not list((place / "run").rglob("*.part"))

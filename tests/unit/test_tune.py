@@ -209,6 +209,7 @@ def test_the_settings_file_is_what_explain_takes(tmp_path):
     question = Question.of(PHOTO, model=Counted(), target=0, truth=Truth(OBJECT))
     assert METRICS["iou"].measure(question, Candidate.of(again, display=shown)).value == found.winner.chosen
     assert (tmp_path / "tune.txt").read_text() == f"{found}\n"
+    assert (tmp_path / "tune.html").read_text() == found.to_html()
 
 
 def test_the_next_best_score_otherwise():

@@ -185,7 +185,7 @@ def _page(found: Evaluation, notes: list[str]) -> Printed:
     page.lines([*found.notes, *notes], "note: ")
     if not found.complete:
         page.line("note: some grades are missing: the run was interrupted")
-    page.line(f"wrote {found.out}: photos.csv, cells.csv, summary.csv, differences.csv, summary.json")
+    page.line(f"wrote {found.out}: photos.csv, cells.csv, summary.csv, differences.csv, summary.json, summary.html")
     return page
 
 

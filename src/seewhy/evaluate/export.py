@@ -1,4 +1,4 @@
-"""The files of an evaluation: tables as CSV and, if wanted, Parquet; everything together as JSON."""
+"""The files of an evaluation: tables as CSV and, if wanted, Parquet; everything together as JSON and as a page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def written(found: Evaluation, out: Path, *, parquet: bool) -> list[Path]:
         if parquet:
             paths.append(replace_file(out / f"{name}.parquet", _parquet(rows, columns)))
     text = json.dumps(found.to_dict(), indent=1, allow_nan=False) + "\n"
-    return [*paths, replace_file(out / "summary.json", text.encode())]
+    page = found.to_html().encode("utf-8", "backslashreplace")  # a name of a photo may be no UTF-8
+    return [*paths, replace_file(out / "summary.json", text.encode()), replace_file(out / "summary.html", page)]
 
 
 def _photos(found: Evaluation) -> list[JsonObject]:

@@ -18,7 +18,7 @@ class Tuning(TuningFacts):
     """The result of :func:`seewhy.tune`. Printed, it is the report."""
 
     def save(self, folder: str | Path, model: object = None) -> list[Path]:
-        """Write ``tune.toml`` with the settings, ``tune.json`` with everything and ``tune.txt`` with the report.
+        """Write ``tune.toml`` with the settings, ``tune.json`` with all, ``tune.txt`` and ``tune.html``.
 
         Raises
         ------
@@ -29,6 +29,7 @@ class Tuning(TuningFacts):
             "tune.toml": to_toml(self.settings(model)),
             "tune.json": json.dumps(self.to_dict(), allow_nan=False) + "\n",
             "tune.txt": f"{self}\n",
+            "tune.html": self.to_html(),
         }
         place = make_folder(folder)
         return [replace_file(place / name, text.encode("utf-8", "backslashreplace")) for name, text in texts.items()]
