@@ -19,8 +19,9 @@ demo: $(VENV)/.runtime   ## set up, then explain two real photos, one as it come
 test: $(VENV)/.test      ## set up, then run the whole test suite, on all cores
 	SEEWHY_TEST_SERVERS=$(abspath $(VENV))/servers $(TESTS)
 
-quick: $(VENV)/.test     ## the tests that take less than about five seconds each, on all cores
-	$(TESTS) -m "not slow"
+# What tests/e2e, tests/models and tests/properties hold takes processes, frameworks and many repetitions.
+quick: $(VENV)/.test     ## the core's quick tests: about a minute on two cores
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" tests/architecture tests/contracts tests/oracles tests/unit
 
 check: $(VENV)/.test     ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -85,6 +85,7 @@ def test_commands_that_are_named_have_the_flags_they_are_named_with():
     assert not wrong
 
 
+@pytest.mark.slow
 def test_extras_that_are_named_exist():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     named = {

@@ -60,12 +60,14 @@ def docstring_lines(node):
     return first.end_lineno - first.lineno + 1 if is_docstring else 0
 
 
+@pytest.mark.slow
 def test_nothing_is_unpickled_but_the_embedded_weights():
     users = [p.name for p in MODULES if re.search(r"import pickle\b|\bpickle\.|joblib|allow_pickle=True", code_of(p))]
 
     assert users == ["weights.py"]
 
 
+@pytest.mark.slow
 def test_frameworks_are_named_only_by_their_adapters():
     named = re.compile(r"import_openvino|import (openvino|torch|tensorflow|keras|onnxruntime)")
     users = {path.relative_to(SOURCE).parts[0] for path in MODULES if named.search(code_of(path))}
@@ -73,6 +75,7 @@ def test_frameworks_are_named_only_by_their_adapters():
     assert users == {"models"}
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_of_a_model_but_what_its_protocol_and_its_traits_say():
     known = {field.name for field in fields(ModelTraits)} | {"traits", "head", "preprocessing", "runtime", "original"}
     asked = [
@@ -91,6 +94,7 @@ def test_nothing_is_asked_of_a_model_but_what_its_protocol_and_its_traits_say():
     assert [one.split()[-1] for one in of_code] == ["code"]  # of what torch compiled, which is no model
 
 
+@pytest.mark.slow
 def test_no_global_randomness():
     for path in MODULES:
         assert not re.search(
@@ -152,6 +156,7 @@ def test_import_contracts_hold():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_result_files_are_read_from_where_scripts_know_it():
     code = "from seewhy import result_file; from seewhy.record import fingerprint; print(result_file.read.__name__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

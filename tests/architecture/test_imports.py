@@ -44,6 +44,7 @@ def circle(graph):
     return []
 
 
+@pytest.mark.slow
 def test_no_modules_import_each_other_in_a_circle():
     assert circle(imports(ROOT)) == []
 

@@ -6,6 +6,8 @@ import ast
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+
 SOURCE = Path(__file__).parents[2] / "src" / "seewhy"
 
 
@@ -21,6 +23,7 @@ def named_types(tree):
             yield from map(ast.unparse, node.targets)
 
 
+@pytest.mark.slow
 def test_no_name_of_a_class_or_a_type_stands_for_two():
     places = defaultdict(list)
     for path in sorted(SOURCE.rglob("*.py")):
@@ -74,6 +77,7 @@ def results_of(function):
         waiting.extend(ast.iter_child_nodes(node))
 
 
+@pytest.mark.slow
 def test_longer_functions_call_their_result_by_what_it_is():
     vague = [
         f"{path.relative_to(SOURCE)}:{node.lineno} {node.name} returns {', '.join(sorted(names))}"

@@ -143,6 +143,7 @@ def test_every_pair_of_names_is_tried():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("design", "kernel", "surrogate"), LATIN)
 def test_lime_points_there_with_every_design_kernel_and_surrogate(design, kernel, surrogate):
     method, model = designed(design, kernel=kernel, surrogate=SURROGATE[surrogate])

@@ -41,6 +41,7 @@ def marked(name: str) -> object:
     return pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [marked(name) for name in SCRIPTS])
 def test_a_script_runs_on_tiny_inputs_and_prints_its_table(name, tmp_path):
     for package in NEEDS.get(name, ()):

@@ -22,6 +22,7 @@ from support.patience import PATIENCE
 # --- what a run prints and writes ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_run_of_the_embedded_model_prints_and_writes_what_is_promised(place: Path, modules: Path) -> None:
     shutil.copy(Path(data.__file__).parent / "chelsea.png", place / "chelsea.png")
 
@@ -154,6 +155,7 @@ def test_one_object_a_line_for_each_photo(call: Call, place: Path) -> None:
     assert found.error == "error: missing.png: no such file"
 
 
+@pytest.mark.slow
 def test_quiet_is_silent_and_still_writes(place: Path, modules: Path) -> None:
     found = process(modules, "explain", "cat.png", *SMALL, "--quiet")
 
@@ -276,6 +278,7 @@ def test_any_file_name_works(call: Call, place: Path, name: str) -> None:
     assert (place / "seewhy-out" / f"{Path(name).stem}.lime.seewhy").is_file()
 
 
+@pytest.mark.slow
 def test_a_file_name_that_is_not_unicode_works(place: Path, modules: Path) -> None:
     try:
         shutil.copy("cat.png", "b\udcff.png")
@@ -309,6 +312,7 @@ def test_a_photo_is_never_overwritten(call: Call, place: Path) -> None:
     assert (place / "cat.lime.png").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_model_in_the_folder_one_stands_in_is_found(place: Path, modules: Path) -> None:
     (place / "mine_only.py").write_text("def f(batch):\n    return batch.mean(axis=(1, 2))\n")
     shown = "import sys; sys.path = [p for p in sys.path if p]; from seewhy.cli import main; main(sys.argv[1:])"

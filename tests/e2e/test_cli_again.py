@@ -61,6 +61,7 @@ def without_times(found: dict[str, Any]) -> dict[str, Any]:
 # --- refit --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_refit_reads_a_file_again_without_its_model(lime: str, run: Call) -> None:
     before = Path(lime).read_bytes()
     there = files_in()
@@ -126,6 +127,7 @@ def test_the_settings_of_a_contrast_without_names_can_be_used_again(call: Call) 
 # --- resume -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_resume_goes_on_and_writes_its_files_anew(lime: str, run: Call) -> None:
     there = files_in()
     figure = Path("seewhy-out/cat.lime.png").read_bytes()
@@ -175,6 +177,7 @@ def called(times: int) -> None:
     wait_for(written("calls", times))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["lime", "rise"])
 def test_ctrl_c_leaves_a_file_that_resume_finishes(method: str, run: Call, modules: Path) -> None:
     asked = ("explain", "cat.png", "--method", method, "--n-samples", "150", "--targets", "top2")
@@ -199,6 +202,7 @@ def test_ctrl_c_leaves_a_file_that_resume_finishes(method: str, run: Call, modul
     assert Path(file).read_bytes() == Path(f"straight/cat.{method}.seewhy").read_bytes()
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_resuming_keeps_what_there_is(call: Call, place: Path, modules: Path) -> None:
     assert call("explain", "cat.png", *SLOW, *GRID, "--n-samples", "40").code == 0
     Path("calls").unlink()
@@ -257,6 +261,7 @@ def test_a_file_that_only_knows_what_its_model_was_called_says_so(call: Call, li
 # --- compare ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_compare_holds_relatives_side_by_side(lime: str, run: Call) -> None:
     before = Path(lime).read_bytes()
     told, text = run("compare", lime, "--json"), run("compare", lime)
@@ -336,6 +341,7 @@ def test_what_is_wrong_is_one_line_and_changes_no_file(name: str, lime: str, cal
     assert {path: path.read_bytes() for path in Path("seewhy-out").iterdir()} == before
 
 
+@pytest.mark.slow
 def test_bad_usage_is_one_line_in_a_process_too(lime: str, run: Call) -> None:
     found = run("refit", "no.seewhy", "--json")
 
@@ -383,6 +389,7 @@ def test_a_report_figures_and_cut_outs_are_written_as_asked(lime: str, call: Cal
     assert Path(f"{name}.html").read_bytes().startswith(b"<!DOCTYPE html>")
 
 
+@pytest.mark.slow
 def test_a_report_of_result_files_needs_no_model_and_replaces_nothing_else(lime: str, call: Call) -> None:
     for _ in range(2):
         found = call("report", lime, "--out", "sent")

@@ -59,6 +59,7 @@ def test_a_run_may_be_short_of_time(call: Call) -> None:
     assert 2 <= said["n_samples"] < 60
 
 
+@pytest.mark.slow
 def test_every_value_says_how_sure_it_is(run: Call) -> None:
     found = run("explain", "cat.png", *LOGITS, *GRID, "--tolerance", "0.2", "--max-evaluations", "400", "--json")
 
@@ -90,6 +91,7 @@ def test_maps_say_how_sure_their_peak_is(call: Call) -> None:
     assert target["map"]["se"] > 0
 
 
+@pytest.mark.slow
 def test_the_smallest_region_is_written_for_classes_alone(run: Call) -> None:
     asked = ("--targets", "a", "--targets", "c", "--targets", "a vs b", "--n-samples", "60", "--smallest")
     found = run("explain", "cat.png", *LOGITS, *GRID, *asked, "--json")
@@ -136,6 +138,7 @@ def test_all_scores_are_kept_on_demand(call: Call, place: Path) -> None:
     sys.modules.pop("many", None)
 
 
+@pytest.mark.slow
 def test_a_real_photo_by_the_embedded_model(run: Call, place: Path, modules: Path) -> None:
     shutil.copy(Path(skimage.__file__).parent / "data" / "coffee.png", place / "coffee.png")
     asked = ("--slic-n-segments", "8", "--targets", "espresso", "--targets", "espresso vs cup")
@@ -152,6 +155,7 @@ def test_a_real_photo_by_the_embedded_model(run: Call, place: Path, modules: Pat
 # --- methods ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_methods_says_of_every_design_what_it_means_and_costs(run: Call) -> None:
     found = run("methods")
     lines = found.out.splitlines()

@@ -81,6 +81,7 @@ def test_every_flag_stands_in_the_help_the_usual_ones_first(call: Call) -> None:
     assert text.index("Settings of lime:") < text.index("For --segmentation slic:")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PRESETS)
 def test_each_preset_runs(call: Call, name: str) -> None:
     few = ["--n-samples", "40"]
@@ -237,6 +238,7 @@ def test_segments_draws_and_counts(call: Call, place: Path) -> None:
         assert (picture.format, picture.size) == ("PNG", (90, 60))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--help"], ["explain", "--help"]], ids=" ".join)
 def test_help_loads_nothing_that_only_a_run_needs(arguments: list[str]) -> None:
     code = f"""

@@ -236,6 +236,7 @@ def test_labels_of_a_model_in_a_file_are_not_read_from_elsewhere(call: Call, pla
         assert "the file of labels in s.toml" in found.error
 
 
+@pytest.mark.slow
 def test_python_files_in_the_current_folder_are_not_taken_for_libraries(place: Path, modules: Path) -> None:
     for name in ("tqdm", "click", "rich", "safetensors"):
         (place / f"{name}.py").write_text(f"import pathlib; pathlib.Path('RAN').touch()\nraise SystemExit('{name}')\n")

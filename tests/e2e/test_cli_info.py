@@ -73,6 +73,7 @@ def test_a_broken_setting_is_reported_and_stops_nothing(call, monkeypatch, tmp_p
     assert ("SEEWHY_MAX_MEMORY must be" if variable == "SEEWHY_MAX_MEMORY" else "NotADirectoryError") in got.out
 
 
+@pytest.mark.slow
 def test_installed_plugins_are_listed_but_not_loaded(place, modules):
     folder = modules / "brings_method-1.5.dist-info"
     folder.mkdir(exist_ok=True)
@@ -85,6 +86,7 @@ def test_installed_plugins_are_listed_but_not_loaded(place, modules):
     assert wanted in found["plugins"]
 
 
+@pytest.mark.slow
 def test_versions_are_read_without_importing_anything(modules):
     code = "import sys; from seewhy.cli.info import _packages; _packages(); print('torch' in sys.modules)"
 

@@ -112,6 +112,7 @@ def test_wrong_words_about_a_model_are_one_line(call: Call, flags: tuple[str, ..
     assert len(found.err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_the_embedded_model_takes_a_precision_and_says_how_far_off_it_is(call: Call) -> None:
     found = call("explain", "cat.png", "--precision", "bf16", *GRID, "--json")
 
@@ -150,6 +151,7 @@ def test_what_is_said_about_no_name_is_said_about_the_default(call: Call, comman
     assert found.error.startswith("error: --device is not a setting of the model efficientnet-lite0")
 
 
+@pytest.mark.slow
 def test_a_table_without_a_name_means_the_default(call: Call) -> None:
     Path("asked.toml").write_text('[model]\nprecision = "bf16"\n')
     assert call("explain", "cat.png", "--settings", "asked.toml", *GRID).code == 0

@@ -184,6 +184,7 @@ def test_segments_of_other_settings_get_a_number(call: Call, place: Path) -> Non
         assert ("already exists with other content" in found.out) == bool(name)
 
 
+@pytest.mark.slow
 def test_processes_at_the_same_moment_do_not_collide(place: Path, modules: Path) -> None:
     def start(seed: int) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "seewhy", "explain", "cat.png", *GRID, "--seed", str(seed), "--quiet"]

@@ -18,6 +18,7 @@ from support.cli import SMALL, TINY, Call, environment, process, strict
 FILE = Path("seewhy-out/cat.lime.seewhy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "Qt5Agg", "nonsense"])
 def test_figures_are_drawn_whatever_backend_the_environment_names(place: Path, modules: Path, backend: str) -> None:
     found = process(modules, "explain", "cat.png", *SMALL, "--quiet", MPLBACKEND=backend)
@@ -27,6 +28,7 @@ def test_figures_are_drawn_whatever_backend_the_environment_names(place: Path, m
         picture.load()
 
 
+@pytest.mark.slow
 def test_places_that_matplotlib_and_the_cache_cannot_use_do_not_matter(place: Path, modules: Path) -> None:
     (place / "file").write_text("")
     nowhere = str(place / "file" / "below")
@@ -134,6 +136,7 @@ main(sys.argv[2:])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="limits of Unix")
 def test_on_a_full_disk_old_pictures_stay_whole_and_what_fits_is_kept(place: Path, modules: Path) -> None:
     assert process(modules, "explain", "cat.png", *SMALL, "--quiet").code == 0
@@ -253,6 +256,7 @@ import os; os._exit(code)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", ["none", "bare", "closed"])
 @pytest.mark.parametrize("names", ["stderr", "stdout,stderr"])
 def test_odd_streams_do_not_stop_a_run(place: Path, modules: Path, stream: str, names: str) -> None:
@@ -264,6 +268,7 @@ def test_odd_streams_do_not_stop_a_run(place: Path, modules: Path, stream: str, 
     assert done.returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"LANG": "C"}])
 def test_what_the_environment_says_of_the_terminal_does_not_stop_a_run(place: Path, modules: Path, words) -> None:
     found = process(modules, "explain", "cat.png", *SMALL, "--targets", "top3", **words)
@@ -272,6 +277,7 @@ def test_what_the_environment_says_of_the_terminal_does_not_stop_a_run(place: Pa
     assert "\x1b" not in found.out
 
 
+@pytest.mark.slow
 def test_letters_that_the_encoding_does_not_have_do_not_stop_a_run(place: Path, modules: Path) -> None:
     (place / "cat.png").rename("猫.png")
     command = [sys.executable, "-m", "seewhy", "explain", "猫.png", *SMALL]

@@ -49,6 +49,7 @@ def ended(running: subprocess.Popen[str]) -> tuple[int, str, str]:
     return running.returncode, out, err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sent", "code"), ENDINGS)
 def test_a_signal_saves_what_there_is(place: Path, modules: Path, sent: int, code: int) -> None:
     running = start(modules, "explain", "cat.png", *SLOW, "--no-preflight")
@@ -63,6 +64,7 @@ def test_a_signal_saves_what_there_is(place: Path, modules: Path, sent: int, cod
     assert (OUT / "cat.lime.png").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sent", "code"), ENDINGS)
 @pytest.mark.parametrize("what", ["preflight", "pilot"])
 def test_a_signal_before_there_is_anything_ends_the_run(
@@ -90,6 +92,7 @@ Explanation.plot = plot
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sent", "code"), ENDINGS)
 def test_a_signal_while_drawing_leaves_the_whole_result(place: Path, modules: Path, sent: int, code: int) -> None:
     small = ("--model", "py:seewhy_tiny:model", "--n-samples", "40", "--segmentation", "grid")
@@ -118,6 +121,7 @@ Explanation.of = of
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sent", "code"), ENDINGS)
 def test_a_signal_while_the_answers_are_read_saves_them(place: Path, modules: Path, sent: int, code: int) -> None:
     small = ("--model", "py:seewhy_tiny:model", "--n-samples", "40", "--segmentation", "grid")
@@ -129,6 +133,7 @@ def test_a_signal_while_the_answers_are_read_saves_them(place: Path, modules: Pa
     assert len(seewhy.load(OUT / "cat.lime.seewhy").samples) == 40
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_ends_at_once(place: Path, modules: Path) -> None:
     small = ("--model", "py:seewhy_tiny:model", "--n-samples", "40", "--segmentation", "grid")
     stubborn = HOLD_DRAWING.replace("    time.sleep(600)", STUBBORN)
@@ -154,6 +159,7 @@ STUBBORN = """
 """
 
 
+@pytest.mark.slow
 def test_repeated_sigterm_and_sighup_change_nothing(place: Path, modules: Path) -> None:
     running = start(modules, "explain", "cat.png", *SLOW, "--no-preflight")
     wait(running, lambda: called(30))
@@ -167,6 +173,7 @@ def test_repeated_sigterm_and_sighup_change_nothing(place: Path, modules: Path) 
     assert "(partial)" in out
 
 
+@pytest.mark.slow
 def test_what_was_ignored_stays_ignored_as_under_nohup(place: Path, modules: Path) -> None:
     ignoring = "signal.signal(signal.SIGHUP, signal.SIG_IGN)"
     few = ("--model", "py:seewhy_tiny:slow", "--n-samples", "60", "--batch-size", "1", "--segmentation", "grid")

@@ -67,6 +67,7 @@ def there(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_a_study_prints_its_answers_and_writes_page_and_json(call: Call, there: Path) -> None:
     found = call("study", "photos", "--model", TOP, "--model", CORNER, *ASKED, "--out", "new/folder")
 

@@ -53,6 +53,7 @@ def _on_a_terminal(modules: Path, *arguments: str) -> tuple[int, str]:
     return process.wait(timeout=PATIENCE), shown.decode()
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_a_bar_with_a_forecast(place: Path, modules: Path) -> None:
     slow = ("--model", "py:seewhy_tiny:slow", "--n-samples", "12", "--batch-size", "1", "--segmentation", "grid")
 
@@ -66,10 +67,12 @@ def test_a_terminal_shows_a_bar_with_a_forecast(place: Path, modules: Path) -> N
     assert "13 model calls" in shown
 
 
+@pytest.mark.slow
 def test_quiet_shows_nothing_on_a_terminal(place: Path, modules: Path) -> None:
     assert _on_a_terminal(modules, "explain", "cat.png", *SMALL, "--quiet") == (0, "")
 
 
+@pytest.mark.slow
 def test_a_pipe_gets_no_bar_and_no_escape_codes(place: Path, modules: Path) -> None:
     found = process(modules, "explain", "cat.png", *SMALL, TERM="xterm-256color", COLUMNS="20")
 
@@ -80,6 +83,7 @@ def test_a_pipe_gets_no_bar_and_no_escape_codes(place: Path, modules: Path) -> N
     assert "…" not in found.out  # nothing is cut, however narrow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}])
 def test_a_terminal_without_unicode_does_not_stop_the_run(place: Path, modules: Path, encoding: dict[str, str]) -> None:
     shutil.copy("cat.png", "ä.png")
@@ -90,6 +94,7 @@ def test_a_terminal_without_unicode_does_not_stop_the_run(place: Path, modules: 
     assert "lime for" in found.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [("methods",), ("explain", "cat.png", "cat.png", *SMALL)])
 def test_a_reader_that_stops_early_sees_no_traceback(place: Path, modules: Path, arguments: tuple[str, ...]) -> None:
     process = subprocess.Popen(
@@ -128,6 +133,7 @@ def _interrupted(modules: Path, *arguments: str, calls: int) -> Answer:
     return Answer(process.returncode, out.decode(), err.decode())
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_partial_result_marked_as_such(place: Path, modules: Path) -> None:
     slow = ("--model", "py:seewhy_tiny:slow", "--n-samples", "5000", "--batch-size", "1", "--segmentation", "grid")
 
@@ -142,6 +148,7 @@ def test_ctrl_c_leaves_a_partial_result_marked_as_such(place: Path, modules: Pat
     assert found.out.count("cat.png (") <= 2  # and the photos after those in work are not begun
 
 
+@pytest.mark.slow
 def test_ctrl_c_before_there_is_a_result_says_so(place: Path, modules: Path) -> None:
     found = _interrupted(modules, "cat.png", "--model", "py:seewhy_tiny:stuck", calls=1)
 

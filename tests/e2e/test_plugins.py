@@ -59,6 +59,7 @@ def place(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_it_is_listed_with_its_settings(place):
     assert "doubled: LIME whose values are twice as large" in run(place, "methods", "doubled")
     assert "what values are multiplied by" in run(place, "methods", "doubled")
@@ -68,6 +69,7 @@ def test_it_is_listed_with_its_settings(place):
     assert "--halves-stripes" in helped
 
 
+@pytest.mark.slow
 def test_it_explains_saves_loads_and_refits(place):
     words = (*USED, "--fill", "stripes", "--n-samples", "40", "--targets", "0", "--json")
     found = json.loads(run(place, "explain", "photos/p0.png", *words))
@@ -82,6 +84,7 @@ def test_it_explains_saves_loads_and_refits(place):
     assert (np.argsort(-first)[:2] == np.argsort(-second)[:2]).all()
 
 
+@pytest.mark.slow
 def test_it_is_evaluated_and_tuned(place):
     code = """
 import json, numpy as np, seewhy
@@ -104,6 +107,7 @@ print(json.dumps([graded.to_dict(), tuned.to_dict()], default=str))
     assert tuned["winner"]["method"]["name"] == "doubled"
 
 
+@pytest.mark.slow
 def test_a_member_that_does_not_fit_is_left_out_with_a_warning(place, tmp_path):
     broken = tmp_path / "broken"
     info = broken / "broken-1.0.dist-info"

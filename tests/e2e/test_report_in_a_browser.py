@@ -80,6 +80,7 @@ def slider(article: Any, name: str, value: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_page_asks_for_nothing_and_complains_of_nothing(visit: Visit, folder: Path) -> None:
     outside = [one for one in visit.asked if not one.startswith("data:")]
     assert set(outside) == {(folder / "both.html").as_uri()[:80]}
@@ -156,6 +157,7 @@ def test_without_scripts_everything_is_there(browser: Any, folder: Path) -> None
     assert page.get_by_text("model evaluations").is_visible()
 
 
+@pytest.mark.slow
 def test_on_a_phone_and_on_paper(browser: Any, folder: Path) -> None:
     phone = Visit(browser, folder / "both.html", viewport={"width": 360, "height": 740}, reduced_motion="reduce")
     assert phone.overflow() <= 0
@@ -164,6 +166,7 @@ def test_on_a_phone_and_on_paper(browser: Any, folder: Path) -> None:
     assert phone.page.locator(".sw-stage:visible").count() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_keeps_anybody_out(visit: Visit, first: Any, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed: make test does it")

@@ -99,6 +99,7 @@ def assert_follows(z, law):
     assert distance < chi2.isf(1e-6, possible.sum() - 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("design", "keep"),
     [
@@ -125,6 +126,7 @@ def test_drop_fraction_draws_every_coalition_of_its_size_alike(keep, kept):
     assert_follows(z, (everything(6).sum(axis=1) == kept).astype(float))
 
 
+@pytest.mark.slow
 def test_each_row_of_a_shapley_block_follows_the_kernel():
     d = 8
     sizes = everything(d).sum(axis=1)
@@ -155,6 +157,7 @@ def test_a_shapley_block_starts_with_the_whole_and_repeats_no_pair(d):
         assert len(np.unique(told, axis=0)) == len(z) // 2 - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("d", [8, 9, 20, 31, 50, 80])
 def test_shapley_sizes_miss_the_kernel_by_less_than_one_pair_and_hit_it_on_average(d):
     each = 1 / (np.arange(1, d) * np.arange(d - 1, 0, -1))

@@ -46,6 +46,7 @@ def test_the_cat_is_a_cat_and_the_coffee_an_espresso(logits):
     assert logits["coffee"].argmax() == 967
 
 
+@pytest.mark.slow
 def test_all_logits_are_those_of_the_original(logits, reference):
     torch, EfficientNet = reference
     source = SOURCES["efficientnet-lite0"]

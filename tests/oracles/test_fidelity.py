@@ -172,6 +172,7 @@ def test_pairs_are_seen_where_segmentations_have_fewer_segments_than_others():
     np.testing.assert_allclose(added[:, 0] - added[:, 1], odd)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("design", "n"), [("foldover-hadamard", 64), ("bernoulli", 96)])
 def test_few_rows_do_not_correct_too_much(design, n):
     """Where the share is too small for a fit the correction is the whole bias on average, not 1 / (draws - 1) more."""
@@ -270,6 +271,7 @@ def test_designs_without_a_share_that_stands_for_all_are_asked_of_the_exact_mode
     assert any("no share of the rows stands for all" in note for note in got.warnings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("design", ["bernoulli", "antithetic", "drop-fraction", "foldover-hadamard"])
 def test_every_other_design_is_corrected(design):
     found = [run(two_models(), seed, n=1024, method=LIME.replace(design=design)) for seed in range(25)]

@@ -26,6 +26,7 @@ def shares_held(runs, truth):
     return single.mean(), (away <= np.array([one.simultaneous() for one in runs])[:, None]).all(axis=1).mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("design", "n"), [("foldover-hadamard", 192), ("foldover-hadamard", 640), ("bernoulli", 320)])
 def test_intervals_hold_the_limit_of_lime_as_often_as_they_say(design, n):
     d, lime = 12, seewhy.Lime(design=design)
@@ -74,6 +75,7 @@ def seen_through(masks):
     return 1 / (1 + np.exp(-5 * (masks[:, 0, 0] * masks[:, 4, 4] + 0.6 * masks[:, 2, 3] - masks[:, 5, 1] / 3 - 0.4)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ["controlled", "centered", "ratio", "reference"])
 @pytest.mark.parametrize("design", ["foldover-hadamard", "bernoulli"])
 def test_intervals_hold_the_limit_of_rise_as_often_as_they_say(design, estimator):

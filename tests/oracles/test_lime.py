@@ -130,6 +130,7 @@ def check_within_sampling_error(found, expected, error):
     assert error.max() < 0.05 * np.abs(expected).max(), "the bound is too wide to show anything"
 
 
+@pytest.mark.slow
 def test_values_agree_with_lime_within_sampling_error(both):
     _, _, got, ours_error, (values, _, _, _), their_error = both
 

@@ -106,6 +106,7 @@ def test_r2_is_what_numpy_finds_in_the_pictures_that_were_asked(method):
     assert found.low < found.value < found.high
 
 
+@pytest.mark.slow
 def test_r2_of_many_other_rows_lies_in_the_interval(monkeypatch):
     """Every coalition of twelve segments, each as likely: what the interval is about."""
     monkeypatch.setattr(held_out, "_RESAMPLES", 300)

@@ -147,6 +147,7 @@ def test_values_of_segments_are_shared_by_their_pixels():
     assert found.value == pytest.approx(np.mean(four), abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sensitivity-n", "infidelity"])
 def test_the_interval_covers_what_many_more_subsets_would_say(name, monkeypatch):
     monkeypatch.setattr(subsets, "_RESAMPLES", 200)

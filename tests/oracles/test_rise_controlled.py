@@ -55,6 +55,7 @@ def nonlinear(batch):
     return np.stack([1 / (1 + np.exp(-4 * (a * b + c - 0.7)))], axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("design", "keep"), [("bernoulli", KEEP), ("foldover-hadamard", 0.5)])
 def test_the_limit_is_that_of_rise(design, keep):
     """S = E[f M] / p - E f, enumerated; a long run must lie within its own error of it."""
@@ -87,6 +88,7 @@ def test_what_is_linear_in_the_pooled_mask_is_exact_from_few_masks():
     assert np.abs(few - plain).max() > 2e-2 * np.abs(few).max()
 
 
+@pytest.mark.slow
 def test_it_needs_far_fewer_masks_than_the_reference():
     def score(batch):
         return np.stack([0.5 + 0.4 * np.tanh(batch[:, 8:16, 8:16, 0].mean(axis=(1, 2)) - 0.4)], axis=1)

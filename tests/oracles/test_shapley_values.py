@@ -129,6 +129,7 @@ def test_values_add_up_exactly_from_any_number_of_samples(n, seed):
         assert np.ones(d) @ found.spread.covariance @ np.ones(d) < 1e-9 * np.trace(found.spread.covariance)
 
 
+@pytest.mark.slow
 def test_samples_come_near_to_the_exact_values_as_their_error_says():
     d, f = 10, planted(10)
     exact = by_subsets(d, f)

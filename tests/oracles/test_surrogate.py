@@ -82,6 +82,7 @@ def test_the_default_is_the_default_of_lime():
     check_equal(ours(Ridge(), x, y, weights), lime_fit(x, y, weights), 1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("how", SELECTIONS)
 def test_every_selection_chooses_the_segments_that_lime_chooses(how, seed):

@@ -55,6 +55,7 @@ def test_a_checkpoint_never_holds_less_than_the_result_it_goes_on_from(tmp_path,
     assert min(held) >= 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EARLY)
 def test_a_checkpoint_that_comes_early_does_not_end_the_run(name, tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "_SAVE_SECONDS", 0.0)
@@ -93,6 +94,7 @@ else:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lime", "rise"])
 def test_a_killed_process_leaves_a_file_that_goes_on_to_the_straight_run(name, tmp_path):
     source = Path(seewhy.__file__).parents[1]

@@ -122,6 +122,7 @@ def test_a_run_cancelled_between_batches_goes_on_to_the_straight_one(name, call,
     assert file_of(found, tmp_path) == file_of(run(method), tmp_path)
 
 
+@pytest.mark.slow
 @THREE
 def test_a_run_stopped_again_and_again_is_the_straight_one_in_the_end(name, tmp_path):
     method = METHODS[name].replace(n_samples=None, tolerance=0.1, max_evaluations=400)
@@ -190,6 +191,7 @@ def test_what_was_answered_before_a_model_failed_is_kept_and_goes_on(name, tmp_p
 # --- aims ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @EVERY
 @pytest.mark.parametrize("tolerance", [0.2, 0.05])
 def test_a_smaller_tolerance_gives_the_file_of_the_straight_run(name, tolerance, tmp_path):

@@ -267,6 +267,7 @@ JUNK = st.none() | st.booleans() | st.integers(-2, 2**64) | st.floats() | st.tex
 JUNK = JUNK | st.lists(JUNK, max_size=2) | st.dictionaries(st.sampled_from(["name", "index"]), JUNK, max_size=2)
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(method=st.sampled_from(["lime", "rise"]), junk=JUNK, where=st.randoms(use_true_random=False))
 def test_junk_anywhere_in_the_header_is_refused_or_does_no_harm(files, method, junk, where, tmp_path):

@@ -241,6 +241,7 @@ HARM = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", HARM)
 def test_harm_is_refused_at_once(case, tmp_path):
     name, text = HARM[case]

@@ -179,6 +179,7 @@ def test_saved_and_loaded_is_the_same(blocks, tmp_path):
     np.testing.assert_array_equal(again.samples.asked(), got.samples.asked())
 
 
+@pytest.mark.slow
 def test_segmentations_that_are_too_many_for_a_file_are_drawn_again(tmp_path):
     photo = np.random.default_rng(3).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     got = run(LIME.replace(n_samples=2000), photo=photo)
@@ -277,6 +278,7 @@ def test_any_member_has_the_shape_no_gaps_and_a_number_of_regions_in_range(seed,
     np.testing.assert_array_equal(family.member(PIXELS, seed, block), ids)
 
 
+@pytest.mark.slow
 def test_a_shift_that_cuts_regions_off_leaves_enough():
     for block in range(120):
         family = Family(n_segments=(8, 20), jitter=0.5)

@@ -57,6 +57,7 @@ def drawn_again(path):
     return "bits" not in read_tensors(path.read_bytes())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MODELS)
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("n", [500, 6000])
@@ -118,6 +119,7 @@ def written(request, tmp_path_factory):
     return got, path
 
 
+@pytest.mark.slow
 def test_coalitions_that_were_left_out_are_drawn_again(written, tmp_path):
     got, path = written
     loaded = seewhy.load(path)
@@ -126,6 +128,7 @@ def test_coalitions_that_were_left_out_are_drawn_again(written, tmp_path):
     assert loaded.save(tmp_path / "again").read_bytes() == path.read_bytes()
 
 
+@pytest.mark.slow
 def test_they_are_read_and_gone_on_with_like_those_that_were_kept(written, tmp_path):
     got, path = written
     loaded, n = seewhy.load(path), len(got.samples) + 40
@@ -147,6 +150,7 @@ def changed(path, target, change):
     return target
 
 
+@pytest.mark.slow
 def test_an_unchanged_copy_of_the_header_is_accepted(written, tmp_path):
     got, path = written
 
@@ -159,6 +163,7 @@ FOREIGN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FOREIGN)
 def test_coalitions_that_cannot_be_drawn_again_are_refused(written, name, tmp_path):
     with refuses(FileError, "foreign", rule="be whole"):

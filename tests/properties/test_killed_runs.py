@@ -98,6 +98,7 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return contents(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(TIMES))
 def test_a_killed_run_leaves_whole_files_and_comes_to_the_same_bytes(
     seed: int, tmp_path: Path, straight: dict[str, bytes]

@@ -20,6 +20,7 @@ from support.runs import BALANCED, BLOCKS, LIME, METHODS, PHOTO, RISE, H, W, log
 # --- batch size and seed -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @METHODS
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
 @given(batch_size=st.integers(1, 200), seed=st.integers(0, 2**70))
@@ -89,6 +90,7 @@ for name, method in (
 """
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes_of_the_result_file_in_every_process(tmp_path):
     def start(folder, seed, hash_seed):
         (tmp_path / folder).mkdir()

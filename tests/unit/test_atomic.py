@@ -46,6 +46,7 @@ def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> Non
     assert names(tmp_path) == {"a"}
 
 
+@pytest.mark.slow
 @UNIX
 def test_a_full_disk_leaves_the_old_file_whole(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"old")

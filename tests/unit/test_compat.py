@@ -45,6 +45,7 @@ def test_imports_of_lime_need_only_another_first_word():
     assert Same is SegmentationAlgorithm is lime_image.SegmentationAlgorithm
 
 
+@pytest.mark.slow
 def test_import_is_light():
     heavy = ("torch", "tensorflow", "keras", "openvino", "matplotlib", "sklearn", "skimage", "tqdm", "scipy", "lime")
     code = f"import sys; from seewhy.compat import lime_image; print([name for name in {heavy} if name in sys.modules])"

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 import skimage
 
 PAGE = Path(__file__).parents[2] / "docs" / "coming-from-lime.md"
@@ -30,6 +31,7 @@ def test_old_code_runs():
     assert scope["temp"][scope["mask"] == 1].any()
 
 
+@pytest.mark.slow
 def test_new_code_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copy(Path(skimage.__file__).parent / "data" / "coffee.png", "photo.jpg")

@@ -145,6 +145,7 @@ def test_a_regressor_is_known_by_its_parameters_not_by_where_it_lies(made):
 # --- settings that a result file does not hold --------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_grades_asked_later_are_those_asked_at_once(place):
     asked = {"metrics": ["iou", "r2", "error", "class-swap", "agreement"]}
     graded(place, by_function(cut(4)), metrics=["iou"])

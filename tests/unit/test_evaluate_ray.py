@@ -53,6 +53,7 @@ def asked(place, function, **more):
     return evaluate(place / "photos", model=model, **(usual | more))
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_nothing_but_time(cluster, tmp_path):
     folder(tmp_path, 6)
     marker = tmp_path / "killed"
@@ -178,6 +179,7 @@ evaluate(place / "photos", truth=place / "masks", methods={"lime": LIME}, metric
 """
 
 
+@pytest.mark.slow
 def test_what_a_killed_driver_had_heard_of_is_kept(cluster, tmp_path):
     folder(tmp_path, 1)
     address = ray.get_runtime_context().gcs_address

@@ -26,6 +26,7 @@ def place(tmp_path):
     return folder(tmp_path)
 
 
+@pytest.mark.slow
 def test_what_is_shown_costs_no_explanation_and_only_the_grades_that_read_it(place):
     def displays(*regions):
         return {f"r{n}": {"method": LIME.to_dict(), "display": {"regions": n}} for n in regions}
@@ -227,6 +228,7 @@ def test_no_interval_is_given_where_there_is_nothing_to_tell_from():
     assert 0 <= low < 2.5 < high <= 5
 
 
+@pytest.mark.slow
 def test_many_means_at_once_are_those_of_each_alone():
     rng = np.random.default_rng(5)
     photos = [str(i) for i in range(40)]

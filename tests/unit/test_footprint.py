@@ -164,6 +164,7 @@ CLAIMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_what_a_header_claims_is_weighed_first(forged, claim, small):
     refused(forged(CLAIMS[claim]))
@@ -220,6 +221,7 @@ def test_headers_that_are_no_plain_json_are_refused(tmp_path, written, text):
     refused(tmp_path / "odd.seewhy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     ["a = " + "[" * 10**5, "a" + ".a" * 10**4 + " = 1", "a = {" + "a = {" * 10**4, "a = 1" + "0" * 5000],

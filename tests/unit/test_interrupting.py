@@ -162,6 +162,7 @@ print(got.complete, len(got.samples), got.heatmap().any(), left, "|".join(got.wa
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["lime", "rise"])
 def test_a_real_ctrl_c_leaves_a_partial_explanation(method):
     run = subprocess.Popen([sys.executable, "-c", SCRIPT, method], stdout=subprocess.PIPE, text=True)

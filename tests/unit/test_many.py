@@ -216,6 +216,7 @@ print("partial", len(found), all(not one.complete for one in found))
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_partial_explanations():
     run = subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True)
     for _ in range(12):

@@ -93,6 +93,7 @@ def test_users_in_addresses_are_masked_whether_they_are_known_or_not():
     assert masked("see http://me:pw@host/x and socks5://you@h") == "see http://***@host/x and socks5://***@h"
 
 
+@pytest.mark.slow
 def test_what_is_hidden_for_an_owner_is_hidden_as_long_as_it_lives():
     class Owner:
         pass

@@ -73,6 +73,7 @@ def test_a_slow_first_call_does_not_stop_a_run_from_being_read(name, time):
     assert any("was not checked" in note for note in got.warnings)
 
 
+@pytest.mark.slow
 @BY_METHOD
 def test_time_that_is_left_over_changes_nothing(name, time):
     plain = seewhy.explain(PHOTO, model=Slow(time, 0), method=METHODS[name], targets=[0], progress=False)
@@ -118,6 +119,7 @@ def test_the_pilot_of_auto_is_left_out_where_there_is_no_time_for_it(time):
     assert got.method.fill == seewhy.Blur()
 
 
+@pytest.mark.slow
 def test_the_pilot_of_auto_tries_the_fills_that_it_has_time_for(time):
     pilots = []
     for limit in np.arange(2.4, 5, 0.1):

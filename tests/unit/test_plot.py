@@ -134,6 +134,7 @@ def test_one_target_is_drawn_alone(found: seewhy.Explanation) -> None:
     assert "class 0" not in one
 
 
+@pytest.mark.slow
 def test_the_line_below_says_with_what_it_was_made_and_no_note_of_developers(found: seewhy.Explanation) -> None:
     made = "LIME · 60 samples · 61 model calls · fill black · 12 segments by grid · keep 0.5 · probability · seed 0"
     noted = replace(found, warnings=("a note for developers",))
@@ -144,6 +145,7 @@ def test_the_line_below_says_with_what_it_was_made_and_no_note_of_developers(fou
     assert made not in words(found.plot(caption=""))
 
 
+@pytest.mark.slow
 def test_the_line_below_says_the_grid_and_the_chance_of_rise() -> None:
     def model(batch: np.ndarray) -> np.ndarray:
         return batch.mean((1, 2))
@@ -165,6 +167,7 @@ def test_opacity_leaves_the_gray_photo_where_it_is_low(found: seewhy.Explanation
     assert np.abs(half - bare).sum() == pytest.approx(np.abs(full - bare).sum() / 2, rel=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(4, 4), (12.5, 3), (2, 9)])
 def test_a_figure_has_the_size_that_is_asked_for_and_all_words_lie_on_it(
     found: seewhy.Explanation, size: tuple[float, float]
@@ -205,6 +208,7 @@ def test_what_cannot_be_drawn_is_refused(found: seewhy.Explanation, name: str, v
         found.plot(**{name: value})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
 def test_every_format_gives_the_same_bytes_again_and_no_date(found: seewhy.Explanation, kind: str) -> None:
     one, other = (figure_file(found.plot(target=0), kind, 40) for _ in range(2))

@@ -235,6 +235,7 @@ def test_effects_of_a_chart_have_the_same_decimals():
 # --- figures
 
 
+@pytest.mark.slow
 def test_same_facts_same_bytes_without_date_or_software():
     first, second = (
         figure_png(explanation_figure(_photo(), _quarters() >= 0, [_target()], title="LIME")) for _ in range(2)
@@ -245,6 +246,7 @@ def test_same_facts_same_bytes_without_date_or_software():
     assert b"tEXt" not in first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [_target, _map_target])
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (8, 8), (60, 180), (180, 60), (3, 2000)])
 def test_any_shape_of_photo_gives_a_figure(make, size):
@@ -303,6 +305,7 @@ def test_a_class_name_is_no_formula():
     assert "$x^2 and _a" in _words(figure)
 
 
+@pytest.mark.slow
 def test_all_text_lies_on_the_page_and_lines_do_not_overlap():
     targets = [_target(label="a very long name " * 12, score=12.7), _target(values=(1e-7, -2e-7, 0, 5e-8))]
     notes = ["a warning that goes on and on " * 8]
@@ -319,6 +322,7 @@ def test_all_text_lies_on_the_page_and_lines_do_not_overlap():
         assert box.count_overlaps(boxes[i + 1 :]) == 0
 
 
+@pytest.mark.slow
 def test_examples_show_masks_pictures_and_scores():
     pictures, masks = np.full((7, 20, 30, 3), 0.5, np.float32), np.ones((7, 20, 30), np.float32)
 
@@ -335,6 +339,7 @@ def test_examples_must_agree_in_number():
         examples_figure(np.zeros((2, 4, 4, 3), np.float32), None, np.zeros(3), "score", "tabby", "Examples")
 
 
+@pytest.mark.slow
 def test_importing_render_loads_no_plotting():
     code = "import sys, seewhy.render; assert not {'matplotlib', 'skimage'} & set(sys.modules)"
 

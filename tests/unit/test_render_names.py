@@ -31,6 +31,7 @@ def explained(name: str, method: object = LIME) -> seewhy.Explanation:
     return seewhy.explain(PHOTO, model=model, method=method, targets=[0, "0 vs 1"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: ascii(name)[:20])
 def test_any_name_is_drawn(name: str) -> None:
     found = explained(name)

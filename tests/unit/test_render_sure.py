@@ -124,6 +124,7 @@ def test_foot_and_caption_say_what_hollow_pale_and_whiskers_mean():
     assert "change in probability, 95 % intervals" in sure
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wide", [0.01, 1, 1000])
 @pytest.mark.parametrize("sign", [1, -1, (1, -1, 1, -1)])
 def test_the_axis_holds_whiskers_and_words_and_these_stay_apart(wide, sign):
@@ -150,6 +151,7 @@ def test_a_value_outside_its_interval_keeps_its_number_beyond_both():
     assert place > 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", range(64, 128, 8))
 def test_a_chart_that_fills_its_row_keeps_room_for_both_lines_below_it(columns):
     segments = (np.arange(columns, dtype=np.int32) // 4)[None].repeat(60, axis=0)
@@ -165,6 +167,7 @@ def test_a_chart_that_fills_its_row_keeps_room_for_both_lines_below_it(columns):
     assert margin - 1 < hollow.y0 < hollow.y1 < pale.y0 < pale.y1 < axes.bbox.y0
 
 
+@pytest.mark.slow
 def test_only_intervals_make_a_chart_wider():
     width = {name: _chart(_figure(t))[0].bbox.width for name, t in (("no", _target()), ("yes", _sure_target()))}
 
@@ -184,6 +187,7 @@ def test_a_value_without_a_finite_interval_has_no_whisker_and_a_full_bar(odd, si
     assert "1" in _badges(figure)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nothing", [{"low": LOW}, {"high": HIGH}, {"low": LOW * np.nan, "high": HIGH * np.inf}])
 def test_without_any_interval_the_figure_is_as_before(nothing):
     before, after = _figure(_target()), _figure(_target(**nothing))
@@ -250,6 +254,7 @@ def test_no_doubt_paints_the_same_regions():
     np.testing.assert_array_equal(regions_over(*arguments, unsure=np.zeros(4, bool)), regions_over(*arguments))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (8, 8), (180, 60), (3, 2000)])
 @pytest.mark.parametrize("hide_rest", [False, True])
 def test_any_shape_of_photo_shows_its_doubts(size, hide_rest):
@@ -329,6 +334,7 @@ def test_the_heat_map_of_segments_keeps_its_colors():
 # --- the answer as a whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "words"),
     [

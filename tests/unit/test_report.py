@@ -69,6 +69,7 @@ def unpacked(text: str, kind: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(text, validate=True), kind)
 
 
+@pytest.mark.slow
 def test_the_report_asks_nothing_of_anybody(html: str, rise: seewhy.Explanation) -> None:
     assert_asks_nothing(html)
     assert_asks_nothing(rise.to_html())
@@ -180,6 +181,7 @@ def test_the_drawing_has_the_map_as_figures_paint_it(rise: seewhy.Explanation) -
         assert np.abs(painted.astype(int) - heat_over(PHOTO, truth, target["limit"]).astype(int)).max() <= 2
 
 
+@pytest.mark.slow
 def test_too_many_classes_are_not_drawn_but_counted() -> None:
     model = FunctionModel(lambda batch: np.tile(batch.mean((1, 2, 3))[:, None], (1, 14)) * np.arange(14), kind="score")
     method = LIME.replace(n_samples=40)

@@ -141,6 +141,7 @@ def test_what_is_no_store_is_named_and_left_alone(command, strange, place, tmp_p
     assert before is None or path.read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", NAMES)
 def test_a_store_cut_short_is_named_or_does_its_work_again(command, place, tmp_path):
     path = tmp_path / NAMES[command]
@@ -168,6 +169,7 @@ def test_a_store_of_another_version_is_named(place, tmp_path):
     assert "version 99" in str(told.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", NAMES)
 def test_a_store_that_another_program_holds_is_named(command, place, tmp_path, monkeypatch):
     run(command, place, tmp_path)
@@ -243,6 +245,7 @@ def tuned(place, tmp_path_factory):
     return run("tune", place, out), out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look", LOOKS, ids=range(len(LOOKS)))
 def test_a_damaged_look_of_a_tuning_is_taken_again(look, tuned, place, tmp_path):
     first, out = tuned

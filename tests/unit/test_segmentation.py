@@ -58,6 +58,7 @@ def _check_ids(ids, pixels):
     np.testing.assert_array_equal(np.unique(ids), np.arange(ids.max() + 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda a: a.name)
 def test_defaults_give_20_to_80_regions_without_gaps(algorithm, pixels):
     ids = segment(algorithm, pixels, 0)

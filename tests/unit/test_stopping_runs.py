@@ -185,6 +185,7 @@ def test_no_grid_at_the_same_shift_is_ever_sent_twice(design):
 # --- whether the promise is kept ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("design", ["foldover-hadamard", "bernoulli"])
 @pytest.mark.parametrize("tolerance", [0.1, 0.2])
 def test_the_error_reached_is_beyond_the_tolerance_in_few_runs_only(tolerance, design):

@@ -102,6 +102,7 @@ def test_a_setting_fits_its_class_and_not_the_other(two_classes):
     np.testing.assert_allclose(np.diag(losses), 0, atol=0.01)
 
 
+@pytest.mark.slow
 def test_a_setting_does_not_fit_a_model_that_looks_elsewhere(two_stripes):
     found = run(two_stripes, model=[seen(0), seen(2)])
 
@@ -113,6 +114,7 @@ def test_a_setting_does_not_fit_a_model_that_looks_elsewhere(two_stripes):
     assert min(models.loss[0][1].value, models.loss[1][0].value) > 0.1
 
 
+@pytest.mark.slow
 def test_two_models_that_look_alike_share_their_settings(two_stripes):
     other = FunctionModel(seen(0).function, kind="probability", input_size=SIDE, name="twin")
 
@@ -132,6 +134,7 @@ def test_views_of_one_photo_are_too_few(two_classes, tmp_path):
 # --- how settings are judged ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_number_is_what_the_metric_says_of_a_run_of_its_own(two_stripes):
     menu = MENU | {"free": {"num_features": [2], "n_samples": [20], "unit": ["log-odds"]}}
     found = run(two_stripes / "cross" / "1.png", menu=menu)

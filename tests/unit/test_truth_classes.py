@@ -153,6 +153,7 @@ def two(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_tuning_is_judged_by_the_class_that_it_explains(two):
     scores = []
     for name in ("both", "red"):
@@ -173,6 +174,7 @@ def test_a_study_is_judged_by_the_class_that_it_explains(two):
     assert np.nanmax(both.tensor.reported) > 0.7
 
 
+@pytest.mark.slow
 def test_where_no_object_is_of_the_class_a_tuning_and_a_study_say_so(two):
     (two / "zebra.csv").write_text("file,x0,y0,x1,y1,label\na.png,0,0,8,8,zebra\n")
     (known,), _ = read_truth(two / "zebra.csv")

@@ -27,6 +27,7 @@ optuna = pytest.importorskip("optuna", reason="the extra tune is not installed")
 # --- the class that is explained -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_truth_names_the_class_and_which_photos_belong_together():
     top = int(Question.of(PHOTO, model=Counted()).target)
     other, third = (i for i in range(3) if i != top)
@@ -51,6 +52,7 @@ def test_the_truth_names_the_class_and_which_photos_belong_together():
 # --- planted answers -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_grid_whose_cells_are_the_ones_that_the_model_reads_wins():
     free = FREE | {"regions": [3, 1, 5], "sign": ["auto"]}
     sampling = GRIDS | {"lime.fill": ["gray"], "lime.design": ["auto"]}
@@ -73,6 +75,7 @@ def test_one_region_is_the_best_iou_of_a_model_that_reads_one():
     assert found.free_mattered["regions"] + found.free_mattered["sign"] > 0.5 > found.free_mattered["kernel"]
 
 
+@pytest.mark.slow
 def test_of_settings_that_score_the_same_the_one_with_the_fewest_samples_wins():
     found = only_free(truth=OBJECT, free={"n_samples": [256, 128, 64], "regions": [1]})
     assert found.winner.method.n_samples == 64
@@ -137,6 +140,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("metric", ["sufficiency", "srg", "energy"])
 def test_every_free_setting_scores_what_a_run_of_its_own_scores(name, metric):
@@ -266,6 +270,7 @@ def test_without_optuna_free_settings_can_be_tuned_still(monkeypatch):
         run(truth=OBJECT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "message"),
     [

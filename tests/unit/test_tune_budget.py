@@ -19,6 +19,7 @@ from support.tuning import COARSE, FREE, GRIDS, OBJECT, QUICK, SHOWN, Counted, n
 optuna = pytest.importorskip("optuna", reason="the extra tune is not installed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["iou", "ap", "srg", "sufficiency", "r2", "sensitivity-n", "error", "agreement"])
 def test_every_picture_is_counted(metric):
     model = Counted()
@@ -36,6 +37,7 @@ def test_the_same_seed_finds_the_same():
     assert plain(one)["trials"] != plain(other)["trials"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 @pytest.mark.parametrize("metric", ["iou", "sufficiency", "infidelity"])
 def test_a_killed_tuning_goes_on_to_what_it_would_have_found(error, metric, tmp_path):
@@ -74,6 +76,7 @@ def test_runs_that_are_stopped_again_and_again_spend_no_more_than_allowed(error,
     assert calls / 8 < sent <= calls
 
 
+@pytest.mark.slow
 def test_what_was_cut_off_by_the_limit_does_not_change_what_the_next_run_finds(tmp_path):
     cut = set()
     for calls in (55, 70, 100, 311):  # the last: the cut costs more than the trial before it
@@ -102,6 +105,7 @@ run(model, truth=OBJECT, metric="sufficiency", calls=500, out=sys.argv[1])
 """
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_sent_is_known_to_the_next(tmp_path):
     path = os.pathsep.join(one for one in sys.path if one)
     for stop_at in ("20", "60", "50"):
@@ -115,6 +119,7 @@ def test_what_a_killed_run_sent_is_known_to_the_next(tmp_path):
     assert before + model.sent <= found.calls.total <= 500
 
 
+@pytest.mark.slow
 def test_another_question_in_the_same_folder_is_asked_anew(tmp_path, monkeypatch):
     one = only_free(truth=OBJECT, out=tmp_path, n_samples=40)
     other = Counted()
@@ -148,6 +153,7 @@ def test_what_was_tried_before_costs_nothing_and_is_no_trial(metric):
 # --- budgets ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calls", [400, 800, 1400])
 @pytest.mark.parametrize("metric", ["srg", "sufficiency"])
 def test_no_more_calls_are_made_than_allowed(metric, calls):

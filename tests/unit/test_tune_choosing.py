@@ -68,6 +68,7 @@ def test_the_interval_of_a_lead_is_paired_and_covers():
     assert inside >= 51
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("groups", "least"), [(6, 0.9), (8, 0.9), (12, 0.91)])
 def test_the_interval_of_few_groups_is_wide_enough(groups, least):
     rng, inside = np.random.default_rng(2), 0

@@ -22,6 +22,7 @@ from support.tuning import COARSE, FREE, OBJECT, QUICK, SHOWN, START, Counted, k
 optuna = pytest.importorskip("optuna", reason="the extra tune is not installed")
 
 
+@pytest.mark.slow
 def test_choosing_and_reporting_on_the_same_photos_would_look_better():
     apart = []
     free = FREE | {"regions": [1, 2, 3, 4, 5, 6, 7, 8], "sign": ["both", "positive", "negative"]}
@@ -35,6 +36,7 @@ def test_choosing_and_reporting_on_the_same_photos_would_look_better():
     assert np.mean(apart) > 0.02
 
 
+@pytest.mark.slow
 def test_photos_of_one_group_are_held_out_together():
     photos, truths = noise_question(4)
     together = only_free(photos=photos, truth=truths, n_samples=40, groups=["a"] * 4, free=SHOWN)
@@ -152,6 +154,7 @@ def test_photos_of_one_name_in_two_folders_stand_alone(tmp_path):
     assert found.held_out == ("photos",)
 
 
+@pytest.mark.slow
 def test_a_start_that_is_better_where_it_is_reported_is_named():
     said = []
     free = FREE | {"regions": [1, 2, 3, 4, 5, 6, 7, 8], "sign": ["both", "positive", "negative"]}

@@ -59,6 +59,7 @@ def explained(model, method):
     return result, result.continue_(n_samples=len(result.samples) + 100)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("method", [LIME, seewhy.Rise(n_samples=20, grid=3), "ensemble-lime"])
 @pytest.mark.parametrize("model", [None, colors, Colors(3)], ids=["embedded", "function", "callable"])
@@ -75,6 +76,7 @@ def test_a_result_comes_back_as_it_was_and_goes_on(way, method, model, tmp_path)
         assert found.refit(num_features=2).values().size == result.values().size
 
 
+@pytest.mark.slow
 def test_the_model_is_loaded_when_it_is_needed(monkeypatch):
     result = seewhy.explain(PHOTO, method=LIME)
     written = pickle.dumps(result)
@@ -124,6 +126,7 @@ def test_a_function_among_the_settings_stays_behind_as_in_a_file():
     assert named.method.segmentation.function is quarters
 
 
+@pytest.mark.slow
 def test_results_of_several_photos_can_be_pickled():
     results = list(seewhy.explain_many([PHOTO, PHOTO[::-1]], model=None, method=LIME))
 
@@ -162,6 +165,7 @@ def test_a_result_that_the_original_answered_goes_on_too():
     assert found.continue_(n_samples=30).complete
 
 
+@pytest.mark.slow
 def test_a_torch_module_is_pickled_if_it_can():
     torch = pytest.importorskip("torch", reason="the extra torch is not installed")
     parts = [torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(4, 3)]

@@ -48,6 +48,7 @@ def exported(folder, batch=None, **how):
 # --- answers ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["auto", "native"])
 @pytest.mark.parametrize(
     ("write", "how"),
@@ -67,11 +68,13 @@ def test_it_explains_as_a_plain_function_does(tmp_path, write, how, runtime):
     assert got.model.run_by.startswith("OpenVINO f32") is (runtime == "auto")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", [scripted, exported])
 def test_it_points_at_what_the_network_reads(tmp_path, write):
     check_planted(load_model(write(tmp_path, end="softmax"), **OPTIONS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["native", "openvino"])
 @pytest.mark.parametrize("batch", [1, 3, None])
 def test_five_together_are_five_alone(tmp_path, batch, runtime):
@@ -88,6 +91,7 @@ def test_its_last_layer_says_what_the_answers_are(tmp_path, write, end, head):
     assert load_model(write(tmp_path, end=end), **OPTIONS).head.name == head
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", [scripted, exported])
 def test_its_content_is_its_fingerprint(tmp_path, write):
     prefix, _, path = write(tmp_path).partition(":")
@@ -111,6 +115,7 @@ class Bomb:
         return (pytest.fail, ("a file was unpickled",))
 
 
+@pytest.mark.slow
 @PREFIXES
 @pytest.mark.parametrize("what", ["module", "weights", "bomb", "old format"])
 def test_pickles_are_never_read(tmp_path, prefix, what):

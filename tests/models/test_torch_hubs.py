@@ -40,6 +40,7 @@ def seen(preprocessing, photo=CAT):
     return preprocessing.prepare(view.apply(Image(photo)))
 
 
+@pytest.mark.slow
 def test_every_classifier_of_torchvision_is_prepared_as_its_weights_want(torchvision):
     """Held against torchvision's own transforms, on the photo as PIL picture, for every name and every weights."""
     checked = 0
@@ -55,6 +56,7 @@ def test_every_classifier_of_torchvision_is_prepared_as_its_weights_want(torchvi
     assert checked > 80
 
 
+@pytest.mark.slow
 def test_a_classifier_by_name_is_that_of_torchvision(torchvision):
     model = seewhy.load_model("torchvision:resnet18:none")
     with torch.random.fork_rng():
@@ -72,6 +74,7 @@ def test_a_classifier_by_name_is_that_of_torchvision(torchvision):
     assert any("untrained" in note for note in model.notes)
 
 
+@pytest.mark.slow
 def test_making_an_untrained_one_leaves_torchs_random_state(torchvision):
     torch.manual_seed(7)
     before = torch.random.get_rng_state()
@@ -100,6 +103,7 @@ def test_weights_that_cannot_be_fetched_say_so(torchvision, timm, name, monkeypa
         seewhy.load_model(name)
 
 
+@pytest.mark.slow
 def test_a_module_of_torchvision_is_prepared_as_imagenet_and_that_is_said(torchvision):
     with torch.random.fork_rng():
         net = torchvision.models.squeezenet1_1(weights=None)
@@ -123,6 +127,7 @@ def test_timm_models_are_prepared_as_their_configuration_says(timm, name):
     np.testing.assert_allclose(got, expected, atol=2e-6)
 
 
+@pytest.mark.slow
 def test_every_way_in_which_timm_prepares_photos_is_done_or_refused(timm):
     """All pretrained configurations, held against timm's own transform; a border around the photo is refused."""
     done, refused = set(), set()
@@ -156,6 +161,7 @@ def test_a_timm_model_that_wants_a_border_can_be_told_what_comes_nearest(timm):
     assert (view.resized, view.top, view.left, view.height, view.width) == ((72, 80), 4, 8, 64, 64)
 
 
+@pytest.mark.slow
 def test_a_timm_model_by_name_or_as_an_object_is_the_same(timm):
     by_name = seewhy.load_model("timm:mobilenetv3_small_050:none")
     with torch.random.fork_rng():

@@ -45,6 +45,7 @@ def test_what_openvino_cannot_take_runs_by_itself_and_says_so():
     assert any("its own framework" in note for note in got.warnings)
 
 
+@pytest.mark.slow
 def test_a_compiled_model_is_held_against_the_original_on_the_photo():
     got = seewhy.explain(PHOTO, model=seewhy.load_model(small(), preprocessing=RAW), method=GRID)
     assert got.model.run_by.startswith("OpenVINO f32, up to ")
@@ -58,6 +59,7 @@ def test_a_compiled_model_is_held_against_the_original_on_the_photo():
     assert any("the limit is 0.001" in note for note in got.warnings)
 
 
+@pytest.mark.slow
 def test_going_on_holds_it_against_the_original_again(tmp_path):
     got = seewhy.explain(PHOTO, model=seewhy.load_model(small(), preprocessing=RAW), method=GRID)
     path = got.save(tmp_path / "a.seewhy")
@@ -76,6 +78,7 @@ def test_without_a_preflight_a_compiled_model_is_held_against_the_original_all_t
     assert any("the limit is 0.001" in note for note in got.warnings)
 
 
+@pytest.mark.slow
 def test_a_regression_that_is_compiled_wrongly_is_found_out_at_any_scale():
     for factor in (1e-3, 1.0, 1e3):
         net = Stretched(outputs=1)
@@ -164,6 +167,7 @@ UNTRACEABLE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 @pytest.mark.parametrize("make", UNTRACEABLE.values(), ids=UNTRACEABLE)
 def test_what_forbids_tracing_is_taken_off_while_openvino_reads_it(make):

@@ -53,6 +53,7 @@ def test_preprocessing_is_per_pixel_and_linear(lite0):
         lite0.prepare(pixels[..., :1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 16, 17])
 def test_a_picture_has_the_same_bits_in_every_batch(lite0, prepared, expected, size):
     found = np.concatenate(list(lite0.stream(prepared[i : i + size] for i in range(0, 17, size))))
@@ -171,6 +172,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.slow
 def test_loading_reports_nothing_to_anyone(tmp_path):
     """A plain ``import openvino`` leaves an id in the home folder and asks for www.google-analytics.com."""
     environment = {k: v for k, v in os.environ.items() if k not in {"CI", "TF_BUILD", "JENKINS_URL"}}

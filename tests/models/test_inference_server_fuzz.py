@@ -119,6 +119,7 @@ def opened(prefix, server):
     return load_model(f"{prefix}:{server.url}", preprocessing="0..1", head="regression", input_size=(24, 32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("prefix", "kind"), [("kserve", Inference), ("tfserving", Tensorflow)])
 def test_odd_metadata(prefix, kind, seed):

@@ -103,6 +103,7 @@ def test_a_module_that_cannot_take_the_size_says_so():
     assert seewhy.load_model(net, preprocessing=RAW, input_size=20).view(40, 40).height == 20
 
 
+@pytest.mark.slow
 def test_the_fingerprint_is_of_weights_preprocessing_and_head():
     def of(net, **more):
         return seewhy.load_model(net, **({"preprocessing": RAW} | more)).fingerprint
@@ -170,6 +171,7 @@ def test_labels_that_are_none_are_refused():
         seewhy.load_model(small(), preprocessing=RAW, labels=5)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("runtime", ["auto", "native"])
 def test_a_quantized_module_runs_and_is_told_from_others(runtime):
@@ -197,6 +199,7 @@ def test_weights_that_are_not_there_are_refused():
         seewhy.load_model(lazy, preprocessing=RAW)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_an_exported_program_is_refused_and_its_module_taken():
     free = ({0: torch.export.Dim("n", min=1, max=1024)},)

@@ -99,6 +99,7 @@ def test_of_torchscript(tmp_path, runtime):
     check_both(lambda **options: load_model(f"torchscript:{tmp_path}/net.pt", **options), "0", "1", runtime)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["auto", "native"])
 @pytest.mark.parametrize("batch", [None, 3])
 @pytest.mark.parametrize("way", ["dict", "tuple"])
@@ -111,6 +112,7 @@ def test_of_an_exported_program(tmp_path, way, batch, runtime):
     check_both(lambda **options: load_model(f"torchexport:{tmp_path}/net.pt2", **options), first, second, runtime)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["auto", "native"])
 @pytest.mark.parametrize("batch", [None, 3])
 @pytest.mark.parametrize(
@@ -219,6 +221,7 @@ def test_parts_are_found_however_deep_they_lie(outer, place, inner):
     np.testing.assert_array_equal(one[:, ::-1], other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["auto", "native"])
 def test_a_part_inside_of_another_is_read_whoever_runs_it(runtime):
     made = Net(lambda turned, answers: {"out": Out(turned, answers), "age": turned[:, :1]}).eval()

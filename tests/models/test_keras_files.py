@@ -16,6 +16,7 @@ from support.refusing import refuses
 pytestmark = MARKS
 
 
+@pytest.mark.slow
 def test_an_untrained_application_is_the_same_each_time():
     random.seed(5)
     before = random.getstate()

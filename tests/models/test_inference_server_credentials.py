@@ -55,6 +55,7 @@ def test_credentials_are_sent_and_never_seen(monkeypatch, tmp_path, capfd, caplo
     assert b"127.0.0.1" in saved  # what is asked stands there
 
 
+@pytest.mark.slow
 def test_a_program_that_fails_does_not_print_them(monkeypatch):
     monkeypatch.setenv("SEEWHY_HTTP_TOKEN", SECRET)
     code = "import seewhy.models, sys; seewhy.models.load_model(sys.argv[1], preprocessing='0..1')"

@@ -62,6 +62,7 @@ PROCESSORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", PROCESSORS)
 def test_photos_are_prepared_as_its_processor_does(tmp_path, kind):
     model = load_model(saved(tmp_path, resnet(), PROCESSORS[kind]), runtime="native")
@@ -74,6 +75,7 @@ def test_photos_are_prepared_as_its_processor_does(tmp_path, kind):
     assert apart.max() <= 2 / 255
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [name for name, one in PROCESSORS.items() if "shortest_edge" not in str(one)])
 def test_a_photo_of_the_right_size_is_prepared_exactly_so(tmp_path, kind):
     model = load_model(saved(tmp_path, resnet(), PROCESSORS[kind]), runtime="native")
@@ -105,6 +107,7 @@ def test_a_model_of_timm_on_the_hub_is_prepared_and_named_as_it_says(tmp_path):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("processor", "words"),
     [

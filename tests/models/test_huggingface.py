@@ -18,6 +18,7 @@ pytestmark = MARKS
 # --- answers ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["auto", "native"])
 @pytest.mark.parametrize("make", [vit, resnet])
 def test_it_explains_as_a_plain_function_around_it_does(tmp_path, make, runtime):
@@ -47,6 +48,7 @@ def test_it_points_at_what_the_network_reads(tmp_path):
     check_planted(model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [vit, resnet])
 def test_five_together_are_five_alone(tmp_path, make):
     place = saved(tmp_path, awake(make()))
@@ -58,6 +60,7 @@ def test_five_together_are_five_alone(tmp_path, make):
 # --- heads and labels ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "head"),
     [
@@ -85,6 +88,7 @@ def test_labels_come_from_its_configuration(tmp_path):
     assert load_model(place, runtime="native", labels=["a", "b", "c"]).labels == ("a", "b", "c")
 
 
+@pytest.mark.slow
 def test_weights_and_configuration_are_its_fingerprint(tmp_path):
     first = load_model(saved(tmp_path / "one"), runtime="native").identity
     network = vit()
@@ -190,6 +194,7 @@ def test_of_a_module_the_configuration_is_believed_as_of_a_folder(tmp_path, conf
         assert load_model(network, head="logits", **OWN).head.name == "logits"
 
 
+@pytest.mark.slow
 def test_of_a_module_the_labels_of_its_configuration_are_taken():
     network = vit(id2label=NAMES)
     assert load_model(network, **OWN).labels == ("cat", "dog", "owl")
@@ -233,6 +238,7 @@ class Adapted(torch.nn.Module):
         return self.inner(*given, **named)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrap",
     [

@@ -214,6 +214,7 @@ def test_a_session_of_unknown_content_says_so_at_once():
     assert "ModelError: onnx:session was loaded before this process was forked" in said
 
 
+@pytest.mark.slow
 def test_a_lock_is_free_in_a_child_whoever_held_it():
     answered(
         """
@@ -234,6 +235,7 @@ def test_a_lock_is_free_in_a_child_whoever_held_it():
     )
 
 
+@pytest.mark.slow
 def test_a_fork_waits_for_what_is_computed_and_new_work_for_the_fork():
     answered(
         """

@@ -37,6 +37,7 @@ def closing_over(held):
     return lambda answer: -held(answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("one", "two"),
     [
@@ -62,6 +63,7 @@ def test_the_fingerprint_sees_what_decides_beside_weights(one, two):
     assert digest(one) == digest(one)
 
 
+@pytest.mark.slow
 def test_where_a_module_came_from_and_what_it_keeps_are_not_in_its_fingerprint():
     class Kept:
         """Neither a number nor a name."""
@@ -96,6 +98,7 @@ print(digest(net))
 """
 
 
+@pytest.mark.slow
 def test_the_fingerprint_is_the_same_in_every_process():
     def printed(seed):
         done = subprocess.run(

@@ -165,6 +165,7 @@ def _convert(folder):
     return float(answer(converted("a", lambda: network(width=2000)), 2000))
 
 
+@pytest.mark.slow
 def test_processes_at_once_leave_one_whole_entry(folder):
     with multiprocessing.get_context("spawn").Pool(3) as pool:
         assert pool.map(_convert, [folder] * 6) == [4000.0] * 6
@@ -217,6 +218,7 @@ def test_a_wrong_entry_is_found_out_on_the_photo(folder):
     assert any("its own framework" in note for note in got.warnings)
 
 
+@pytest.mark.slow
 def test_int8_is_corrected_by_the_exact_model_and_kept(folder, monkeypatch, capfd):
     pytest.importorskip("nncf", reason="the extra int8 is not installed")
     from skimage import data

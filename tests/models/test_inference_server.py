@@ -20,6 +20,7 @@ pytestmark = pytest.mark.usefixtures("plain_http")
 # --- real servers ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["kserve", "mlserver"])
 def test_a_real_server_explains_as_the_function_does(name):
     method = seewhy.Lime(segmentation=seewhy.Grid(rows=4, columns=4), fill="black", n_samples=64)

@@ -208,6 +208,7 @@ def test_the_ends_of_what_is_made_are_known():
     assert (round(low, 3), round(high, 3)) == (-123.68, 151.061)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("torchvision_operators")
 def test_a_size_that_a_configuration_states_needs_no_other():
     timm = pytest.importorskip("timm", reason="the extra timm is not installed")

@@ -82,6 +82,7 @@ def test_a_last_layer_that_is_not_used_is_not_believed():
     assert any("head=" in note for note in model.notes)
 
 
+@pytest.mark.slow
 def test_of_a_chosen_output_its_own_last_operation_counts():
     class Two(torch.nn.Module):
         def __init__(self):
@@ -112,6 +113,7 @@ class Ends(torch.nn.Module):
         return self.end(self.inner(pictures))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end", "outputs", "head"),
     [

@@ -59,6 +59,7 @@ def cast(net):
 WAYS = [in_place, through_data, trained, statistics, replaced, other_weights, cast]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("way", "options"),
     [
