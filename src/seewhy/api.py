@@ -18,6 +18,7 @@ from seewhy.engine.traits import traits_of
 from seewhy.estimation.targets import Targets
 from seewhy.explanation.explanation import Explanation
 from seewhy.explanation.first_run import Checkpoint, Inputs, explained, first_look, plan_of
+from seewhy.explanation.verdict import shown_region
 from seewhy.images import MAX_PIXELS, Background, Image, Order, Reading, Scale
 from seewhy.images.geometry import View
 from seewhy.images.segmentation import Segmentation, Slic, segment_view
@@ -25,6 +26,7 @@ from seewhy.methods import Lime, MethodSetting, as_method
 from seewhy.models import load_model
 from seewhy.models.options import NotASetting
 from seewhy.models.preflight import Report, inspect
+from seewhy.render.display import Display
 
 _OVER = 1.5
 """What is beyond the seconds allowed by this factor is said; a batch more than fits is not."""
@@ -44,6 +46,7 @@ def explain(  # noqa: PLR0913  # the front door
     keep_scores: Literal["top10", "all"] = "top10",
     checkpoint: Checkpoint | None = None,
     preflight: bool = True,
+    verdict: bool | dict[str, Any] | Display = True,
     max_pixels: int = MAX_PIXELS,
     scale: Scale | None = None,
     order: Order | None = None,
@@ -85,6 +88,10 @@ def explain(  # noqa: PLR0913  # the front door
     preflight
         Whether a model is checked before it is believed, once for each model, with about ten pictures, and a
         compiled one against its original for each photo; see :func:`check`.
+    verdict
+        Whether the model is sent six more images after the run, which show what the marked region does: it alone, the
+        photo without it and the bare fill, over two fills; see :class:`Verdict`. Settings of :class:`Display` say which
+        region is meant, such as ``{"regions": 3}``.
     max_pixels, scale, order, page
         How the photo is read, see :func:`load_image`: the most pixels it may have, the value of white (``scale=4095``
         for 12 bits), ``"CHW"`` for an array with its channels first, and which page or frame of a file.
@@ -123,6 +130,7 @@ def explain(  # noqa: PLR0913  # the front door
         keep_scores=keep_scores,
         preflight=preflight,
         checkpoint=checkpoint,
+        verdict=verdict,
     )
     with reporting(progress, inputs.image.name) as report:
         look = first_look(inputs, targets)
@@ -241,6 +249,7 @@ def _checked(
     keep_scores: object,
     preflight: bool,
     checkpoint: Checkpoint | None,
+    verdict: bool | dict[str, Any] | Display,
 ) -> Inputs:
     """Return what was handed in, checked; the photo is opened and the model loaded last."""
     if checkpoint is not None and not callable(checkpoint) and not Path(checkpoint).parent.is_dir():
@@ -249,8 +258,9 @@ def _checked(
     size = None if batch_size is None else whole_number("batch_size", batch_size, 1)
     if keep_scores not in ("top10", "all"):  # what cannot be hashed may be handed in too
         raise InvalidInput.of("keep_scores", "be 'top10' or 'all'", keep_scores)
+    display = shown_region(verdict)
     photo, black_box, view, size = opened_for(image, model, reading, size)
-    return Inputs(photo, black_box, settings, view, start, size, keep_scores == "all", preflight)
+    return Inputs(photo, black_box, settings, view, start, size, keep_scores == "all", preflight, display)
 
 
 def _timed(found: Explanation, started: float) -> Explanation:

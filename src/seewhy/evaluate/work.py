@@ -145,7 +145,8 @@ class Worker:
         return Candidate.of(found, display=task.contender.display), record
 
     def _explained(self, task: Task, method: MethodSetting, subject: _Subject) -> Explanation:
-        asked: dict[str, Any] = {"model": self._model, "batch_size": task.batch_size, "progress": False}
+        asked: dict[str, Any] = {"model": self._model, "batch_size": task.batch_size}
+        asked |= {"progress": False, "verdict": False}
         if not self._warm:  # libraries are loaded and the model is checked once; no photo's time should hold that
             _whole(explain(subject.image, method=_WARM_UP, **asked))
             self._warm = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,6 +25,7 @@ from seewhy.explanation.report import report
 from seewhy.explanation.same_model import known_model, same_model
 from seewhy.explanation.side_by_side import SideBySide, side_by_side
 from seewhy.explanation.smallest import SmallestRegion, smallest_region
+from seewhy.explanation.verdict import Verdict, after_run, shown_region, verdict_of
 from seewhy.render.display import Display
 
 if TYPE_CHECKING:
@@ -121,6 +123,7 @@ class Explanation(ExplanationFacts):
         progress: Progress | bool | None = None,
         cancel: Cancel | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
+        verdict: bool | dict[str, Any] | Display = True,
         **amount: Any,
     ) -> Explanation:
         """Go on with the run: more samples are added to those there, up to another aim. Equal to a straight run.
@@ -129,7 +132,7 @@ class Explanation(ExplanationFacts):
         ----------
         model
             The same model again, for a result from a file; it is asked two known pictures again, to be sure.
-        batch_size, progress, cancel, checkpoint
+        batch_size, progress, cancel, checkpoint, verdict
             As in :func:`seewhy.explain`.
         amount
             ``n_samples``, ``tolerance``, ``max_evaluations``, ``max_seconds``, ``until``; not given, as before: a run
@@ -140,15 +143,22 @@ class Explanation(ExplanationFacts):
         InvalidInput
             The model is another one, or a setting is not about the amount.
         """
-        return continued(
+        asked = same_model(self, model)
+        found = continued(
             self,
-            same_model(self, model),
+            asked,
             amount,
             batch_size=batch_size,
             progress=progress,
             cancel=cancel,
             save=None if checkpoint is None else lambda part: part.save(checkpoint),
         )
+        return after_run(found, asked, shown_region(verdict), batch_size)
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """One sentence and a grade (firm, fair, rough, do not use) for the first target; see :class:`Verdict`."""
+        return verdict_of(self)
 
     def smallest_region(self, target: int = 0, *, model: object = None) -> SmallestRegion:
         """Ask the model which share of the strongest pixels is enough to keep the class; 21 evaluations.

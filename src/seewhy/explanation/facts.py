@@ -21,6 +21,7 @@ from seewhy.estimation.targets import Prediction, Target
 from seewhy.explanation.digests import fill_digest
 from seewhy.explanation.model_facts import ModelFacts
 from seewhy.explanation.portable import Portable
+from seewhy.explanation.region_check import RegionCheck
 from seewhy.explanation.significance import Evidence
 from seewhy.images import Image, regions
 from seewhy.images.geometry import View
@@ -54,13 +55,15 @@ class ExplanationFacts(Portable):
     targets: tuple[Target, ...]
     attributions: tuple[Attribution, ...] = field(repr=False)
     n_evaluations: int
-    """Pictures sent to the model, those of a pilot included."""
+    """Masked images sent to the model, those of a pilot and of the check of the region included."""
     stop: Stop
     """Why the run ended."""
     fill: str = field(repr=False)
     """What the fill looked like, as a digest."""
     pilot: int = 0
     """Pictures by which ``auto`` chose the settings."""
+    check: RegionCheck | None = None
+    """What the model says of the shown region of the first target, if it was asked."""
     warnings: tuple[str, ...] = ()
     version: str = __version__
     seconds: float | None = None

@@ -22,12 +22,14 @@ from seewhy.estimation.targets import Target, Targets, classes_of, resolve_targe
 from seewhy.explanation.explanation import Explanation
 from seewhy.explanation.model_facts import ModelFacts
 from seewhy.explanation.same_model import answered_alone
+from seewhy.explanation.verdict import after_run
 from seewhy.images import Image
 from seewhy.images.fills import hides, most_different
 from seewhy.images.geometry import View
 from seewhy.methods import AnyMethod, Auto, MethodSetting
 from seewhy.methods.auto import Pilot
 from seewhy.models.preflight import vetted
+from seewhy.render.display import Display
 from seewhy.sampling.samples import Answers, Samples, recognize_kind
 
 Checkpoint: TypeAlias = str | os.PathLike[str] | Callable[[Explanation], object]
@@ -52,6 +54,8 @@ class Inputs:
     keeps_all: bool
     """Whether the scores of all classes are kept."""
     preflight: bool
+    display: Display | None = None
+    """Which region the model is asked about after the run; None: it is not asked."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +162,7 @@ def explained(
             asker.subject, facts.noted(*notes), found.samples, look.targets, stop, plan.pilot,
             seconds_model=asker.clock.model, black_box=asker.model,
         )  # fmt: skip
+    explanation = after_run(explanation, asker.model, inputs.display, inputs.batch_size, asker.clock)
     return replace(explanation, warnings=(*explanation.warnings, *look.unchecked))
 
 

@@ -26,6 +26,7 @@ from seewhy.explanation.explanation import Explanation
 from seewhy.explanation.footprint import check_parts, check_rows, check_view
 from seewhy.explanation.model_facts import ModelFacts
 from seewhy.explanation.recorded_method import read_method
+from seewhy.explanation.region_check import RegionCheck
 from seewhy.explanation.result_header import Header
 from seewhy.images import KEPT_PIXELS, Image, from_bytes
 from seewhy.images.geometry import View
@@ -81,7 +82,9 @@ def _explanation(header: Header, arrays: result_file.Arrays, folder: Path) -> Ex
     samples = _samples(header, arrays, method, masks)
     check_parts(header, samples)
     masks(samples.block(slice(0, 1)))  # refuses samples of another kind of method
-    if header.n_evaluations != (taken := evaluations(samples) + header.pilot):
+    check = _check(header)
+    taken = evaluations(samples) + header.pilot + (0 if check is None else check.calls)
+    if header.n_evaluations != taken:
         raise FileError(
             f"the header says {header.n_evaluations} evaluations, but the samples account for {taken}",
             setting="n_evaluations",
@@ -108,11 +111,29 @@ def _explanation(header: Header, arrays: result_file.Arrays, folder: Path) -> Ex
         attributions=tuple(_attributions(header, arrays, method, scene, samples)),
         n_evaluations=header.n_evaluations,
         pilot=header.pilot,
+        check=check,
         stop=Stop(header.stopped.by, header.stopped.looks),
         fill=header.fill,
         warnings=tuple(header.warnings),
         version=header.version,
     )
+
+
+def _check(header: Header) -> RegionCheck | None:
+    """Return what the model said of the shown region."""
+    if header.check is None:
+        return None
+    known: dict[str, Any] = header.check.model_dump(exclude={"calls"})
+    fills = len(header.check.fills)
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
+    check = RegionCheck(**plain)
+    lengths = {len(scores) for scores in (check.alone, check.without, check.bare)}
+    others = {len(scores) for scores in (check.other_alone, check.other_without)}
+    if lengths != {fills} or others != {0 if check.other is None else fills}:
+        raise FileError.of("check", f"have one score for each of its {fills} fills", sorted(lengths | others))
+    if header.check.calls != check.calls:
+        raise FileError.of("check.calls", f"be {check.calls}", header.check.calls)
+    return check
 
 
 def _view(header: Header, image: Image) -> View:

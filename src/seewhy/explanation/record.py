@@ -14,6 +14,7 @@ from seewhy.estimation.attribution import MapAttribution, SegmentAttribution
 from seewhy.explanation import result_file
 from seewhy.explanation.digests import fingerprint
 from seewhy.explanation.facts import ExplanationFacts
+from seewhy.explanation.verdict import verdict_of
 from seewhy.images import Image, to_bytes
 from seewhy.images.regions import Region
 from seewhy.sampling.samples import Samples
@@ -27,6 +28,11 @@ SEGMENTS_BYTES = 40_000
 
 def as_dict(explanation: ExplanationFacts) -> JsonObject:
     """Return the result as plain JSON values; numbers that are not finite become null."""
+    return _facts(explanation) | {"verdict": dict(masked_values(verdict_of(explanation).to_dict()))}
+
+
+def _facts(explanation: ExplanationFacts) -> JsonObject:
+    check = explanation.check
     found = {
         "image": explanation.image.name,
         "model": explanation.model.name,
@@ -40,6 +46,7 @@ def as_dict(explanation: ExplanationFacts) -> JsonObject:
         "n_exact": explanation.samples.n_exact,
         "n_evaluations": explanation.n_evaluations,
         "pilot": explanation.pilot,
+        "check": None if check is None else {"calls": check.calls} | asdict(check),
         "complete": explanation.complete,
         "stopped": asdict(explanation.stop),
         "seconds": explanation.seconds,
@@ -54,7 +61,7 @@ def as_dict(explanation: ExplanationFacts) -> JsonObject:
 def header(explanation: ExplanationFacts) -> JsonObject:
     """Return what stands in a result file beside the arrays. No times: the same run gives the same bytes."""
     samples, segments = explanation.samples, explanation.scene_segments
-    found = as_dict(explanation)
+    found = _facts(explanation)
     for target in found["targets"]:  # values are arrays of the file, and maps are read out again
         target.pop("values", None)
         target.pop("map", None)

@@ -50,6 +50,23 @@ class _Stop(_Part, extra="forbid"):
     looks: NonNegativeInt
 
 
+class _Check(_Part, extra="forbid"):
+    """What the model said of the shown region; see :class:`seewhy.explanation.region_check.RegionCheck`."""
+
+    calls: PositiveInt
+    region: str
+    share: Annotated[float, Field(gt=0, le=1)]
+    fills: Annotated[list[str], Field(min_length=1, max_length=4)]
+    unit: Unit
+    whole: float
+    alone: list[float]
+    without: list[float]
+    bare: list[float]
+    other: str | None
+    other_alone: list[float]
+    other_without: list[float]
+
+
 class Header(_Part):
     """What the header must hold, by type; ``loading`` checks what must fit together."""
 
@@ -76,6 +93,7 @@ class Header(_Part):
     n_exact: NonNegativeInt | None
     n_evaluations: NonNegativeInt
     pilot: NonNegativeInt
+    check: _Check | None = None
     stopped: _Stop
     warnings: list[str]
     version: str

@@ -24,7 +24,7 @@ def _agreement(question: Question, candidate: Candidate) -> Measure:
         try:
             found = explain(
                 question.image, model=question.model, method=method, targets=question.target, seed=question.seed,
-                batch_size=question.batch_size, progress=False, preflight=False,
+                batch_size=question.batch_size, progress=False, preflight=False, verdict=False,
             )  # fmt: skip
         except InvalidInput as error:
             raise NotMeasured(f"{method.name} does not apply here: {error}") from error

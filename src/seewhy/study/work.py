@@ -177,6 +177,7 @@ class _StudiedPhoto:
             seed=self.plan.seed,
             batch_size=self.plan.batch_size,
             progress=False,
+            verdict=False,
         )
         if not found.complete:
             raise KeyboardInterrupt

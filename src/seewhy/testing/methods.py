@@ -113,6 +113,7 @@ def _explained(method: Method, function: Any, batch_size: int | None = None) -> 
         batch_size=batch_size,
         progress=False,
         preflight=False,
+        verdict=False,
     )
 
 

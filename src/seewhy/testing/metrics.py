@@ -80,7 +80,7 @@ def _question(batch_size: int | None) -> tuple[Question, list[Candidate]]:
     truth[: _SIZE // 2, : _SIZE // 2] = True
     question = Question.of(photo, model=model, target=0, truth=truth, batch_size=batch_size)
     method = Lime(segmentation={"name": "grid", "rows": 4, "columns": 4}, fill="black", n_samples=64)
-    explained = explain(photo, model=model, method=method, targets=[0], progress=False, preflight=False)
+    explained = explain(photo, model=model, method=method, targets=[0], progress=False, preflight=False, verdict=False)
     heatmap = np.random.default_rng(1).random((_SIZE, _SIZE)).astype(np.float32)
     return question, [Candidate.of(explained), Candidate.of_map("noise", question, heatmap)]
 

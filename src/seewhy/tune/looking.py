@@ -126,6 +126,7 @@ class Looker:
             progress=False,
             cancel=self.budget.cancel,
             preflight=self.preflight,
+            verdict=False,
         )
 
     def _grades(
