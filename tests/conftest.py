@@ -40,6 +40,13 @@ def _no_preflight(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr("seewhy.explanation.first_run.answered_alone", lambda *_: ())
 
 
+@pytest.fixture(autouse=True)
+def _no_check_of_the_region(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the images that a verdict takes, for the same reason; tests marked ``verdict`` do with them."""
+    if "verdict" not in request.keywords:
+        monkeypatch.setattr("seewhy.explanation.verdict.with_check", lambda explanation, *_, **__: explanation)
+
+
 @pytest.fixture(scope="session")
 def torchvision_operators() -> Iterator[None]:
     """Let torchvision be imported beside a torch that it was not compiled for: its detection operators are named only.

@@ -16,6 +16,7 @@ from seewhy.evaluate import evaluate
 from seewhy.explanation import record, result_file
 from seewhy.explanation.explanation import Explanation
 from seewhy.explanation.loading import load
+from seewhy.explanation.verdict import Verdict
 from seewhy.extending import extend as _extend
 from seewhy.images import Image, load_image
 from seewhy.images.fills import Blur, Color, ImageMean, Noise, Picture, SegmentMean
@@ -74,6 +75,7 @@ __all__ = [
     "Shapley",
     "Slic",
     "Uniform",
+    "Verdict",
     "Watershed",
     "__version__",
     "check",

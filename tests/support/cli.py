@@ -59,6 +59,8 @@ def stuck(batch):
 TINY = "py:seewhy_tiny:model"
 SMALL = ("--model", TINY, "--n-samples", "40", "--segmentation", "grid")
 KEYS = {
+    "check",
+    "verdict",
     *(
         "image",
         "model",

@@ -62,6 +62,7 @@ def refit(context: click.Context, /, file: str, targets: tuple[str, ...], out: P
 @click.argument("file", type=click.Path(exists=True, dir_okay=False), metavar="FILE")
 @click.option("--model", metavar="MODEL", help="The model that was explained (default: the one named in the file).")
 @run_options.batch_size
+@run_options.verdict
 @run_options.as_json
 @run_options.quiet
 @shown_options
@@ -96,6 +97,7 @@ def resume(context: click.Context, /, file: str, model: str | None, batch_size: 
         checkpoint=file,
         batch_size=batch_size,
         progress=False if given["quiet"] else None,
+        verdict=display_of(given, asked_before(file).get("display")) if given["verdict"] else False,
         **_changes(before, given, _AMOUNT_FLAGS),
     )
     given["model"] = asked

@@ -82,6 +82,7 @@ _FILE_HOLDS: dict[str, tuple[tuple[type, ...], str]] = {
 @run_options.overwrite
 @run_options.reading
 @run_options.preflight
+@run_options.verdict
 @model_options
 @options(_METHOD_FLAGS)
 @click.pass_context
@@ -162,7 +163,7 @@ def _explanations(
     paths = {Path(photo): photo for photo in photos}
     writer, asked, display = delivery.writer, delivery.asked, delivery.display
     settings: dict[str, Any] = {key: given[key] for key in ("batch_size", "keep_scores", "preflight")}
-    settings |= run_options.reading_of(given)
+    settings |= run_options.reading_of(given) | {"verdict": display if given["verdict"] else False}
     settings |= {"model": model, "method": method, "targets": asked["targets"], "seed": asked["seed"]}
     progress = False if given["quiet"] else None
     if len(photos) == 1:

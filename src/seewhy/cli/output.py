@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -14,6 +15,7 @@ from seewhy.engine.stopping import WORDS
 from seewhy.estimation.attribution import SegmentAttribution
 from seewhy.explanation.explanation import Explanation
 from seewhy.explanation.smallest import SmallestRegion
+from seewhy.explanation.verdict import verdict_of
 from seewhy.images.regions import Region
 from seewhy.render.display import Display
 from seewhy.render.numbers import as_percent, score_words
@@ -56,6 +58,12 @@ def emit(
 def summary(explanation: Explanation, files: list[str], display: Display, notes: Sequence[str]) -> Printed:
     """Return predictions, the strongest regions, what it cost, and the files."""
     page = Printed()
+    verdict = verdict_of(explanation, display)
+    page.line(f"{explanation.image.name} ({explanation.model.name})", bold=True)
+    page.line(verdict.sentence)
+    if verdict.advice:
+        page.line(f"to improve it: {_advice(verdict.advice, explanation, files)}")
+    page.line()
     _predictions(page, explanation)
     for i in range(len(explanation.targets)):
         _target(page, explanation, i, display)
@@ -75,8 +83,15 @@ def summary(explanation: Explanation, files: list[str], display: Display, notes:
     return page
 
 
+def _advice(advice: str, explanation: Explanation, files: list[str]) -> str:
+    """Return the command that an advice stands for."""
+    if advice.startswith("--n-samples"):
+        file = next((file for file in files if file.endswith(".seewhy")), "FILE.seewhy")
+        return f"seewhy resume {shlex.quote(file)} {advice}"
+    return f"seewhy explain {shlex.quote(explanation.image.name)} {advice}"
+
+
 def _predictions(page: Printed, explanation: Explanation) -> None:
-    page.line(f"{explanation.image.name} ({explanation.model.name})", bold=True)
     table = Rows("class", "name")
     table.numbers("score")
     for prediction in explanation.predictions[:5]:

@@ -81,6 +81,13 @@ overwrite = click.option(
     is_flag=True,
     help="Replace files of another run with the same name (default: number the new ones).",
 )
+verdict = click.option(
+    "--verdict/--no-verdict",
+    cls=Option,
+    section=DETAILS,
+    default=True,
+    help="Show the model the marked region alone, and the photo without it, for the verdict (6 model calls; default).",
+)
 preflight = click.option(
     "--preflight/--no-preflight",
     cls=Option,

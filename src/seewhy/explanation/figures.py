@@ -14,6 +14,7 @@ from seewhy.core.types import Floats, Heatmap
 from seewhy.estimation.attribution import SegmentAttribution
 from seewhy.estimation.targets import Target
 from seewhy.explanation.facts import ExplanationFacts
+from seewhy.explanation.verdict import verdict_of
 from seewhy.render.colors import FULL
 from seewhy.render.display import Display
 from seewhy.render.theme import THEMES
@@ -113,6 +114,7 @@ def figure(explanation: ExplanationFacts, display: Display, style: Style, places
         explanation.seen,
         panels,
         title=explanation.image.name,
+        subtitle=verdict_of(explanation, display).sentence if 0 in places else "",
         hide_rest=display.hide_rest,
         notes=notes,
         theme=THEMES[style.style],
