@@ -93,7 +93,7 @@ def test_it_takes_six_calls_which_are_counted(photo: np.ndarray) -> None:
     ("function", "enough", "needed", "words"),
     [
         (corner, True, True, "is enough: alone it scores here"),
-        (anywhere, True, False, "is enough, but other parts are too"),
+        (anywhere, True, False, "does not need any particular part"),
         (together, False, True, "is needed, but not enough"),
     ],
 )
@@ -247,12 +247,12 @@ def test_what_is_no_region_is_refused(photo: np.ndarray, wrong: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "setting"),
+    ("changes", "rule"),
     [
-        ({"alone": [0.5]}, "check"),
-        ({"other": None}, "check"),
-        ({"calls": 9}, "n_evaluations"),
-        ({"share": 7.0}, "check.share"),
+        ({"alone": [0.5]}, "have one score for each"),
+        ({"other": None}, "have one score for each"),
+        ({"calls": 9}, "be 6"),
+        ({"share": 7.0}, ""),
     ],
 )
 def test_a_file_whose_check_does_not_fit_is_refused(

@@ -33,7 +33,7 @@ from seewhy.render.numbers import as_percent, as_probability, number
 
 Facts = TypeVar("Facts", bound=ExplanationFacts)
 
-Grade: TypeAlias = Literal["firm", "fair", "rough", "do not use"]
+Firmness: TypeAlias = Literal["firm", "fair", "rough", "do not use"]
 """From best to worst."""
 
 ERROR = {"firm": 0.15, "fair": 0.30, "rough": 0.60}
@@ -41,14 +41,14 @@ ERROR = {"firm": 0.15, "fair": 0.30, "rough": 0.60}
 STABILITY = {"firm": 0.70, "fair": 0.50, "rough": 0.30}
 """The least overlap of each grade; below the last: do not use."""
 
-_GRADES: tuple[Grade, ...] = get_args(Grade)
+_GRADES: tuple[Firmness, ...] = get_args(Firmness)
 
 
 @dataclass(frozen=True)
 class Verdict:
     """What may be done with a result, in one sentence, and why."""
 
-    grade: Grade
+    grade: Firmness
     sentence: str
     """About the first target: what the region does, then the grade and what it rests on."""
     alone: float | None
@@ -86,7 +86,7 @@ def verdict_of(explanation: ExplanationFacts, display: Display | None = None) ->
         check = None  # of another region
     share = float(region.mean()) if check is None else check.share
     error, stability = explanation.attributions[0].error, _stability(explanation, region)
-    grades: dict[str, Grade] = {
+    grades: dict[str, Firmness] = {
         "error": _by_error(explanation, error),
         "stability": "firm" if stability is None else _least(stability, STABILITY),
         "check": "do not use" if share == 0 else _by_check(check),
@@ -176,17 +176,17 @@ def _stability(explanation: ExplanationFacts, region: NDArray[np.bool_]) -> floa
     return float((both & region).sum() / (both | region).sum())
 
 
-def _by_error(explanation: ExplanationFacts, error: float | None) -> Grade:
+def _by_error(explanation: ExplanationFacts, error: float | None) -> Firmness:
     if error is None:  # without chance there is none; with chance, too little is known to say how large it is
         return "rough" if explanation.method.chance else "firm"
     return next((grade for grade in _GRADES[:-1] if error <= ERROR[grade]), "do not use")
 
 
-def _least(value: float, limits: dict[str, float]) -> Grade:
+def _least(value: float, limits: dict[str, float]) -> Firmness:
     return next((grade for grade in _GRADES[:-1] if value >= limits[grade]), "do not use")
 
 
-def _by_check(check: RegionCheck | None) -> Grade:
+def _by_check(check: RegionCheck | None) -> Firmness:
     """Return firm for a region that is enough and needed, fair for one of both, rough for neither; fair unasked."""
     if check is None:
         return "fair"
@@ -202,11 +202,15 @@ def _what(target: Target, check: RegionCheck | None, share: float) -> str:
         return f"The {marked} was not shown to the model alone."
     score = as_probability if check.unit == "probability" and target.versus is None else number
     whole, alone, without = score(check.whole), _range(check.alone, score), _range(check.without, score)
-    if check.enough:
-        others, still = ("", "") if check.needed else (", but other parts are too", "still ")
+    if check.enough and check.needed:
         return (
-            f"The {marked} is enough{others}: alone it scores {target.label} {alone} (whole photo: {whole}); "
-            f"without it {still}{without}."
+            f"The {marked} is enough: alone it scores {target.label} {alone} (whole photo: {whole}); "
+            f"without it {without}."
+        )
+    if check.enough:
+        return (
+            f"The model does not need any particular part: the {marked} alone scores {target.label} {alone} "
+            f"(whole photo: {whole}), and the photo without it still {without}."
         )
     if check.needed:
         return (
@@ -214,8 +218,8 @@ def _what(target: Target, check: RegionCheck | None, share: float) -> str:
             f"(whole photo: {whole}); alone it scores {alone}."
         )
     return (
-        f"The model does not need any particular part: without the {marked} it still scores {target.label} {without} "
-        f"(whole photo: {whole}); alone the region scores {alone}."
+        f"The {marked} is not enough: alone it scores {target.label} {alone} (whole photo: {whole}); "
+        f"without it the model still scores {without}."
     )
 
 
@@ -225,7 +229,7 @@ def _range(scores: tuple[float, ...], words: Callable[[float], str]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _said(grade: Grade, error: float | None, stability: float | None, reason: str) -> str:
+def _said(grade: Firmness, error: float | None, stability: float | None, reason: str) -> str:
     """Say the grade, and what it rests on."""
     parts = []
     if error is not None:
