@@ -17,7 +17,7 @@ from seewhy.engine.run import Subject
 from seewhy.engine.traits import traits_of
 from seewhy.estimation.targets import Targets
 from seewhy.explanation.explanation import Explanation
-from seewhy.explanation.first_run import Checkpoint, Inputs, explained, first_look, plan_of
+from seewhy.explanation.first_run import Checkpoint, Inputs, OnUpdate, explained, first_look, plan_of
 from seewhy.explanation.verdict import shown_region
 from seewhy.images import MAX_PIXELS, Background, Image, Order, Reading, Scale
 from seewhy.images.geometry import View
@@ -47,6 +47,7 @@ def explain(  # noqa: PLR0913  # the front door
     checkpoint: Checkpoint | None = None,
     preflight: bool = True,
     verdict: bool | dict[str, Any] | Display = True,
+    on_update: OnUpdate | None = None,
     max_pixels: int = MAX_PIXELS,
     scale: Scale | None = None,
     order: Order | None = None,
@@ -92,6 +93,9 @@ def explain(  # noqa: PLR0913  # the front door
         Whether the model is sent six more images after the run, which show what the marked region does: it alone, the
         photo without it and the bare fill, over two fills; see :class:`Verdict`. Settings of :class:`Display` say which
         region is meant, such as ``{"regions": 3}``.
+    on_update
+        A function that is given a partial explanation as soon as there is one, then about twice a second, and so seldom
+        that reading them takes at most 2 % of the run. Everything can be drawn and saved from it.
     max_pixels, scale, order, page
         How the photo is read, see :func:`load_image`: the most pixels it may have, the value of white (``scale=4095``
         for 12 bits), ``"CHW"`` for an array with its channels first, and which page or frame of a file.
@@ -135,7 +139,7 @@ def explain(  # noqa: PLR0913  # the front door
     with reporting(progress, inputs.image.name) as report:
         look = first_look(inputs, targets)
         plan = plan_of(inputs, look, cancel)
-        found = explained(inputs, look, plan, report, cancel, checkpoint)
+        found = explained(inputs, look, plan, report, cancel, checkpoint, on_update=on_update)
     return _timed(found, started)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import seewhy
-from seewhy.engine import run as runs
+from seewhy.engine import handing_over
 from support.asked import EARLY, LIME, METHODS, THREE, Asked, file_of, run
 from support.patience import PATIENCE, wait_for
 
@@ -18,7 +18,7 @@ from support.patience import PATIENCE, wait_for
 def test_a_checkpoint_is_a_partial_result_that_goes_on_to_the_straight_one(name, tmp_path, monkeypatch):
     method, kept = METHODS[name].replace(n_samples=200), {}
     before = run(method.replace(n_samples=60))
-    monkeypatch.setattr(runs, "_SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(handing_over, "_SAVE_SECONDS", 0.0)
 
     def watch(done, total):
         if (tmp_path / "point").exists():
@@ -44,7 +44,7 @@ def test_nothing_is_saved_before_its_time(tmp_path):
 def test_a_checkpoint_never_holds_less_than_the_result_it_goes_on_from(tmp_path, monkeypatch):
     before = run(LIME.replace(n_samples=300))
     before.save(tmp_path / "point")
-    monkeypatch.setattr(runs, "_SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(handing_over, "_SAVE_SECONDS", 0.0)
     held = []
 
     def watch(done, total):
@@ -58,7 +58,7 @@ def test_a_checkpoint_never_holds_less_than_the_result_it_goes_on_from(tmp_path,
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EARLY)
 def test_a_checkpoint_that_comes_early_does_not_end_the_run(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "_SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(handing_over, "_SAVE_SECONDS", 0.0)
 
     found = run(EARLY[name].replace(n_samples=100), batch_size=2, checkpoint=tmp_path / "point")
 
@@ -68,9 +68,9 @@ def test_a_checkpoint_that_comes_early_does_not_end_the_run(name, tmp_path, monk
 SCRIPT = """
 import sys, time
 import numpy as np, seewhy
-from seewhy.engine import run
+from seewhy.engine import handing_over
 
-run._SAVE_SECONDS = float(sys.argv[3])
+handing_over._SAVE_SECONDS = float(sys.argv[3])
 
 asked = 0
 

@@ -26,8 +26,8 @@ TIMES = int(os.environ.get("SEEWHY_TEST_KILLS", "3"))
 COMMAND = """
 import sys
 from seewhy.cli import main
-from seewhy.engine import run
-run._SAVE_SECONDS = 0.0
+from seewhy.engine import handing_over
+handing_over._SAVE_SECONDS = 0.0
 main(sys.argv[1:])
 """
 MODEL = """

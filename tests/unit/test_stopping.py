@@ -103,6 +103,25 @@ def test_an_error_at_the_tolerance_alone_is_not_yet_enough():
     assert looks.tests == 1
 
 
+def test_with_enough_samples_the_estimate_alone_may_end_a_run():
+    unsure = noisy(0.099, m=2, df=5)  # may well be above the tolerance
+    amount = Amount(tolerance=0.1)
+
+    def looks():
+        return Looks(amount, Rows(), estimate_from=160)
+
+    assert looks().next(32, [unsure]) == 160  # no look between: it is there that the estimate counts
+    assert looks().next(160, [unsure]) == "tolerance"
+    assert looks().next(160, [unsure, unsure]) == "tolerance"
+    assert isinstance(Looks(amount, Rows()).next(160, [unsure]), int)
+    assert isinstance(looks().next(160, [unsure, noisy(0.12)]), int)
+    assert isinstance(looks().next(160, [unsure, None]), int)
+    following = looks()
+    assert following.next(160, [noisy(0.15)]) == -(-math.ceil(1.1 * 360) // 16) * 16  # the estimate falls as 1 / root n
+    assert following.forecast == 360
+    assert looks().next(32, [noisy(0.01)]) == "tolerance"  # surely below, however few there are
+
+
 def test_the_worst_target_decides():
     amount = Amount(tolerance=0.1)
 

@@ -45,18 +45,30 @@ def reporting(progress: Progress | bool | None, label: str, unit: str = "samples
         with tqdm(
             desc=clean(label), unit=f" {unit}", dynamic_ncols=is_terminal(stream), leave=False, file=stream
         ) as bar:
-
-            def report(done: int, total: int) -> None:
-                changed = bar.total != total
-                bar.total = total
-                bar.set_postfix_str(f"about {total - done} more", refresh=False)
-                bar.update(done - bar.n)
-                if changed:  # show at once how much there is to do
-                    bar.refresh()
-
-            yield report
+            yield Bar(bar)
     else:
         yield _say_nothing
+
+
+class Bar:
+    """A bar that also has room for what is known so far."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+        self._known = ""
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show how much is done, and how much there is to do."""
+        changed = self._bar.total != total
+        self._bar.total = total
+        self._bar.set_postfix_str(f"{self._known}about {total - done} more", refresh=False)
+        self._bar.update(done - self._bar.n)
+        if changed:  # show at once how much there is to do
+            self._bar.refresh()
+
+    def tell(self, known: str) -> None:
+        """Show what is known so far, from the next report on."""
+        self._known = f"{clean(known)}, "
 
 
 class _Patient:

@@ -115,6 +115,10 @@ class Method(Protocol):
         """How much is asked."""
 
     @property
+    def estimates_from(self) -> int | None:
+        """Samples from which the estimated error alone ends a run; None: only an error that is surely low enough."""
+
+    @property
     def free(self) -> frozenset[str]:
         """Settings that need no new samples."""
 

@@ -6,7 +6,7 @@ before. Going on with a run is the same run again, with the answers that are kno
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from seewhy.core.errors import Cancelled, InvalidInput
 from seewhy.core.progress import Progress
 from seewhy.core.types import Batch, Masks, Scores, Segments
+from seewhy.engine.handing_over import Save, handing_over
 from seewhy.engine.loop import Cancel, Clock, Composer, best_batch_size, collect, score_masks, score_untouched
 from seewhy.engine.protocols import Method, Model
 from seewhy.engine.stopping import Looks, Stop, StopReason
@@ -30,9 +31,6 @@ from seewhy.sampling.blocks import Block, cut, join
 from seewhy.sampling.protocols import MaskMaker
 from seewhy.sampling.samples import SHARE, Answers, Recorder, Samples, to_be_exact
 
-Save = Callable[[Samples], object]
-"""Writes samples to a file and returns its path; None where there is nothing to write."""
-_SAVE_SECONDS = 20.0
 KEPT = "and seewhy resume goes on from there"
 """What the error of a failed run says where its samples were saved."""
 _EXACT_LEAST = 16
@@ -140,7 +138,7 @@ class Run:
         method, masks = subject.method, subject.masks
         self.subject, self.targets, self.known = subject, targets, known
         draws = method.draws(masks)
-        self.looks = Looks(method.amount, draws, SHARE if exact else 0.0)
+        self.looks = Looks(method.amount, draws, SHARE if exact else 0.0, method.estimates_from)
         self._readable, self._partial = draws.readable(), draws.partial()
         self._untouched = untouched
         self._source = _DrawnRows(method.rows(masks, subject.seed))
@@ -149,9 +147,17 @@ class Run:
         self._started = perf_counter() if started is None else started
 
     def collect(
-        self, asker: Asker, classes: int, report: Progress, cancel: Cancel | None, save: Save | None = None
+        self,
+        asker: Asker,
+        classes: int,
+        report: Progress,
+        cancel: Cancel | None,
+        save: Save | None = None,
+        update: Save | None = None,
     ) -> Outcome:
-        """Ask until an aim or a limit is reached, or somebody stops it; ``save`` gets what there is from time to time.
+        """Ask until an aim or a limit is reached, or somebody stops it.
+
+        ``save`` gets what there is every 20 seconds, ``update`` as soon as it can be read, then about twice a second.
 
         Where the asker's model is one of lower precision, its original is asked for a share of the rows as well. Where
         a model fails, what it has answered is saved before its error passes through.
@@ -162,7 +168,7 @@ class Run:
             It was cancelled before there were samples that can be read. Ctrl-C so early passes through.
         """
         wanted = self.looks.first()
-        saving = self._saving(report, save)
+        saving = handing_over(report, self._readable, lambda n: self._recorder.samples().head(n), save, update)
         while True:
             n = self._ask(wanted)
             try:
@@ -189,19 +195,6 @@ class Run:
             if self._done < self._readable:
                 raise
             return "interrupted"
-
-    def _saving(self, report: Progress, save: Save | None) -> Progress:
-        """Return a report that also saves, every 20 seconds."""
-        saved = perf_counter()
-
-        def report_and_save(done: int, total: int) -> None:
-            nonlocal saved
-            report(done, total)
-            if save is not None and done >= self._readable and perf_counter() - saved > _SAVE_SECONDS:
-                save(self._recorder.samples().head(done))
-                saved = perf_counter()
-
-        return report_and_save
 
     def _save_before(self, error: Exception, save: Save | None) -> None:
         """Save what there is, and let the error say where."""

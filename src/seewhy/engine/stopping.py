@@ -231,6 +231,8 @@ class Looks:
     draws: Draws
     twice: float = 0.0
     """Share of the rows that two models are asked for."""
+    estimate_from: int | None = None
+    """Samples from which the estimated error alone, at the tolerance, ends the run; None: it never does."""
     count: int = 0
     tests: int = 0
     """Looks that could have ended the run."""
@@ -252,10 +254,12 @@ class Looks:
         self.count += 1
         found = list(spreads)
         known = [spread for spread in found if spread is not None]
-        if len(known) == len(found) and self._enough(known):
+        if len(known) == len(found) and (self._enough(known) or self._estimated(n, known)):
             return "tolerance" if self.amount.top is None else "until"
         self.forecast = self._forecast(n, known)
         wanted = math.ceil(min(max(self.forecast * _MARGIN, 1.25 * n), _GROWTH * n))
+        if self.estimate_from is not None and n < self.estimate_from:
+            wanted = self.estimate_from
         following = self._whole(min(wanted, self._most))
         return following if following > n else "max-evaluations"
 
@@ -277,14 +281,24 @@ class Looks:
             return all(spread.separated(top, alpha) for spread in known)
         return all(spread.bound(alpha) <= SLACK * self.amount.tolerance for spread in known)
 
+    def _estimated(self, n: int, known: Sequence[Spread]) -> bool:
+        """Say whether the estimate alone ends the run: there are as many samples as it takes, and it is low enough."""
+        if self.estimate_from is None or n < self.estimate_from or self.amount.top is not None:
+            return False
+        return all(spread.error <= self.amount.tolerance for spread in known)
+
     def _forecast(self, n: int, known: Sequence[Spread]) -> int:
         """Return the samples at which the worst target reaches its aim, if its variance goes on falling as 1 / n."""
         if not known or self.amount.top is not None:
             return 2 * n
-        worst = max(spread.bound(self.alpha / len(known), certain=True) for spread in known) / (
-            SLACK * self.amount.tolerance
-        )
-        return self._most if math.isinf(worst) else min(self._most, math.ceil(n * worst**2))
+        if self.estimate_from is None:
+            worst = max(spread.bound(self.alpha / len(known), certain=True) for spread in known) / SLACK
+        else:
+            worst = max(spread.error for spread in known)
+        if math.isinf(worst):
+            return self._most
+        needed = math.ceil(n * (worst / self.amount.tolerance) ** 2)
+        return min(self._most, max(needed, self.estimate_from or 0))
 
     @property
     def _most(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
@@ -11,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from seewhy.core.progress import Progress
+from seewhy.core.progress import Bar, Progress
 from seewhy.core.types import ScoreKind, Scores
 from seewhy.engine.loop import Cancel, Clock
 from seewhy.engine.protocols import Model
@@ -30,8 +31,11 @@ from seewhy.methods import AnyMethod, Auto, MethodSetting
 from seewhy.methods.auto import Pilot
 from seewhy.models.preflight import vetted
 from seewhy.render.display import Display
+from seewhy.render.numbers import as_percent
 from seewhy.sampling.samples import Answers, Samples, recognize_kind
 
+OnUpdate: TypeAlias = Callable[[Explanation], object]
+"""What is given a partial explanation while a run is under way."""
 Checkpoint: TypeAlias = str | os.PathLike[str] | Callable[[Explanation], object]
 """Where a run saves what it has."""
 
@@ -142,18 +146,24 @@ def explained(
     report: Progress,
     cancel: Cancel | None,
     checkpoint: Checkpoint | None,
+    *,
+    on_update: OnUpdate | None = None,
 ) -> Explanation:
     """Draw the samples, have them answered, and read the explanation out of them."""
     asker, facts = plan.asker, plan.model
 
+    def part_of(samples: Samples) -> Explanation:
+        stop = Stop("interrupted", 0)
+        return Explanation.of(asker.subject, facts, samples, look.targets, stop, plan.pilot, black_box=asker.model)
+
     def save(samples: Samples) -> object:
         if checkpoint is None:
             return None
-        part = Explanation.of(asker.subject, facts, samples, look.targets, Stop("interrupted", 0), plan.pilot)
+        part = part_of(samples)
         return checkpoint(part) if callable(checkpoint) else part.save(checkpoint)
 
     run = Run(asker.subject, look.targets, look.untouched, exact=asker.exact is not None, started=look.begun)
-    found = run.collect(asker, look.classes, report, cancel, save)
+    found = run.collect(asker, look.classes, report, cancel, save, updating(report, on_update, part_of))
     notes, stop = _checked_after(inputs, asker, found.samples, found.stop)
     if again := traits_of(asker.model).halved - look.halved:
         notes = (*notes, f"{asker.model.name}: {again} batches were halved, because memory was full")
@@ -164,6 +174,25 @@ def explained(
         )  # fmt: skip
     explanation = after_run(explanation, asker.model, inputs.display, inputs.batch_size, asker.clock)
     return replace(explanation, warnings=(*explanation.warnings, *look.unchecked))
+
+
+def updating(
+    report: Progress, on_update: OnUpdate | None, part_of: Callable[[Samples], Explanation]
+) -> Callable[[Samples], object] | None:
+    """Return what hands a partial explanation on, to whoever asked for it and to a bar; None: nobody listens."""
+    if on_update is None and not isinstance(report, Bar):
+        return None
+
+    def update(samples: Samples) -> None:
+        part = part_of(samples)
+        if isinstance(report, Bar):
+            known = part.error is not None and math.isfinite(part.error)
+            doubt = f"error about {as_percent(part.error or 0.0)}" if known else "error not known yet"
+            report.tell(f"{part.targets[0].label}: {doubt}")
+        if on_update is not None:
+            on_update(part)
+
+    return update
 
 
 def _checked_after(inputs: Inputs, asker: Asker, samples: Samples, stop: Stop) -> tuple[tuple[str, ...], Stop]:

@@ -87,6 +87,11 @@ class RecordedMethod:
         return self.stand_in.amount
 
     @property
+    def estimates_from(self) -> int | None:
+        """Samples from which the estimated error alone ends a run."""
+        return self.stand_in.estimates_from
+
+    @property
     def free(self) -> frozenset[str]:
         """Settings that need no new samples."""
         return self.stand_in.free

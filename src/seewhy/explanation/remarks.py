@@ -128,7 +128,9 @@ def _aim_missed(found: ExplanationFacts) -> Iterator[str]:
     needed = ""
     if amount.until is None and spreads:
         # Of the worst target, as the last look would judge it: an estimate below the tolerance is not yet a promise.
-        worst = max(spread.bound(RISK / 2, certain=True) for spread in spreads) / (SLACK * amount.tolerance)
+        sure = found.method.estimates_from is None
+        errors = [spread.bound(RISK / 2, certain=True) / SLACK if sure else spread.error for spread in spreads]
+        worst = max(errors) / amount.tolerance
         needed = f"about {_rounded(len(found.samples) * max(worst, 1) ** 2)} samples" if worst < 1e3 else ""
     more = f"; for a firmer map resume with {needed} and a higher {found.stop.by.replace('-', '_')}" if needed else ""
     yield (

@@ -72,13 +72,21 @@ class Auto(Amount):
             ge=16,
             le=10_000_000,
         ),
-    ] = 550  # more hardly helped: see the table of quality in docs/benchmarks.md
+    ] = 3000
+    estimate_from: Annotated[
+        int | None,
+        setting(
+            "samples from which an estimated error at the tolerance ends the run; not given: only one that surely is",
+            ge=16,
+            le=10_000_000,
+        ),
+    ] = 480  # fewer calls find worse regions, more hardly better ones: see docs/methods/ensemble-lime.md
 
     @property
     def usual(self) -> EnsembleLime:
         """The method as it is before anything is known of the photo."""
         most = self._beside_the_pilot
-        samples = self.n_samples or most
+        samples = self.n_samples or min(most, self.estimate_from or most)
         fewer = _COARSE if samples <= _FEW else _MIDDLING if samples <= _SOME else None
         kept = self.model_dump(exclude={"name", "max_evaluations"})
         return EnsembleLime(**kept, max_evaluations=max(16, most), **({} if fewer is None else {"n_segments": fewer}))

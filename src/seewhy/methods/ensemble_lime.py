@@ -75,6 +75,14 @@ class EnsembleLime(SampledSettings):
     max_evaluations: Annotated[
         int, setting("maximum number of model evaluations when the stopping rule is automatic", ge=16, le=10_000_000)
     ] = 2000
+    estimate_from: Annotated[
+        int | None,
+        setting(
+            "samples from which an estimated error at the tolerance ends the run; not given: only one that surely is",
+            ge=16,
+            le=10_000_000,
+        ),
+    ] = None
     algorithms: Annotated[
         tuple[Literal["slic", "watershed"], ...],
         setting("segmentation algorithms, taken in turns", min_length=1, max_length=8),
@@ -133,6 +141,11 @@ class EnsembleLime(SampledSettings):
         return Family(
             algorithms=self.algorithms, n_segments=self.n_segments, compactness=self.compactness, jitter=self.jitter
         )
+
+    @property
+    def estimates_from(self) -> int | None:
+        """Samples from which the estimated error alone ends a run."""
+        return self.estimate_from
 
     def relatives(self) -> dict[str, JsonObject | str]:
         """Return the other weightings."""

@@ -52,6 +52,11 @@ class MethodSettings(Settings):
         """Refuse fewer samples than can be read: without an amount, there is nothing to refuse."""
 
     @property
+    def estimates_from(self) -> int | None:
+        """Samples from which the estimated error alone ends a run: none, it must surely be below the tolerance."""
+        return None
+
+    @property
     def free(self) -> frozenset[str]:
         """Settings that may change without asking the model again; ``n_samples`` only downwards."""
         return self.fits | {"unit"} | ({"n_samples"} & self.amounts)

@@ -1,0 +1,98 @@
+"""What a first try gives: calls, error, verdict, and whether another seed would have shown the same region.
+
+Each photo is explained with the default settings by several seeds. A row tells, for one seed of each photo, the model
+evaluations, the estimated error and the grade; ``same`` is the mean overlap (intersection over union) of the shown
+region with those of the other seeds, and ``true`` the error that this seed's map has against the mean of the others.
+The table below counts, by grade, how often the region was the same again.
+
+Run: ``python bench/first_answer.py [--photos 20] [--seeds 3] [--smoke]``
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+import seewhy
+from arguments import Arguments
+from measure import made_up_photos, photos, tiny_model
+from seewhy.core.types import Floats
+from seewhy.explanation.verdict import supporting_region
+from seewhy.models import load_model
+from seewhy.render.display import Display
+
+SAME = 0.8
+"""Overlap above which two regions count as the same."""
+GRADES = ("firm", "fair", "rough", "do not use")
+
+
+def overlap(one: seewhy.Explanation, other: seewhy.Explanation) -> float:
+    """Return the intersection over the union of two shown regions; 1 where both are empty."""
+    first, second = (supporting_region(each, Display()) for each in (one, other))
+    return float((first & second).sum() / (first | second).sum()) if (first | second).any() else 1.0
+
+
+def blocks(explanation: seewhy.Explanation) -> Floats:
+    """Return the map in 16 x 16 rectangles less its mean, as its estimated error reads it."""
+    heatmap = explanation.changes()
+    rows, columns = (np.array_split(np.arange(side), 16) for side in heatmap.shape)
+    cells = np.array([[heatmap[np.ix_(down, across)].mean() for across in columns] for down in rows])
+    return cells - cells.mean()
+
+
+def real_error(explanation: seewhy.Explanation, others: list[seewhy.Explanation]) -> float:
+    """Return the relative distance of a map to the mean of others; their own noise is taken off."""
+    known = np.stack([blocks(other) for other in others])
+    mean = known.mean(axis=0)
+    noise = known.var(axis=0, ddof=1).sum() / len(others) if len(others) > 1 else 0.0
+    away = max(float(((blocks(explanation) - mean) ** 2).sum() - noise), 0.0)
+    return float(np.sqrt(away / max(float((mean**2).sum() - noise), 1e-12)))
+
+
+def main() -> None:
+    parser = Arguments(__doc__, photos=1, seeds=2)
+    parser.add_argument("--photos", type=int, default=20, help="photos, of as many sequences as there are")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--model", default="efficientnet-lite0")
+    parser.add_argument("--method", default="auto")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        files = sorted(made_up_photos(Path(folder), 1).glob("*.png"))[:1] if asked.smoke else photos(asked.photos)
+        model = tiny_model() if asked.smoke else load_model(asked.model)
+        table(files, model, asked.method, asked.seeds)
+
+
+def table(files: list[Path], model: object, method: str, seeds: int) -> None:
+    again = defaultdict(list)
+    calls, errors, grades = [], [], []
+    print(f"{'photo':28}{'calls':>7}{'error':>8}{'true':>8}{'same':>7}  grade")
+    for file in files:
+        found = [
+            seewhy.explain(file, model=model, method=method, seed=seed, progress=False, preflight=False)
+            for seed in range(seeds)
+        ]
+        for one, other in combinations(range(seeds), 2):
+            shared = overlap(found[one], found[other])
+            again[found[one].verdict.grade].append(shared)
+            again[found[other].verdict.grade].append(shared)
+        calls += [one.n_evaluations for one in found]
+        errors += [np.inf if one.error is None else one.error for one in found]
+        grades += [one.verdict.grade for one in found]
+        same = np.mean([overlap(found[0], other) for other in found[1:]])
+        true = real_error(found[0], found[1:])
+        row = f"{found[0].n_evaluations:7}{errors[-seeds]:8.3f}{true:8.3f}{same:7.2f}  {found[0].verdict.grade}"
+        print(f"{file.stem[:27]:28}{row}", flush=True)
+    good = np.mean(np.array(errors) <= 0.3)
+    print(f"\n{'all':28}{np.median(calls):7.0f}{np.median(errors):8.3f}   at most 0.30: {good:.0%}")
+    print(f"most calls {max(calls)}\n\n{'grade':14}{'runs':>6}{'same region':>14}{'mean overlap':>14}")
+    for grade in GRADES:
+        shared = np.array(again[grade] or [np.nan])
+        print(f"{grade:14}{grades.count(grade):6}{np.mean(shared >= SAME):14.2f}{np.mean(shared):14.2f}")
+
+
+if __name__ == "__main__":
+    main()
