@@ -175,7 +175,7 @@ def read_method(settings: JsonObject, folder: Path) -> Method:
 
 def recorded(settings: JsonObject, elsewhere: tuple[str, ...] = ()) -> RecordedMethod:
     """Return the method of settings without the objects that they only name, and without those ``elsewhere``."""
-    lost = tuple(key for key, value in settings.items() if key in elsewhere or _is_lost(value))
+    lost = tuple(key for key, value in settings.items() if key in elsewhere or is_lost(value))
     stand_in = as_concrete({key: value for key, value in settings.items() if key not in lost})
     return RecordedMethod(settings, stand_in, lost)
 
@@ -184,5 +184,6 @@ _OBJECTS = {"labels": "sha256", "picture": "sha256", "custom": "function", "regr
 """Settings that may hold a Python object, and what stands for it in a file."""
 
 
-def _is_lost(value: object) -> bool:
+def is_lost(value: object) -> bool:
+    """Say whether a setting is a Python object, of which a result file has only the name."""
     return isinstance(value, dict) and _OBJECTS.get(str(value.get("name"))) in value

@@ -27,6 +27,7 @@ from seewhy.estimation.attribution import on_view
 from seewhy.estimation.targets import Target
 from seewhy.explanation.again import refitted
 from seewhy.explanation.facts import ExplanationFacts
+from seewhy.explanation.recorded_method import is_lost
 from seewhy.explanation.region_check import CALLS, RegionCheck, check_region, digest_of
 from seewhy.render.display import Display
 from seewhy.render.numbers import as_percent, as_probability, number
@@ -161,8 +162,9 @@ def _stability(explanation: ExplanationFacts, region: NDArray[np.bool_]) -> floa
 
     Whether those differ from 0 does not count here: after half of the samples less is sure.
     """
-    if "n_samples" not in explanation.method.free or not region.any():
-        return None
+    method = explanation.method
+    if "n_samples" not in method.free or not region.any() or any(map(is_lost, method.to_dict().values())):
+        return None  # what a result file cannot repeat is not judged by, so that a loaded result has the same verdict
     target = explanation.targets[0]
     wanted: list[Any] = [target.index if target.versus is None else (target.index, target.versus)]
     try:
