@@ -53,7 +53,7 @@ def explain(  # noqa: PLR0913  # the front door
     order: Order | None = None,
     page: int | None = None,
 ) -> Explanation:
-    """Explain why a model gives a photo its classes.
+    """Show which regions of a photo led a model to its classes.
 
     Parameters
     ----------
@@ -63,42 +63,43 @@ def explain(  # noqa: PLR0913  # the front door
         None for the embedded EfficientNet-Lite0, a name, or any callable that takes (B, H, W, C) float32 in 0..1
         and returns (B, K); see :func:`load_model`.
     method
-        ``"auto"``, which finds the settings for this photo and says why; ``"lime"``, ``"rise"``, ``"ensemble-lime"``;
-        :class:`Lime`, :class:`Rise`, :class:`EnsembleLime`, :class:`Auto`; or their settings as a dict with a
-        ``name``.
+        ``"auto"``, which chooses settings for this photo and gives the reasons; ``"lime"``, ``"rise"``,
+        ``"ensemble-lime"``; :class:`Lime`, :class:`Rise`, :class:`EnsembleLime`, :class:`Auto`; or their settings as a
+        dict with a ``name``.
     targets
-        ``"top1"``, ``"topN"``, class indices, class names, contrasts such as ``"tabby vs Egyptian cat"`` (why this
-        and not that: the difference of their log-odds), or several of them; all share the same model calls.
+        ``"top1"``, ``"topN"``, class indices, class names, contrasts such as ``"tabby vs Egyptian cat"`` (the
+        difference of their log-odds), or several of them; all share the same model evaluations.
     seed
         Seed of everything random, 0 or above. The same seed gives the same result.
     batch_size
-        Most pictures a model call; changes speed and memory, never the result. Whoever loads the model is told too,
-        and of two that were said the smaller one counts. None: what suits the model.
+        Maximum number of images per model call; changes speed and memory, never the result. If ``model`` has a batch
+        size too, the smaller one counts. None: chosen for the model.
     background
-        Color (name, hex or RGB) that shows through transparent pictures.
+        Background color (name, hex or RGB) of transparent photos.
     progress
-        A function ``(done, total)``, the total being a forecast where the run stops by itself; True for a bar on
-        stderr, False for nothing, None for a bar where somebody watches (a terminal or a notebook).
+        A function ``(done, total)``, where the total is a forecast if the stopping rule is automatic; True for a bar on
+        stderr, False for nothing, None for a bar on a terminal or in a notebook.
     cancel
-        A function asked between batches; True stops the run.
+        A function that is called between batches; if it returns True, the run stops.
     keep_scores
-        Classes whose scores are kept beside the targets, for :meth:`Explanation.refit`: the ten strongest, or all.
+        Classes whose scores are kept for :meth:`Explanation.refit`, in addition to the targets: the ten strongest, or
+        all.
     checkpoint
-        File to which a long run saves what it has, every 20 seconds; :meth:`Explanation.continue_` goes on from it. Or
-        a function that is given the partial explanation, saves it, and returns where.
+        File to which a long run saves its samples every 20 seconds; :meth:`Explanation.continue_` resumes from it. Or
+        a function that saves the partial explanation it is given, and returns where.
     preflight
-        Whether a model is checked before it is believed, once for each model, with about ten pictures, and a
-        compiled one against its original for each photo; see :func:`check`.
+        Whether each model is checked once before its first explanation, with about ten images, and a compiled model is
+        compared with its original for each photo; see :func:`check`.
     verdict
-        Whether the model is sent six more images after the run, which show what the marked region does: it alone, the
-        photo without it and the bare fill, over two fills; see :class:`Verdict`. Settings of :class:`Display` say which
-        region is meant, such as ``{"regions": 3}``.
+        Whether the model evaluates six more images after the run, to test the marked region: the region alone, the
+        photo without it and the fully masked photo, with two fills each; see :class:`Verdict`. Settings of
+        :class:`Display` choose the region, such as ``{"regions": 3}``.
     on_update
-        A function that is given a partial explanation as soon as there is one, then about twice a second, and so seldom
-        that reading them takes at most 2 % of the run. Everything can be drawn and saved from it.
+        A function that receives partial explanations: the first as soon as possible, then about two per second, or fewer
+        if computing them would take more than 2 % of the run. They can be drawn and saved.
     max_pixels, scale, order, page
-        How the photo is read, see :func:`load_image`: the most pixels it may have, the value of white (``scale=4095``
-        for 12 bits), ``"CHW"`` for an array with its channels first, and which page or frame of a file.
+        How the photo is read, see :func:`load_image`: the maximum number of pixels, the value of white (``scale=4095``
+        for 12 bits), ``"CHW"`` for an array with channels first, and the page or frame of a file.
 
     Returns
     -------
@@ -108,9 +109,9 @@ def explain(  # noqa: PLR0913  # the front door
     Raises
     ------
     InvalidInput
-        Something handed in breaks a rule; :class:`ImageError` if it is the picture.
+        An argument breaks a rule; :class:`ImageError` if it is the photo.
     ModelError
-        The model is missing or answered nonsense. Exceptions of the model itself keep their type.
+        The model is missing or returned invalid scores. Exceptions of the model itself keep their type.
 
     Examples
     --------
@@ -155,7 +156,7 @@ def segment(
     order: Order | None = None,
     page: int | None = None,
 ) -> Segments:
-    """Return the segments (H, W) of a photo as :class:`Lime` would use them; -1 where the model does not see it.
+    """Return the segments (H, W) of a photo as :class:`Lime` uses them; -1 for pixels outside the model input.
 
     Parameters are those of :func:`explain`; ``segmentation`` is a name, settings, or None for the default.
     """
@@ -165,32 +166,32 @@ def segment(
 
 
 def check(model: object = None, image: object = None, *, seed: int = 0, batch_size: int | None = None) -> Report:
-    """Check a model before anything is explained with it.
+    """Check a model before you explain with it.
 
-    Asks it the same few pictures alone, together and again: shapes, finite numbers, answers that depend on the rest of
-    a batch or change from call to call, the kind of its scores, the range of its input; and, for a compiled model, how
-    far it is from its original.
+    Evaluates the same few images alone, in a batch and repeatedly. Tests output shapes, finite numbers, dependence on
+    the batch, changes from call to call, the score type, the input range and, for a compiled model, the difference from
+    its original.
 
     Parameters
     ----------
     model
         As for :func:`explain`.
     image
-        A photo; None: the cat that comes with scikit-image.
+        A photo; None: scikit-image's cat.
     seed
         Seed of the masked copies.
     batch_size
-        Most pictures to send at once.
+        Maximum number of images per model call.
 
     Returns
     -------
     Report
-        Every finding, and what is known of the model; printed, it is a short text.
+        All findings and facts about the model; ``print`` shows them as a short text.
 
     Raises
     ------
     ModelError
-        It does not answer with one row of finite scores a picture. Its own exceptions keep their type.
+        The model does not return one row of finite scores per image. Its own exceptions keep their type.
     """
     chosen = whole_number("seed", seed, 0)
     size = None if batch_size is None else whole_number("batch_size", batch_size, 1)
@@ -272,8 +273,8 @@ def _timed(found: Explanation, started: float) -> Explanation:
     seconds, limit = perf_counter() - started, found.method.amount.max_seconds
     if limit is not None and seconds > _OVER * limit:
         late = (
-            f"the run took {seconds:.3g} s, longer than max_seconds={limit:g}: it evaluates at least one pair of images"
+            f"the run took {seconds:.3g} s, more than max_seconds={limit:g}: at least one pair of images is evaluated"
         )
-        late += ", and reading the photo and the scores takes time"
+        late += ", and reading the photo and computing the result take time"
         found = replace(found, warnings=(*found.warnings, late))
     return replace(found, seconds=seconds)

@@ -36,34 +36,34 @@ def explain_many(
     cancel: Cancel | None = None,
     **settings: Any,
 ) -> Iterator[Explanation | Exception]:
-    """Explain photos one after the other, several of them in work, and yield the explanations in order.
+    """Explain several photos, some of them at the same time, and yield the explanations in order.
 
-    Each is the same as :func:`explain` alone would give, to the byte for the embedded model.
+    Each explanation equals that of :func:`explain`, byte for byte with the embedded model.
 
     Parameters
     ----------
     images
         Photos, each as for :func:`explain`; read as they are needed.
     model
-        As for :func:`explain`; one for all of them. One thread sends it all rows.
+        As for :func:`explain`; one model for all photos, used by one thread.
     at_once
-        Photos in work at a time.
+        Number of photos that are explained at the same time.
     errors
-        ``"raise"``: the first photo that fails ends it. ``"return"``: its exception is yielded in its place.
+        ``"raise"``: stop at the first photo that fails. ``"return"``: yield its exception instead.
     checkpoint
-        Returns the ``checkpoint`` of a photo, as for :func:`explain`.
+        Function that returns the ``checkpoint`` of a photo, as for :func:`explain`.
     progress
-        Called with the number of photos that are done; True for a bar on stderr, None or False for nothing.
+        Called with the number of finished photos; True for a bar on stderr, None or False for nothing.
     cancel
-        Asked between batches; True ends it, with partial explanations of the photos in work.
+        Called between batches; if it returns True, the run stops and yields partial explanations of the current photos.
     settings
-        Everything else that :func:`explain` takes: method, targets, seed, ...
+        All other arguments of :func:`explain`: method, targets, seed, ...
 
     Yields
     ------
     Explanation
-        Of each photo; partial ones, marked so, after Ctrl-C or if cancelled, and none for photos not begun, or of which
-        too little is known yet to say anything.
+        One for each photo. After Ctrl-C or a cancellation, those of current photos are marked as partial; photos
+        without enough samples have none.
     """
     if isinstance(images, str | bytes | Path):
         raise InvalidInput(

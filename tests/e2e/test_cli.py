@@ -205,7 +205,7 @@ def test_no_segment_of_the_sign_is_said(call: Call) -> None:
     found = call("explain", "cat.png", "--model", "py:seewhy_tiny:bright", "--segmentation", "grid", *black)
 
     assert found.code == 0
-    assert "nothing contradicts: no segment has a negative value" in found.out
+    assert "nothing contradicts the class: no segment has a negative value" in found.out
 
 
 def test_rise_prints_the_range_of_the_map_and_its_peak(call: Call) -> None:

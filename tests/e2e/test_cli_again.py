@@ -242,7 +242,7 @@ def test_what_a_failing_model_had_answered_is_kept_and_resume_needs_its_model_al
 
     assert (failed.code, failed.out) == (1, "")
     assert "the server is gone" in failed.err
-    assert f"samples are in {Path(FILE)}, and seewhy resume goes on from there" in failed.err
+    assert f"samples are in {Path(FILE)}, and seewhy resume continues from there" in failed.err
     assert files_in() == {"cat.lime.seewhy", "cat.lime.toml"}
     (place / "away").unlink()
     (place / "failing.py").write_text(FAILING.replace("100", "10000"))

@@ -49,7 +49,7 @@ def test_what_auto_chooses_cannot_be_given(call: Call) -> None:
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--fill", "black"], "note: --fill is no setting of auto, so lime explained"),
+        (["--fill", "black"], "note: auto has no setting --fill, so the method is lime"),
         (["--regions", "2"], "note: --regions selects segments, but ensemble-lime gives a map"),
         (["--method", "lime", "--share", "0.1"], "note: --share selects a part of a map, but lime gives segments"),
     ],

@@ -76,8 +76,8 @@ def test_a_folder_in_a_grade_out(call: Call, graded: Path) -> None:
     (head,) = [line for line in lines if "avg_iou" in line]
     assert head.split()[:3] == ["contender", "avg_iou", "avg_time"]
     assert "differences from few, on the same photos" in found.out
-    assert "note: of the settings files only the method and what it shows are used, not model" in found.out
-    assert "note: no intervals: they need 6 photos that are independent, got 3" in found.out
+    assert "note: settings files: only method and display are used; ignored: model" in found.out
+    assert "note: no intervals: at least 6 independent photos are needed, got 3" in found.out
     with (graded / "run" / "summary.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["contender"] for row in rows] == ["few", "random", "center", "edges"]
@@ -98,8 +98,8 @@ def test_notes_are_in_every_form_of_the_answer(call: Call, graded: Path) -> None
     found = strict(call("evaluate", "photos", *QUICK, "--json").out)
 
     assert found["notes"] == [
-        "no intervals: they need 6 photos that are independent, got 3",
-        "of the settings files only the method and what it shows are used, not model",
+        "no intervals: at least 6 independent photos are needed, got 3",
+        "settings files: only method and display are used; ignored: model",
     ]
     assert strict((graded / "run" / "summary.json").read_text())["notes"] == found["notes"]
 
@@ -150,7 +150,7 @@ def test_one_bad_photo_is_named_and_the_others_are_graded(call: Call, graded: Pa
     found = call("evaluate", "photos", *QUICK)
 
     assert found.code == 1
-    assert found.error.startswith("error: 1.png must be a picture")
+    assert found.error.startswith("error: 1.png must be an image file")
     assert "0.png" in found.out
     assert found.out.splitlines()[-1].startswith("wrote run: photos.csv")
 
@@ -204,7 +204,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on(graded: Path, modules: Path) -> None:
     out, err = run.communicate(timeout=PATIENCE)
 
     assert run.returncode == 130
-    assert err.splitlines() == ["interrupted; the same command resumes the run"]
+    assert err.splitlines() == ["interrupted; run the same command to resume"]
     assert "note: some grades are missing: the run was interrupted" in out
     found = process(modules, *arguments)
     assert (found.code, found.err) == (0, "")

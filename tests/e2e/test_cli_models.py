@@ -23,7 +23,7 @@ def test_check_prints_what_is_known_and_every_check(call: Call) -> None:
 
     assert (found.code, found.err) == (0, "")
     lines = found.out.splitlines()
-    assert lines[0].startswith("tiny [red]x: 3 outputs (probability), pictures (32, 32, 3)")
+    assert lines[0].startswith("tiny [red]x: 3 outputs (probability), model input (32, 32, 3)")
     assert len([line for line in lines if line.startswith("ok ")]) == 5
 
 
@@ -42,7 +42,7 @@ def test_a_warning_is_an_exit_code(call: Call) -> None:
     assert (found.code, found.err) == (0, "")
     found = call("check", "py:seewhy_tiny:_scores", "--head", "logits")
     assert found.code == 1
-    assert "WARN  kind of scores" in found.out
+    assert "WARN  score type" in found.out
 
 
 def test_what_is_said_about_a_model_is_used_and_remembered(call: Call) -> None:
@@ -121,7 +121,7 @@ def test_the_embedded_model_takes_a_precision_and_says_how_far_off_it_is(call: C
     assert said["n_exact"] == 6
     plain = call("explain", "cat.png", "--precision", "bf16", *GRID).out
     assert "run by OpenVINO bf16, up to " in plain
-    assert "6 rows were also sent to the original" in plain
+    assert "6 images were also evaluated by the original model" in plain
 
 
 def test_models_lists_every_prefix(call: Call) -> None:

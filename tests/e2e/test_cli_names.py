@@ -49,7 +49,7 @@ def test_another_photo_of_the_same_name_gets_a_number(call: Call, place: Path) -
 
     assert (found.code, found.err) == (0, "")
     note = (
-        "note: seewhy-out/cat.lime.seewhy is of another photo: kept, and this result is named cat.lime-2; --overwrite"
+        "note: seewhy-out/cat.lime.seewhy is a result for another photo, so it was kept; the new result is cat.lime-2"
     )
     assert note in found.out
     assert "wrote seewhy-out/cat.lime-2.seewhy" in found.out
@@ -63,10 +63,10 @@ def test_another_photo_of_the_same_name_gets_a_number(call: Call, place: Path) -
 OTHER_RUNS = {
     "fill": (["--fill", "black"], "has other settings"),
     "seed": (["--seed", "4"], "has other settings"),
-    "targets": (["--targets", "1"], "is of other classes"),
-    "unit": (["--unit", "log-odds"], "is of other classes"),
-    "display": (["--regions", "2"], "is shown otherwise"),
-    "model": (["--model", "py:seewhy_tiny:logits"], "is of another model"),
+    "targets": (["--targets", "1"], "is a result for other classes"),
+    "unit": (["--unit", "log-odds"], "is a result for other classes"),
+    "display": (["--regions", "2"], "has other display settings"),
+    "model": (["--model", "py:seewhy_tiny:logits"], "is a result for another model"),
 }
 
 

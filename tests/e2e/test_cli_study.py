@@ -76,7 +76,7 @@ def test_a_study_prints_its_answers_and_writes_page_and_json(call: Call, there: 
         (line,) = [one for one in found.out.splitlines() if one.startswith(f"Q{i}")]
         assert question in line
     assert "bear/bear_0.png" in found.out
-    assert "A setting is chosen by its srg over a blurred picture" in found.out
+    assert "Settings are chosen by srg with a blur fill" in found.out
     assert "wrote new/folder/study.json\nwrote new/folder/study.html\n" in found.out
     held = strict((there / "new/folder/study.json").read_text())
     assert held["complete"]
@@ -117,7 +117,7 @@ def test_a_bad_photo_is_named_and_the_code_says_so(call: Call, there: Path) -> N
     found = call("study", "photos", "--model", TOP, *ASKED)
 
     assert found.code == 1
-    assert "not judged: owl/owl_0.png, top: owl_0.png must be a picture" in found.out
+    assert "not judged: owl/owl_0.png, top: owl_0.png must be an image file" in found.out
     assert "wrote" in found.out
 
 
@@ -141,8 +141,8 @@ def test_a_settings_file_is_a_menu(call: Call, there: Path) -> None:
     found = call("study", "photos/bear", "--model", TOP, *ASKED, "--menu", "tune.toml")
 
     assert (found.code, found.err) == (0, "")
-    assert "note: tune: n_samples 64 not used: the study asks n_samples 40 of every sampling\n" in found.out
-    assert "note: tune: only the method and what it shows are used, not targets\n" in found.out
+    assert "note: tune: n_samples 64 ignored: the study uses 40 samples for every sampling setting\n" in found.out
+    assert "note: tune: only method and display are used; ignored: targets\n" in found.out
     held = strict((there / "seewhy-study/study.json").read_text())
     (one,) = held["settings"]
     assert (one["label"], one["method"]["n_samples"]) == ("tune", 40)

@@ -115,7 +115,7 @@ def test_signs_views_and_classes_are_switched(first: Any, lime: seewhy.Explanati
     first.get_by_role("radio", name="Region").click()
     assert first.locator(".sw-stage").get_attribute("data-show") == "region"
     first.get_by_role("radio", name="Photo").click()
-    assert said(first) == "The photo alone."
+    assert said(first) == "The photo without the map."
     first.get_by_role("radio", name="Heat map").click()
     first.get_by_label("Class").select_option(label="top")
     assert first.locator("canvas").screenshot() != before

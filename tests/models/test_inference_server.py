@@ -253,7 +253,7 @@ def test_a_size_that_only_a_name_says_is_told():
         stated = load(server, preprocessing="imagenet")
 
     assert free.preprocessing.size == (224, 224)
-    assert "224x224, which goes with imagenet" in str(free.notes)
+    assert "224x224 pixels, the size of imagenet" in str(free.notes)
     assert stated.preprocessing.size == (HEIGHT, WIDTH)
     assert "224" not in str(stated.notes)
 

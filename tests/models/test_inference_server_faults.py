@@ -59,20 +59,20 @@ NAN = np.array([[0.5, np.nan, 1]] * 5, "<f4").tobytes()
         (True, without_outputs, 'outputs, got: {"error": "no outputs today"}'),
         (True, shorter, "tensors as long as they say, got "),
         (True, with_output(shape=[4, 3]), r"as many numbers as its shape says, got 15 numbers for [4, 3]"),
-        (True, with_output(shape=[3, 5]), "one row of numbers for each of 5 pictures, got shape (3, 5)"),
-        (True, with_output(shape=[15]), "one row of numbers for each of 5 pictures, got shape (15,)"),
+        (True, with_output(shape=[3, 5]), "one row of numbers for each of 5 images, got shape (3, 5)"),
+        (True, with_output(shape=[15]), "one row of numbers for each of 5 images, got shape (15,)"),
         (True, with_output(shape=[-5, -3]), "as its shape says, got 15 numbers for [-5, -3]"),
         (True, with_output(shape="big"), "as its shape says, got 15 numbers for 'big'"),
         (True, with_output(datatype="BYTES"), "numbers, got datatype 'BYTES'"),
         (True, with_output(name="logits"), "one output scores, got 0 of logits"),
         (True, with_output(parameters={"binary_data_size": -1}), "tensors as long as they say"),
         (True, with_output(parameters={"binary_data_size": 59}), "whole numbers of FP32, got 59 bytes"),
-        (True, lambda head, _: (head, NAN), "finite numbers, got nan at picture 0, output 1"),
+        (True, lambda head, _: (head, NAN), "finite numbers, got nan at image 0, output 1"),
         (False, twice, "one output scores, got 2 of scores, scores"),
         (False, with_output(data=[1.0] * 14), "got 14 numbers for [5, 3]"),
-        (False, with_output(data=[1.0] * 14 + [None]), "finite numbers, got nan at picture 4, output 2"),
-        (False, with_output(data=[1.0] * 14 + [float("inf")]), "finite numbers, got inf at picture 4, output 2"),
-        (False, with_output(data=[1.0] * 14 + [1e300]), "finite numbers, got inf at picture 4, output 2"),
+        (False, with_output(data=[1.0] * 14 + [None]), "finite numbers, got nan at image 4, output 2"),
+        (False, with_output(data=[1.0] * 14 + [float("inf")]), "finite numbers, got inf at image 4, output 2"),
+        (False, with_output(data=[1.0] * 14 + [1e300]), "finite numbers, got inf at image 4, output 2"),
         (False, with_output(data=["1.0"] * 15), "got no numbers for [5, 3]"),
         (False, with_output(data=[[1, 2], [3]]), "got no numbers for [5, 3]"),
     ],
@@ -99,10 +99,10 @@ def test_nonsense_is_refused_after_one_try(binary, change, words):
         (servers.says(404, b""), "was answered with status 404: Not Found"),
         (servers.says(401), "credentials are taken from the environment, SEEWHY_HTTP_TOKEN or"),
         (servers.says(429, Retry_After="3600"), "it asks to wait 3600 s, and 30 s is the limit"),
-        (servers.announces_too_much, "was answered with 1 TB, and 250 MB is the limit; SEEWHY_MAX_MEMORY raises it"),
+        (servers.announces_too_much, "was answered with 1 TB, more than the limit of 250 MB; set SEEWHY_MAX_MEMORY"),
         (
             servers.says(307, b"", Location="http://me:pw@other.test/v2?key=1"),
-            "was answered with status 307, go to http://other.test/v2; that is not followed, give that URL",
+            "was answered with status 307, a redirect to http://other.test/v2, which is not followed; use that URL",
         ),
     ],
 )
@@ -120,7 +120,10 @@ def test_what_another_try_cannot_help_is_not_tried_again(answer, words):
 
 def test_an_answer_without_end_is_refused(monkeypatch):
     monkeypatch.setenv("SEEWHY_MAX_MEMORY", "800")
-    with Inference(always=servers.never_ends) as server, refuses(ModelError, "planted", rule="with more than 100 B"):
+    with (
+        Inference(always=servers.never_ends) as server,
+        refuses(ModelError, "planted", rule=("more than the limit of 100 B")),
+    ):
         load(server)
 
 
@@ -182,7 +185,7 @@ def test_a_model_that_changes_in_between_is_refused(binary, first, then, words):
         server.change = lambda head, raw: (head | first | then, raw)
         text = fails(model)
 
-    assert f"must be answered with numbers of one model all the time, got those of {words}" in text
+    assert f"must be answered with the outputs of one model all the time, got those of {words}" in text
     assert "/v2/models/NAME/versions/VERSION" in text
 
 

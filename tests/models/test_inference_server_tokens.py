@@ -126,7 +126,7 @@ def test_a_token_goes_to_the_hosts_it_is_for(monkeypatch, hosts, sent):
 def test_a_redirect_to_another_port_of_the_host_is_not_followed(monkeypatch):
     monkeypatch.setenv("SEEWHY_HTTP_TOKEN", TOKEN)
     with Inference() as other, Inference(always=servers.says(308, b"", Location=other.url)) as server:
-        with pytest.raises(SeewhyError, match="that is not followed"):
+        with pytest.raises(SeewhyError, match="which is not followed"):
             load(server)
         assert other.asked == []
 

@@ -222,7 +222,7 @@ def test_what_a_subclass_gives_is_chosen_when_it_answers():
             for runtime in ("native", "openvino"):
                 got = adapt(model, preprocessing="0..1", input_size=16, output_name=output_name, runtime=runtime)
                 np.testing.assert_allclose(ask(got), expected, rtol=1e-4, atol=1e-5)
-                assert bool([note for note in got.notes if "was read" in note]) is (output_name is None)
+                assert bool([note for note in got.notes if "set output_name" in note]) is (output_name is None)
         with pytest.raises(InvalidInput, match=r"output_name='.*', got"):
             adapt(model, preprocessing="0..1", input_size=16, output_name="map" if name == "rows" else "0")
 

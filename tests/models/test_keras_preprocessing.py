@@ -39,7 +39,7 @@ def test_a_first_layer_that_rescales_bytes_is_seen_and_said(first):
     adapted = adapt(model, runtime="native")
 
     assert adapted.preprocessing.scale == 255
-    assert any("first layer rescales, so it was given 0..255" in note for note in adapted.notes)
+    assert any("first layer rescales, so photos are passed in 0..255" in note for note in adapted.notes)
     np.testing.assert_allclose(ask(adapted), answers(model, PICTURES * 255), atol=1e-5)
     assert adapt(model, runtime="native", preprocessing="0..255").notes == ()
     (note,) = adapt(model, runtime="native", preprocessing="0..1").notes
@@ -123,6 +123,6 @@ def test_what_was_recognized_is_said():
 
     assert (model.preprocessing.order, model.preprocessing.size, model.labels) == ("BGR", (32, 32), imagenet.labels())
     assert any("prepared as for ResNet50 of keras.applications" in note for note in model.notes)
-    assert any("its labels for ImageNet's" in note for note in model.notes)
+    assert any("with ImageNet's labels" in note for note in model.notes)
     assert not any("ResNet50" in note for note in plain.notes)
     assert adapt(small(name="xception")).labels is None

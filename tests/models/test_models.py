@@ -73,9 +73,9 @@ def test_a_function_may_use_its_own_array_again():
         (None, "an object of type NoneType"),
         ([[1, 2], [3], [4], [5]], "an object of type list"),
         (np.zeros((4, 2), complex), "complex128"),
-        (np.where(np.arange(40).reshape(4, 10) == 27, np.nan, 0), "returned nan at picture 2, class 7"),
-        ([1, 2, -np.inf, 4], "returned -inf at picture 2, class 0"),
-        ([1e300, 0, 0, 0], r"returned 1e\+300 at picture 0, class 0"),
+        (np.where(np.arange(40).reshape(4, 10) == 27, np.nan, 0), "returned nan at image 2, class 7"),
+        ([1, 2, -np.inf, 4], "returned -inf at image 2, class 0"),
+        ([1e300, 0, 0, 0], r"returned 1e\+300 at image 0, class 0"),
     ],
 )
 def test_nonsense_is_refused_with_rule_and_value(answer, words):
@@ -101,7 +101,7 @@ def test_its_own_errors_keep_their_type_and_say_where():
     with pytest.raises(KeyError) as caught:
         ask(failing, name="mine")
 
-    assert caught.value.__notes__ == ["in model mine, batch of 4 pictures (4, 5, 6, 3)"]
+    assert caught.value.__notes__ == ["in model mine, batch of 4 images (4, 5, 6, 3)"]
 
 
 def test_a_function_says_what_it_is():
@@ -230,12 +230,15 @@ def test_anything_else_is_named(model, what):
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("m.pth", "a file of torch.save is a pickle, which is never read, and weights alone are no network: build"),
-        ("run/epoch=3.CKPT", "a file of torch.save is a pickle"),
-        ("model.safetensors", "weights alone are no network: .* a folder of transformers is hf:FOLDER"),
+        (
+            "m.pth",
+            ("files of torch.save are pickles, which seewhy never reads, and weights alone are not a network: build"),
+        ),
+        ("run/epoch=3.CKPT", "files of torch.save are pickles"),
+        ("model.safetensors", "weights alone are not a network: .* for a folder of transformers use hf:FOLDER"),
         ("http://host:8000/v2/models/x", r"did you mean kserve:http://host:8000/v2/models/x\?"),
         ("https://host/v1/models/x", r"did you mean tfserving:https://host/v1/models/x\?"),
-        ("https://host/predict", "a server is kserve:URL/v2/models/NAME or tfserving:URL/v1/models/NAME"),
+        ("https://host/predict", "for a model server use kserve:URL/v2/models/NAME or tfserving:URL/v1/models/NAME"),
         ("a" * 5000, "a"),
     ],
 )
@@ -250,7 +253,7 @@ def test_a_folder_is_told_by_what_it_holds(tmp_path):
         folder.mkdir()
         (folder / file).touch()
     for model in (f"{saved}", saved, f"keras:{saved}", f"openvino:{saved}"):
-        with pytest.raises(InvalidInput, match=rf"a SavedModel .* ovc {saved} --compress.* openvino:saved\.xml"):
+        with pytest.raises(InvalidInput, match=rf"a SavedModel .*ovc {saved} --compress.* openvino:saved\.xml"):
             load_model(model)
     for model, rule in ((f"{transformers}", "be a known name"), (transformers, "end in one of")):
         with refuses(InvalidInput, "model", rule=rule):

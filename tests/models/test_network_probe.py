@@ -67,7 +67,7 @@ def linear():
         (lambda: gray(torch.nn.Identity(), 8 * 8), "mat1 and mat2 shapes cannot be multiplied", "order='gray'"),
         (lambda: torch.nn.Conv2d(3, 2, 9), "Kernel size can't be greater", "; give input_size or preprocessing"),
         (Single, "one at a time, please", "; give batch_size=1"),
-        (Lone, "it must give one row of numbers a picture, gave (1, 3) for 2 pictures", "; give batch_size=1"),
+        (Lone, "it must return one row of numbers per image, returned (1, 3) for 2 images", "; give batch_size=1"),
     ],
     ids=["argument", "silent", "height", "linear", "channels", "gray", "gray line", "kernel", "single", "lone"],
 )

@@ -135,7 +135,7 @@ def test_a_graph_of_bytes_takes_0_to_255(file):
     model = load_model(written(file, kind="uint8", layout="NHWC", weights=WEIGHTS / 255), head="logits")
 
     assert model.layout == "NHWC"
-    assert any("takes integers, so photos were handed over as RGB in 0..255" in note for note in model.notes)
+    assert any("takes integers, so photos are passed as RGB in 0..255" in note for note in model.notes)
     check_same(model, reference(planted_logits), atol=2e-3)  # fill and photo are whole numbers, and stay so
 
 
@@ -151,7 +151,7 @@ def test_a_gray_graph_gets_gray(file):
 def test_of_several_outputs_one_with_rows_is_read(file):
     model = load_model(written(file, extra={"output"}), **OPTIONS)
 
-    assert any("; logits was read, output_name reads another" in note for note in model.notes)
+    assert any("; logits is used; set output_name to use another" in note for note in model.notes)
     assert check_same(model).model.run_by.startswith("OpenVINO f32")
 
 
@@ -181,9 +181,9 @@ def test_one_sigmoid_is_two_classes(file):
         ({"names": "{0: 'cat', 1: 'dog', 2: 'tea cup'}"}, ("cat", "dog", "tea cup"), None),
         ({"classes": "['cat', 'dog', 'tea cup']"}, ("cat", "dog", "tea cup"), None),
         ({"labels": '{"0": "cat", "1": "dog", "2": "tea cup"}'}, ("cat", "dog", "tea cup"), None),
-        ({"names": "['cat', 'dog']"}, None, "holds 2 labels for 3 classes; they were left out"),
-        ({"names": "__import__('os').getcwd()"}, None, "has names, which is no list of labels"),
-        ({"names": "{0: 'cat', 7: 'dog', 2: 'tea'}"}, None, "has names, which is no list of labels"),
+        ({"names": "['cat', 'dog']"}, None, "holds 2 labels for 3 classes; ignoring the labels"),
+        ({"names": "__import__('os').getcwd()"}, None, "has names, which is not a list of labels"),
+        ({"names": "{0: 'cat', 7: 'dog', 2: 'tea'}"}, None, "has names, which is not a list of labels"),
         ({"author": "me"}, None, None),
     ],
     ids=str,
@@ -240,7 +240,7 @@ def test_without_onnx_runtime_openvino_runs_it_and_says_so(file, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     model = load_model(written(file, batch=1), **OPTIONS)
 
-    assert any("run by OpenVINO alone, since onnxruntime is not installed" in note for note in model.notes)
+    assert any("because onnxruntime is not installed" in note for note in model.notes)
     assert check_same(model).model.run_by == "OpenVINO f32"
     with refuses(MissingExtra, "onnxruntime", value="onnx"):
         load_model(f"onnx:{file}", runtime="native", **OPTIONS)
@@ -345,9 +345,9 @@ def test_the_size_that_goes_with_a_name_is_told(tmp_path):
     model = load_model(pooled(tmp_path / "any.onnx", 3), preprocessing="imagenet")
 
     assert model.preprocessing.size == (224, 224)
-    assert any("was given photos at 224x224, which goes with imagenet" in note for note in model.notes)
+    assert any("photos have 224x224 pixels, the size of imagenet" in note for note in model.notes)
     sized = load_model(pooled(tmp_path / "any.onnx", 3), preprocessing="imagenet", input_size=224)
-    assert not any("goes with imagenet" in note for note in sized.notes)
+    assert not any("the size of imagenet" in note for note in sized.notes)
 
 
 @pytest.mark.parametrize("kind", ["onnx", "openvino"])

@@ -99,7 +99,7 @@ def test_a_model_is_left_as_it_was():
     assert len(model.outputs) == 2
     assert got.identity == load_model(planted(extra={"output"}), **OPTIONS).identity
     assert got.identity != load_model(planted(weights=2 * WEIGHTS, extra={"output"}), **OPTIONS).identity
-    assert any("; answers was read, output_name reads another" in note for note in got.notes)
+    assert any("; answers is used; set output_name to use another" in note for note in got.notes)
     check_same(got)
 
 
@@ -132,7 +132,7 @@ def test_built_in_preprocessing_takes_0_to_255():
     model = load_model(made.build())
 
     assert (model.layout, model.preprocessing.scale) == ("NHWC", 255)
-    assert any("takes integers, so photos were handed over as RGB in 0..255" in note for note in model.notes)
+    assert any("takes integers, so photos are passed as RGB in 0..255" in note for note in model.notes)
     check_same(model, reference(logits), atol=2e-3)
 
 
@@ -164,7 +164,7 @@ def test_labels_are_those_of_the_model_api(tmp_path):
     model.set_rt_info("cat dog", ["model_info", "labels"])
     short = load_model(model, **OPTIONS)
     assert short.labels is None
-    assert any("holds 2 labels for 3 classes; they were left out" in note for note in short.notes)
+    assert any("holds 2 labels for 3 classes; ignoring the labels" in note for note in short.notes)
 
 
 def test_graph_and_weights_are_its_fingerprint(tmp_path):

@@ -61,7 +61,7 @@ def check_both(load, first, second, runtime):
     check_same(one, turned())
     assert got.model.run_by is None or got.model.run_by.startswith("OpenVINO f32") is (runtime == "auto")
     assert one.identity != other.identity
-    assert not [note for note in other.notes if "was read" in note]
+    assert not [note for note in other.notes if "set output_name" in note]
     with refuses(InvalidInput, "output_name", value="more"):
         load(runtime=runtime, head="logits", output_name="more", **OPTIONS)
 
@@ -79,8 +79,8 @@ def test_what_is_taken_of_a_torch_module_unasked_is_said(way):
     model = load_model(Net(wrap).eval(), runtime="native", head="logits", **OPTIONS)
 
     check_same(model, turned())
-    (note,) = [note for note in model.notes if "was read" in note]
-    assert note == f"Net answers with {first} (2, 3), {second} (2, 3); {first} was read, output_name reads another"
+    (note,) = [note for note in model.notes if "set output_name" in note]
+    assert note == f"Net answers with {first} (2, 3), {second} (2, 3); using {first}; set output_name to use another"
 
 
 def test_logits_are_read_before_others_and_nothing_needs_to_be_said():
@@ -88,7 +88,7 @@ def test_logits_are_read_before_others_and_nothing_needs_to_be_said():
     model = load_model(made, head="logits", **OPTIONS)
 
     check_same(model)
-    assert not [note for note in model.notes if "was read" in note]
+    assert not [note for note in model.notes if "set output_name" in note]
     check_same(load_model(made, head="logits", output_name="features", **OPTIONS), turned())
 
 
@@ -232,19 +232,21 @@ def test_of_what_lies_inside_logits_are_read_and_that_is_said():
     made = Net(lambda turned, answers: (Out(turned, answers), turned[:, :1])).eval()
     model = load_model(made, runtime="native", head="logits", **OPTIONS)
     check_same(model)
-    said = "Net answers with 0.features (2, 3), 0.logits (2, 3), 1 (2, 1); 0.logits was read, output_name reads another"
+    said = (
+        "Net answers with 0.features (2, 3), 0.logits (2, 3), 1 (2, 1); using 0.logits; set output_name to use another"
+    )
     assert said in model.notes
     twice = Net(lambda turned, answers: (Out(turned, answers), Out(answers, turned))).eval()
     model = load_model(twice, runtime="native", head="logits", **OPTIONS)
     check_same(model, turned())
-    assert any("0.features was read, output_name reads another" in note for note in model.notes)
+    assert any("using 0.features; set output_name to use another" in note for note in model.notes)
 
 
 def test_what_an_answer_alone_holds_is_read_from_inside_of_it():
     made = Net(lambda turned, answers: {"out": Out(None, answers), "network": torch.nn.Linear(1, 1)}).eval()
     model = load_model(made, runtime="native", head="logits", **OPTIONS)
     check_same(model)
-    assert not [note for note in model.notes if "was read" in note]
+    assert not [note for note in model.notes if "set output_name" in note]
 
 
 def test_logits_of_a_graph_are_read_before_others(tmp_path):
@@ -254,7 +256,7 @@ def test_logits_of_a_graph_are_read_before_others(tmp_path):
     made.outputs[1].get_tensor().set_names({"logits"})
     got = load_model(made, head="logits", **OPTIONS)
     check_same(got)
-    assert any("logits was read, output_name reads another" in note for note in got.notes)
+    assert any("logits is used; set output_name to use another" in note for note in got.notes)
     assert isinstance(made, openvino.Model)
 
 
@@ -283,7 +285,7 @@ def test_of_an_onnx_graph(tmp_path, runtime):
 
     check_both(lambda **options: load_model(f"onnx:{tmp_path}/net.onnx", **options), "turned", "answers", runtime)
     unasked = load_model(f"onnx:{tmp_path}/net.onnx", runtime=runtime, head="logits", **OPTIONS)
-    assert any("has 2 outputs, turned (?, 3), answers (?, 3); turned was read" in note for note in unasked.notes)
+    assert any("has 2 outputs, turned (?, 3), answers (?, 3); turned is used" in note for note in unasked.notes)
 
 
 def openvino_model():

@@ -100,8 +100,8 @@ def test_nothing_is_said_of_an_honest_model():
     [
         (of_its_batch, "independent of the batch"),
         (moody(), "deterministic"),
-        (seewhy.FunctionModel(honest, kind="logit"), "kind of scores"),
-        (seewhy.FunctionModel(lambda batch: 3 * honest(batch), kind="probability"), "kind of scores"),
+        (seewhy.FunctionModel(honest, kind="logit"), "score type"),
+        (seewhy.FunctionModel(lambda batch: 3 * honest(batch), kind="probability"), "score type"),
     ],
 )
 def test_each_fault_is_named_and_stands_in_the_result(model, check):
@@ -210,7 +210,7 @@ def test_two_models_around_one_function_are_checked_each():
                 yield 40 * scores
 
     assert seewhy.check(seewhy.FunctionModel(honest, kind="probability"), PHOTO).fine
-    assert "kind of scores" in warned(seewhy.check(Louder(honest, kind="probability"), PHOTO))
+    assert "score type" in warned(seewhy.check(Louder(honest, kind="probability"), PHOTO))
 
 
 def test_a_model_of_single_pictures_may_say_so_itself():
@@ -244,7 +244,7 @@ def test_randomness_is_not_laid_on_the_neighbors(batch_size):
     found = seewhy.check(restless(), PHOTO, batch_size=batch_size)
 
     assert warned(found) == {"deterministic"}
-    assert "not seen beside what changes by itself" in str(found)
+    assert "cannot tell, because repeated answers differ" in str(found)
 
 
 @pytest.mark.parametrize("kind", [seewhy.FunctionModel, Told])
@@ -273,10 +273,10 @@ def test_a_softmax_that_does_not_add_up_is_named(classes):
         return 1 / (1 + np.exp(-3 * values))
 
     found = seewhy.check(seewhy.load_model(sigmoids, head="softmax"), PHOTO)
-    assert warned(found) == {"kind of scores"}
-    assert "those of a softmax to 1; say head='multi-label'" in str(found)
+    assert warned(found) == {"score type"}
+    assert "pass head='multi-label'" in str(found)
     assert seewhy.check(seewhy.load_model(sigmoids, head="multi-label"), PHOTO).fine
-    assert "kind of scores" in warned(seewhy.check(seewhy.load_model(sigmoids, head="softmax"), PHOTO))
+    assert "score type" in warned(seewhy.check(seewhy.load_model(sigmoids, head="softmax"), PHOTO))
 
 
 def test_a_network_whose_softmax_does_not_add_up_is_named():
@@ -284,7 +284,7 @@ def test_a_network_whose_softmax_does_not_add_up_is_named():
     net = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Sigmoid())
     asked = {"preprocessing": seewhy.Preprocessing(size=(8, 8)), "runtime": "native"}
 
-    assert "kind of scores" in warned(seewhy.check(seewhy.load_model(net, head="softmax", **asked), PHOTO))
+    assert "score type" in warned(seewhy.check(seewhy.load_model(net, head="softmax", **asked), PHOTO))
     assert seewhy.check(seewhy.load_model(net, head="multi-label", **asked), PHOTO).fine
 
 
@@ -298,7 +298,7 @@ def test_a_softmax_of_few_bits_is_one(bits):
 
     rows = rounded(PHOTO[None] / np.float32(255))
     assert abs(rows.sum() - 1) > 1e-3
-    assert "kind of scores" not in warned(seewhy.check(seewhy.load_model(rounded, head="softmax"), PHOTO))
+    assert "score type" not in warned(seewhy.check(seewhy.load_model(rounded, head="softmax"), PHOTO))
 
 
 @pytest.mark.parametrize("classes", [2, 3, 5, 16])
@@ -306,9 +306,9 @@ def test_a_range_that_is_too_small_is_named(classes):
     model = of_bytes(classes)
     found = seewhy.check(model, stripes(classes))
 
-    assert warned(found) == {"range of the input"}
-    assert "for the photo in 0..1 (class 0) and " in str(found)
-    assert f" in 0..255 (class {classes - 1}); if the model was trained on 0..255, say so" in str(found)
+    assert warned(found) == {"input range"}
+    assert "with pixels in 0..1 (class 0) and " in str(found)
+    assert f" in 0..255 (class {classes - 1}); if the model was trained on 0..255, pass it" in str(found)
     got = seewhy.explain(stripes(classes), model=model, method=LIME)
     assert any("if the model was trained on 0..255" in warning for warning in got.warnings)
 
@@ -320,8 +320,8 @@ def test_a_range_that_is_too_large_is_named(classes):
         return softmax(40 * np.minimum(parts(batch, classes), 1))
 
     found = seewhy.check(Told(of_shares), stripes(classes))
-    assert warned(found) == {"range of the input"}
-    assert "if the model was trained on 0..1, say so in its preprocessing" in str(found)
+    assert warned(found) == {"input range"}
+    assert "if the model was trained on 0..1, pass it as preprocessing" in str(found)
     assert seewhy.check(of_shares, stripes(classes)).fine
     assert seewhy.check(Told(lambda batch: softmax(parts(batch, classes) / 6)), stripes(classes)).fine
 

@@ -195,7 +195,7 @@ def test_imagenet_says_its_size_and_that_is_told():
 
     assert options.preprocessing_of(None, "NCHW", "net") == PREPROCESSINGS["imagenet"]
     (note,) = options.sized_by_name("net", None)
-    assert note.startswith("net was given photos at 224x224, which goes with imagenet")
+    assert note.startswith("net: photos have 224x224 pixels, the size of imagenet")
     assert options.preprocessing_of(None, "NCHW", "net", (112, 112)).shorter == 128
     assert options.sized_by_name("net", (112, 112)) == ()
     assert options.replace(input_size=64).sized_by_name("net", None) == ()

@@ -83,7 +83,7 @@ def test_bytes_of_the_photo_are_the_integers():
     prepared = model.prepare(bytes_.astype(np.float32) / 255)
 
     assert np.rint(prepared * 255).astype(int).tolist() == bytes_.tolist()  # its scale is 1 / 255
-    assert any("0..255 of the photo (RGB) became 0..255, which stands for 0..1" in note for note in model.notes)
+    assert any("0..255 of the photo (RGB) becomes 0..255, which stands for 0..1" in note for note in model.notes)
 
 
 @pytest.mark.parametrize("runtime", ["native", "openvino"])
@@ -91,7 +91,7 @@ def test_integers_stand_for_numbers(runtime):
     model = tiny("int8", runtime=runtime)
     bytes_only = np.rint(PICTURES * 255) / np.float32(255)
 
-    assert any("became -128..127, which stands for 0..1" in note for note in model.notes)
+    assert any("becomes -128..127, which stands for 0..1" in note for note in model.notes)
     # As a run does: not every processor adds bytes exactly, and where OpenVINO is off, the framework itself answers.
     if runtime == "openvino":
         model = model.checked(np.stack([model.prepare(one) for one in bytes_only]))
@@ -107,7 +107,7 @@ def test_openvino_and_litert_agree_about_integers():
         if found.run_by.startswith("OpenVINO f32"):
             np.testing.assert_allclose(ask(found), ask(own), atol=0.11)  # one step
         else:  # this processor does not add bytes exactly: said, and the framework itself answers
-            assert "is run by its own framework, since OpenVINO in f32 was up to" in found.notes[-1]
+            assert "is run by its own framework, because OpenVINO in f32" in found.notes[-1]
             np.testing.assert_array_equal(ask(found), ask(own))
 
 
@@ -119,7 +119,7 @@ def test_numbers_that_integers_cannot_hold_are_refused_or_noted():
 
     model = tiny("uint8", preprocessing={"scale": 1.05})
 
-    assert any("it was cut off" in note for note in model.notes)
+    assert any("clipped to" in note for note in model.notes)
     assert not any("of the photo" in note for note in model.notes)
 
 

@@ -202,7 +202,9 @@ def test_why_something_cannot_be_traced_is_one_sentence():
 
     model = seewhy.load_model(Refuses(small()), preprocessing=RAW)
     (note,) = [note for note in model.notes if "its own framework" in note]
-    assert note.startswith("Refuses is run by its own framework, since OpenVINO cannot: it cannot be traced: No tracer")
+    assert note.startswith(
+        "Refuses is run by its own framework, because OpenVINO cannot run it: it cannot be traced: No tracer"
+    )
     assert note.endswith(("this ...", "and ..."))
     assert len(note) < 400
     with refuses(ModelError, "runtime", value="Refuses"):

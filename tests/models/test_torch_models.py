@@ -221,5 +221,5 @@ def test_a_size_that_a_name_decides_is_said():
     told = seewhy.load_model(net, preprocessing="imagenet", input_size=64)
 
     assert found.preprocessing.size == (224, 224)
-    assert any("was given photos at 224x224, which goes with imagenet" in note for note in found.notes)
-    assert not any("goes with imagenet" in note for note in told.notes)
+    assert any("photos have 224x224 pixels, the size of imagenet" in note for note in found.notes)
+    assert not any("the size of imagenet" in note for note in told.notes)

@@ -235,7 +235,7 @@ def test_a_run_that_is_stopped_says_if_it_was_not_corrected():
     model = two_models()
     got = seewhy.explain(PHOTO, model=model, method=LIME.replace(n_samples=640), batch_size=64, cancel=cancel)
     assert got.samples.n_exact == 0
-    assert any("no answers of the exact model yet" in note for note in got.warnings)
+    assert any("no scores of the exact model yet" in note for note in got.warnings)
     whole = got.continue_(n_samples=640)
     np.testing.assert_array_equal(whole.values(), run(two_models(), 0, n=640).values())
     assert not any("exact" in note for note in whole.warnings)
@@ -268,7 +268,7 @@ def test_designs_without_a_share_that_stands_for_all_are_asked_of_the_exact_mode
 
     np.testing.assert_array_equal(got.values(), plain.values())
     assert got.samples.n_exact is None
-    assert any("no share of the rows stands for all" in note for note in got.warnings)
+    assert any("this design needs all its rows" in note for note in got.warnings)
 
 
 @pytest.mark.slow

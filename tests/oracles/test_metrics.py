@@ -106,7 +106,7 @@ def test_pointing_and_energy():
     assert graded("pointing", heatmap).value == 1
     assert graded("energy", np.ones(SQUARE.shape)).value == pytest.approx(SQUARE.mean())
     assert graded("pointing", np.ones(SQUARE.shape)).value == pytest.approx(SQUARE.mean())
-    with pytest.raises(NotMeasured, match="nothing of the map is positive"):
+    with pytest.raises(NotMeasured, match="the map has no positive value"):
         graded("energy", -np.ones(SQUARE.shape))
 
 
@@ -118,7 +118,7 @@ def test_a_truth_that_is_empty_or_everything_grades_nothing(name):
     for truth, why in ((np.zeros_like(SQUARE), "nothing of the object"), (np.ones_like(SQUARE), "but the object")):
         with pytest.raises(NotMeasured, match=why):
             graded(name, RNG.random(SQUARE.shape), question(truth))
-    with pytest.raises(NotMeasured, match="no truth"):
+    with pytest.raises(NotMeasured, match="no ground truth"):
         graded(name, RNG.random(SQUARE.shape), question(None))
 
 
@@ -251,7 +251,7 @@ def test_a_class_that_needs_no_picture_has_no_normalized_curve():
     asked = question(None, lambda batch: np.column_stack([np.full(len(batch), 0.7), np.full(len(batch), 0.3)]))
 
     for name in ("insertion", "deletion"):
-        with pytest.raises(NotMeasured, match="bare fill"):
+        with pytest.raises(NotMeasured, match="fully masked"):
             graded(name, RNG.random(SQUARE.shape), asked)
     assert graded("srg", RNG.random(SQUARE.shape), asked).value == 0
 
@@ -262,7 +262,7 @@ def test_a_fill_that_scores_as_high_as_the_picture_is_left_out(gain):
     asked = question(None, lambda batch: 0.5 + gain * batch.mean(axis=(1, 2, 3)), WHITE)
 
     for name in ("insertion", "deletion"):
-        with pytest.raises(NotMeasured, match="bare fill"):
+        with pytest.raises(NotMeasured, match="fully masked"):
             graded(name, QUARTERS, asked)
 
 

@@ -134,7 +134,7 @@ def test_only_a_surrogate_of_coalitions_can_predict():
         with pytest.raises(NotMeasured, match="surrogate"):
             measured("r2", linear, method)
     for design in ("exhaustive", "leave-one-out"):
-        with pytest.raises(NotMeasured, match="were asked before"):
+        with pytest.raises(NotMeasured, match="were evaluated before"):
             measured("r2", linear, LIME.replace(design=design, n_samples=None))
     with pytest.raises(NotMeasured, match="never changes"):
         measured("r2", lambda batch: np.ones(len(batch)))
@@ -218,7 +218,7 @@ def test_halves_of_an_ensemble_are_averages_over_their_segmentations():
     ids=lambda method: f"{method.name} {method.n_samples}",
 )
 def test_too_few_samples_cannot_be_halved(method):
-    with pytest.raises(NotMeasured, match="too few to be halved"):
+    with pytest.raises(NotMeasured, match="too few for two halves"):
         measured("split-half", mixed, method)
 
 
@@ -295,7 +295,7 @@ def test_the_other_class_is_the_strongest_one_and_its_map_that_of_a_run_of_its_o
 
     ranks = [rankdata(heat) for heat in maps]
     assert found.value == pytest.approx(np.corrcoef(*ranks)[0, 1])
-    with pytest.raises(NotMeasured, match="no other class"):
+    with pytest.raises(NotMeasured, match="scores of another class"):
         measured("class-swap", linear)
     with pytest.raises(NotMeasured, match="flat"):
         measured("class-swap", lambda batch: np.column_stack([linear(batch), np.full(len(batch), 0.5)]))

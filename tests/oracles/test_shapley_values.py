@@ -261,7 +261,7 @@ def test_lime_is_compared_with_banzhaf_and_shapley_values_of_the_same_samples():
     [
         ({"design": "leave-one-out"}, ("lime",), {"banzhaf": "one size", "shapley": "one size"}),
         ({"design": "drop-fraction"}, ("lime",), {"banzhaf": "one size", "shapley": "one size"}),
-        ({"keep": 0.7}, ("lime",), {"banzhaf": "kept with chance 0.7", "shapley": "needs design='shapley'"}),
+        ({"keep": 0.7}, ("lime",), {"banzhaf": "kept with probability 0.7", "shapley": "needs design='shapley'"}),
         ({"design": "shapley", "n_samples": 200}, ("lime", "banzhaf", "shapley"), {}),
         ({"kernel": "none", "surrogate": "ridge"}, ("lime", "banzhaf"), {"shapley": "needs design='shapley'"}),
     ],

@@ -180,7 +180,7 @@ def test_what_was_answered_before_a_model_failed_is_kept_and_goes_on(name, tmp_p
     kept = seewhy.load(file)
     assert 100 < len(kept.samples) < 250
     assert (kept.complete, kept.stop.by) == (False, "interrupted")
-    said = f"the first {len(kept.samples)} samples are in {file}, and seewhy resume goes on from there"
+    said = f"the first {len(kept.samples)} samples are in {file}, and seewhy resume continues from there"
     assert said in raised.value.__notes__
     assert file_of(kept.continue_(model=Asked()), tmp_path) == file_of(run(method), tmp_path)
     with pytest.raises(RuntimeError, match="gone"):

@@ -131,7 +131,7 @@ def test_less_than_one_block_says_how_many_samples_it_needs():
     asked = []
     model = FunctionModel(lambda batch: asked.append(len(batch)), kind="score")
     for few in (LIME.replace(n_samples=first - 1), LIME.replace(n_samples=None, max_evaluations=first)):
-        with pytest.raises(InvalidInput, match="the first block of this picture"):
+        with pytest.raises(InvalidInput, match="the size of the first block"):
             seewhy.explain(PHOTO, model=model, method=few)
     assert asked == []
     one = run(LIME.replace(n_samples=first))

@@ -66,7 +66,7 @@ def test_blur_is_taken_where_it_removes_the_class():
     assert found.method.name == "ensemble-lime"
     assert found.method.fill == seewhy.Blur()
     assert said(found, "auto, for class 0: fill blur, which removes the class")
-    assert said(found, ": unit log-odds; through half of the photo it keeps")
+    assert said(found, ": unit log-odds; with half of the photo masked, the class keeps")
     assert found.targets[0].unit == "log-odds"
     assert not said(found, "depends on the fill")
     region = found.region()
@@ -77,19 +77,19 @@ def test_blur_is_taken_where_it_removes_the_class():
 def test_a_fill_that_leaves_the_class_is_not_taken():
     found = auto(of_brightness)
     assert found.method.fill == seewhy.Color(value=(0, 0, 0))
-    assert said(found, "fill black, which removes the class: on a fully filled photo it drops to")
-    assert said(found, "blur leaves 1")
+    assert said(found, "fill black, which removes the class: a fully masked photo keeps")
+    assert said(found, "blur keeps 1")
 
 
 def test_where_no_fill_removes_the_class_that_is_said():
     found = auto(of_nothing)
     assert found.method.fill == seewhy.Blur()
-    assert said(found, "though no fill removes the class: on a fully filled photo it keeps 100 % of its probability")
+    assert said(found, "no fill removes the class: a fully masked photo keeps 100 % of its probability")
 
 
 def test_an_explanation_that_depends_on_the_fill_says_so():
     found = auto(of_both)
-    assert said(found, "the explanation depends on the fill: over blur and over black")
+    assert said(found, "the explanation depends on the fill")
 
 
 def test_a_class_that_gains_by_hiding_is_named():
@@ -98,7 +98,7 @@ def test_a_class_that_gains_by_hiding_is_named():
 
     found = auto(less, targets=0)
     assert found.targets[0].score < 0
-    assert said(found, "the class is more probable through half of the photo than on the whole")
+    assert said(found, "the class is more probable with half of the photo masked")
     assert not said(auto(of_texture), "more probable")
 
 
@@ -119,7 +119,7 @@ def test_a_fill_on_which_the_model_fails_is_left_out_and_named():
 
     found = auto(fussy)
     assert found.method.fill == seewhy.Blur()
-    assert said(found, "the model fails over black, which was left out")
+    assert said(found, "fill black was not used, because the model fails on it")
 
 
 def test_a_pilot_can_be_cancelled():
@@ -211,7 +211,7 @@ def test_a_fill_that_fails_behind_a_part_of_the_photo_leaves_its_place_to_the_ne
 
     found = auto(fussy)
     assert found.method.fill == seewhy.ImageMean()
-    assert said(found, "the model fails over blur, which was left out")
+    assert said(found, "fill blur was not used, because the model fails on it")
     assert found.pilot == 2 + 2 * 16
 
 
@@ -236,7 +236,7 @@ def test_plain_scores_have_no_log_odds():
     found = seewhy.explain(PHOTO, model=seewhy.FunctionModel(plain, kind="score"), method="auto")
     assert found.targets[0].unit == "score"
     assert said(found, ": unit score")
-    assert said(found, "as raw scores do not say whether a fill removes the class")
+    assert said(found, "because raw scores cannot show whether a fill removes the class")
 
 
 def test_amounts_are_handed_on():

@@ -51,7 +51,7 @@ BAD = {
     ),
     "heic": (
         b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
-        {"setting": "bytes", "rule": "be a picture (PNG, JPEG, GIF, WEBP, TIFF,"},
+        {"setting": "bytes", "rule": "be an image file (PNG, JPEG, GIF, WEBP, TIFF,"},
     ),
     "svg": (
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",

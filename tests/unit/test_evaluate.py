@@ -90,7 +90,7 @@ def test_a_class_that_the_model_does_not_have_is_said(place):
     found = asked(place, truth=place / "truth.json", baselines=(), metrics=["complexity"])
 
     assert found.faults == {"0.png": "the truth must name classes of the model, 0 to 2, got 3"}
-    assert found.notes[0].startswith("the truth does not say where the object is in 4 photos")
+    assert found.notes[0].startswith("the ground truth marks no object in 4 photos")
 
 
 # --- once ---------------------------------------------------------------------------------------------------
@@ -272,7 +272,7 @@ def test_a_store_that_is_none_is_refused_and_left_alone(place):
         asked(place)
     (place / "other").mkdir()
     (place / "other" / "cells.sqlite").write_bytes(b"x" * 5000)
-    with refuses(FileError, "cells.sqlite", value="a file that is no SQLite database, or a damaged one"):
+    with refuses(FileError, "cells.sqlite", value="a file that is not an SQLite database, or a damaged one"):
         asked(place, out=place / "other")
 
 

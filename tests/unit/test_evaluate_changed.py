@@ -176,7 +176,7 @@ def test_a_photo_that_changes_while_it_waits_is_not_taken_for_the_one_before(pla
 
     found = graded(place, metrics=[meddling(lambda: other.write_bytes(one.read_bytes()))])
 
-    assert "1.png must stay as it is" in found.faults["1.png"]
+    assert "1.png must not change during the run" in found.faults["1.png"]
     assert found.rows[1].value("m") is None
     other.write_bytes(good)
     again = graded(place, metrics=[meddling(lambda: None)])  # without retry
@@ -200,7 +200,7 @@ def test_a_mask_that_changes_while_it_waits_costs_only_grades_that_read_it(place
 
     found = graded(place, metrics=[meddling(lambda: mask.write_bytes((place / "masks" / "0.png").read_bytes())), "iou"])
 
-    assert "1.png must stay as it is" in found.faults["1.png"]
+    assert "1.png must not change during the run" in found.faults["1.png"]
     assert found.rows[1].value("iou") is None
     assert found.rows[1].value("m") is not None
     mask.write_bytes(good)
@@ -216,8 +216,8 @@ def test_a_fill_that_changes_while_it_waits_is_not_taken_for_the_one_before(plac
     found = graded(place, method, metrics=[meddling(lambda: fill_of(path, (255, 0, 255)))])
 
     assert found.faults == {
-        "1.png": "what the settings of lime name must stay as it is while it is in work, got another file since this "
-        "run began; the next run takes it"
+        "1.png": "a file that the settings of lime name must not change during the run, but the file has changed; run "
+        "the command again to use the new file"
     }
 
 
@@ -228,7 +228,7 @@ def test_a_photo_that_changes_after_it_was_explained_fails_with_its_reason(place
 
     found = graded(place, metrics=[meddling(lambda: other.write_bytes(one.read_bytes()))])
 
-    assert "1.png must stay as it is" in found.faults["1.png"]
+    assert "1.png must not change during the run" in found.faults["1.png"]
     other.write_bytes(good)
     assert graded(place).faults == {}
 

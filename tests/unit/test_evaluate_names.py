@@ -59,7 +59,7 @@ def test_a_damaged_photo_of_such_a_name_is_recorded(place):
     found = graded(place)
 
     assert list(found.faults) == [f"{SHOWN}.png"]
-    assert found.faults[f"{SHOWN}.png"].startswith(f"{SHOWN}.png must be a picture")
+    assert found.faults[f"{SHOWN}.png"].startswith(f"{SHOWN}.png must be an image file")
     assert json.loads((place / "run" / "summary.json").read_text())["failed"] == found.faults
     assert graded(place).faults == found.faults
 

@@ -87,7 +87,7 @@ def test_a_photo_that_kills_every_worker_is_recorded(cluster, tmp_path):
     found = asked(tmp_path, deadly, ray="auto", baselines=())
 
     assert list(found.faults) == ["2.png"]
-    assert found.faults["2.png"].startswith("workers died 3 times at it")
+    assert found.faults["2.png"].startswith("3 workers died while computing it")
     assert found.summary[0]["photos"] == 2
 
 

@@ -157,11 +157,11 @@ def test_a_metric_that_is_named_must_be_measurable(place, truth):
     if truth is not None:
         truth = place / "truth.json"
         truth.write_text(json.dumps([{"file": "0.png", "index": 1}]))
-    with refuses(InvalidInput, "metrics", rule="not need truth where none says where the"):
+    with refuses(InvalidInput, "metrics", rule="not need ground truth where there is none"):
         asked(place, truth=truth, metrics=["srg", "iou", "ap"])
     assert not (place / "run").exists()
     some = asked(place, truth=truth, metrics=None, baselines=())
-    assert "iou, ap, pointing need ground truth, which is not given, and are skipped" in some.notes
+    assert "skipped, because they need ground truth: iou, ap, pointing" in some.notes
 
 
 def test_without_truth_only_what_needs_none_is_measured(place):
@@ -296,8 +296,8 @@ def test_the_notes_say_how_photos_count_and_what_was_not_used(tmp_path):
 
     assert found.notes == (
         "4 photos in 2 groups: each group counts once",
-        "no intervals: they need 6 photos that are independent, got 2",
-        "of the settings files only the method and what it shows are used, not seed",
+        "no intervals: at least 6 independent photos are needed, got 2",
+        "settings files: only method and display are used; ignored: seed",
     )
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["notes"] == list(found.notes)
 
@@ -386,7 +386,7 @@ def test_copies_of_a_photo_count_as_one(place):
     groups = {photo.name: photo.group for photo in found.plan.photos}
     assert groups["copy.png"] == groups["0.png"]
     assert len(set(groups.values())) == len(groups) - 1
-    assert "photos that are the same file as another one, and count as one with it: 1" in found.notes
+    assert "copies of other photos, which count as one photo with them: 1" in found.notes
 
 
 def test_what_seewhy_wrote_is_no_photo(place):

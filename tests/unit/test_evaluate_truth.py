@@ -69,7 +69,7 @@ def test_where_none_is_of_the_class_all_are_and_that_is_said(place):
 
     assert found.rows[0].truth_of == "all"
     assert said(found) == [
-        "the truth marks nothing of the class that is explained in a.png: all that it marks counts as the object"
+        "the ground truth marks no object of the explained class in a.png; all marked objects are used instead"
     ]
     with (place / "run" / "photos.csv").open(newline="") as file:
         assert [row["truth_of"] for row in csv.DictReader(file)] == ["all"]

@@ -122,5 +122,5 @@ def test_a_result_is_not_taken_for_a_damaged_photo(tmp_path: Path) -> None:
     from safetensors.numpy import save_file
 
     save_file({"x": np.zeros(2)}, tmp_path / "a.seewhy", metadata={"seewhy": "{}"})
-    with refuses(ImageError, "a.seewhy", rule="be a picture (PNG, JPEG, GIF, WEBP, TIFF,"):
+    with refuses(ImageError, "a.seewhy", rule="be an image file (PNG, JPEG, GIF, WEBP, TIFF,"):
         load_image(tmp_path / "a.seewhy")

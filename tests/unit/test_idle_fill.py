@@ -63,8 +63,8 @@ def test_auto_leaves_such_fills_out_before_it_asks():
     assert got.method.fill == seewhy.Color(value=(0, 0, 0))
     assert got.pilot == 1 + 16  # one fill is left: bare, and a block of it
     said = " ".join(got.warnings)
-    assert "fill blur was left out" in said
-    assert "fill image-mean was left out" in said
+    assert "fill blur was not used" in said
+    assert "fill image-mean was not used" in said
     assert "hides nothing" not in said
 
 

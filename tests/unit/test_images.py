@@ -282,7 +282,7 @@ def test_bytes_and_back_is_exact(values: np.ndarray, kind: str) -> None:
             npy_bytes(np.zeros((4, 4), "u1")).replace(b"(4, 4)", b"(9**9,)"),
             {"setting": "photo", "rule": "be a readable, complete image"},
         ),
-        (encoded(Pillow.fromarray(PHOTO), "GIF"), {"setting": "photo", "rule": "be a picture (PNG, JPEG)"}),
+        (encoded(Pillow.fromarray(PHOTO), "GIF"), {"setting": "photo", "rule": "be an image file (PNG, JPEG)"}),
         (raw_png(60000, 60000), {"setting": "max_pixels", "value": 3600000000}),
         (JPEG[:900], {"setting": "photo", "rule": "be a readable, complete image"}),
     ],

@@ -307,7 +307,7 @@ def test_the_way_an_array_lies_in_memory_does_not_matter(view: np.ndarray) -> No
 def test_data_files_that_are_no_pictures_are_named() -> None:
     with refuses(ImageError, "bytes", value="an .npy file; pass its array, numpy.load(path)"):
         load_image(npy_bytes(PHOTO))
-    with refuses(ImageError, "bytes", rule="be a picture (PNG, JPEG, GIF, WEBP, TIFF,"):
+    with refuses(ImageError, "bytes", rule="be an image file (PNG, JPEG, GIF, WEBP, TIFF,"):
         load_image(bytes(128) + b"DICM" + bytes(100))
 
 

@@ -33,8 +33,8 @@ def test_the_page_of_an_evaluation_has_every_mean_and_every_photo(evaluation):
         assert one in text
     for line in evaluation.summary:
         assert f"{line['metrics']['iou']['value']:.4g}" in text
-    assert "Not complete" not in text
-    assert "Not complete" in text_of(replace(evaluation, complete=False).to_html())
+    assert "Incomplete" not in text
+    assert "Incomplete" in text_of(replace(evaluation, complete=False).to_html())
 
 
 def test_the_page_of_a_tuning_has_its_reason_its_worth_and_the_settings_file():

@@ -144,7 +144,7 @@ def test_a_photo_without_any_effect_is_said_to_have_none() -> None:
     found = seewhy.explain(PHOTO, model=model, method=LIME.replace(n_samples=40), progress=False)
     html = found.to_html()
     assert_asks_nothing(html)
-    assert "No region can be told from no effect." in html
+    assert "No region has an effect that is distinguishable from 0." in html
     assert drawn(html)[0]["targets"][0]["limit"] == 0
 
 

@@ -71,7 +71,7 @@ def test_no_more_pictures_are_sent_than_allowed(design, most):
     assert len(got.samples) == (most - 1) // 2 * 2
     assert got.stop.by == "max-evaluations"
     assert got.complete
-    assert any(f"stopped by max_evaluations={most} before tolerance 0.001" in text for text in got.warnings)
+    assert any(f"max_evaluations={most} stopped the run before tolerance 0.001" in text for text in got.warnings)
 
 
 def test_no_more_masks_are_sent_than_allowed():
@@ -94,7 +94,7 @@ def test_time_stops_a_slow_model_and_the_rest_is_said(monkeypatch):
     assert got.stop.by == "max-seconds"
     assert got.complete
     assert 8 * 8 <= len(got.samples) <= 14 * 8  # ten batches, and those that were begun
-    assert [text for text in got.warnings if "stopped by max_seconds=0.2 before tolerance 0.001" in text]
+    assert [text for text in got.warnings if "max_seconds=0.2 stopped the run before tolerance 0.001" in text]
     straight = run(LIME.replace(n_samples=len(got.samples)))
     np.testing.assert_array_equal(got.values(), straight.values())
 

@@ -158,7 +158,7 @@ def test_no_winner_is_reported_on_what_it_was_chosen_on(two_stripes):
         if rule.apart:
             found = run(two_stripes / "cross" / "1.png", metric=name, model=seen(0, sharp=False))
             assert np.any(found.tensor.chosen != found.tensor.reported)
-            assert "no winner is reported on what it was chosen on" in rule.text
+            assert "a winner is never reported on the score that chose it" in rule.text
         else:
             assert METRICS[name].facts.needs == "truth"
             assert "looks better than it is" in rule.text
@@ -173,7 +173,9 @@ def test_regions_are_varied_where_the_metric_reads_them(two_stripes):
     rise = Menu.of({"sampling": {"rise": "rise"}, "free": {"regions": [1], "share": [0.1]}}, 40, region=True)
     assert [one.label for one in rise.settings] == ["rise", "rise \u00b7 share 0.1"]  # a map has no regions to count
     assert len(mapped.plan.menu.settings) == 3
-    assert mapped.notes == ("what is shown is not varied: this metric reads the map, and not the region that is shown",)
+    assert mapped.notes == (
+        "display settings are not varied, because this metric uses the map and not the shown region",
+    )
     explanation = seewhy.explain(photo, model=seen(0), method=shown.plan.menu.samplings["upright"], targets=0)
     candidate = Candidate.of(explanation, display=Display(regions=1, sign="positive"))
     wanted = METRICS["sufficiency"].measure(Question.of(photo, model=seen(0), target=0), candidate)
@@ -255,7 +257,7 @@ def test_iou_is_judged_where_there_is_truth(two_classes, tmp_path):
     assert found.tensor.own[0, 3:].tolist() == [1, 1, 1]
     assert {one["photo"] for one in found.failed} == {f"level/{i}.png" for i in (2, 5, 6)}
     assert found.questions[0].word == "Not clear"
-    assert "By construction" in found.questions[0].text
+    assert "the same number was used to choose and to report" in found.questions[0].text
 
 
 # --- what goes wrong, and going on ----------------------------------------------------------------------------
@@ -271,7 +273,7 @@ def test_a_bad_photo_and_a_setting_that_does_not_suit_do_not_stop_the_others(tmp
     assert found.best("1.png").label == "upright"
     assert found.best("broken.png") is None
     reasons = {(one["photo"], one["setting"]): one["reason"] for one in found.failed}
-    assert "must be a picture" in reasons["broken.png", None]
+    assert "must be an image file" in reasons["broken.png", None]
     assert "Rise.grid must be at most 32" in reasons["1.png", "rise"]
     assert found.tensor.reported[0, 0, 2:].tolist() == [0, 0]  # it says nothing there
     assert any(one.startswith("1.png, channel 0, rise and 1 more settings: ") for one in found.failed_in_brief)

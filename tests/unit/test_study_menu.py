@@ -101,7 +101,7 @@ def test_the_menus_have_no_impossible_settings_and_labels_of_their_own(name, reg
     labels = [one.label for one in menu.settings]
     assert len(set(labels)) == len(labels)
     assert menu.default.method == seewhy.Lime(n_samples=200)
-    assert not [note for note in menu.notes if "shown is not varied" not in note]
+    assert not [note for note in menu.notes if "settings are not varied" not in note]
     for one in menu.settings:
         assert menu.samplings[one.sampling].replace(**one.changes) == one.method
 
@@ -119,7 +119,7 @@ def test_a_menu_may_be_a_file(tmp_path):
     assert "my own \u00b7 surrogate lasso" in labels
     assert len(labels) == 3
     (note,) = menu.notes
-    assert "left out surrogate lasso, kernel shapley" in note
+    assert "skipped surrogate lasso, kernel shapley" in note
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_what_a_sampling_says_of_its_amount_is_not_used_and_said(said, lost):
     menu = Menu.of({"sampling": {"usual": "lime", "mine": {"name": "lime"} | said}}, 60, region=False)
 
     assert menu.samplings["mine"] == menu.samplings["usual"] == seewhy.Lime(n_samples=60)
-    wanted = f"mine: {lost} not used: the study asks n_samples 60 of every sampling"
+    wanted = f"mine: {lost} ignored: the study uses 60 samples for every sampling setting"
     assert menu.notes == ((wanted,) if lost else ())
 
 
@@ -152,8 +152,8 @@ def test_a_settings_file_is_a_menu_of_its_own_setting(tmp_path):
     assert one.method == menu.samplings["tune"] == lime.replace(n_samples=60)
     assert one.display == Display(regions=3, sign="positive")
     assert menu.notes == (
-        "tune: n_samples 80 not used: the study asks n_samples 60 of every sampling",
-        "tune: only the method and what it shows are used, not seed, targets",
+        "tune: n_samples 80 ignored: the study uses 60 samples for every sampling setting",
+        "tune: only method and display are used; ignored: seed, targets",
     )
     assert Menu.of({"method": "rise"}, 60, region=False).default.label == "settings"
 

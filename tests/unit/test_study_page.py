@@ -104,8 +104,8 @@ def test_the_page_says_the_rule_the_answers_and_what_failed(found, page):
     assert found.plan.rule.text in text
     for one in found.questions:
         assert one.text in text
-    assert "bad.png, other\\u202e: bad.png must be a picture" in text
-    assert "The larger a region, the easier it scores high" in text
+    assert "bad.png, other\\u202e: bad.png must be an image file" in text
+    assert "Larger regions score higher" in text
     for one in found.plan.menu.settings:
         assert one.label in text
     words = [one for one in page.all("section") if one["class"].startswith("card")]

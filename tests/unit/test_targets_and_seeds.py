@@ -94,7 +94,7 @@ def test_the_number_of_samples_that_would_do_grows_with_the_square_of_the_error(
 
     got = seewhy.explain(PHOTO, model=FunctionModel(curved, kind="score"), method=method, progress=False)
 
-    (note,) = (note for note in got.warnings if "for a firmer map" in note)
+    (note,) = (note for note in got.warnings if "for that, resume" in note)
     said = int(re.search(r"about (\d+) samples", note)[1])
     worst = got.attributions[0].spread.bound(RISK / 2, certain=True) / (SLACK * 0.01)
     assert worst > 3  # the test can tell

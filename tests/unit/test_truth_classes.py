@@ -178,7 +178,7 @@ def test_a_study_is_judged_by_the_class_that_it_explains(two):
 def test_where_no_object_is_of_the_class_a_tuning_and_a_study_say_so(two):
     (two / "zebra.csv").write_text("file,x0,y0,x1,y1,label\na.png,0,0,8,8,zebra\n")
     (known,), _ = read_truth(two / "zebra.csv")
-    note = "the truth marks nothing of the class that is explained in a.png: all that it marks counts as the object"
+    note = "the ground truth marks no object of the explained class in a.png; all marked objects are used instead"
     asked = {"model": model(), "metric": "iou", "progress": False}
     menu = {"sampling": {"lime": LIME.to_dict()}}
 

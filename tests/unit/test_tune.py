@@ -260,7 +260,7 @@ def test_metrics_of_samples_get_their_intervals():
     found = only_free(metric="error", n_samples=128, free={"kernel": ["cosine", "none"], "n_samples": [128]})
     explained = seewhy.explain(PHOTO, model=Counted(), method=found.winner.method, targets=0)
     assert found.winner.chosen == pytest.approx(explained.attributions[0].error)
-    assert all("without samples" in one for one in found.baselines.values())
+    assert all("needs the samples" in one for one in found.baselines.values())
 
 
 def test_without_optuna_free_settings_can_be_tuned_still(monkeypatch):
@@ -323,5 +323,5 @@ def test_what_breaks_a_rule_is_refused(given, message):
 
 def test_a_damaged_memory_is_named(tmp_path):
     (tmp_path / "tune.sqlite").write_bytes(b"this is no database, but it is long enough to be looked at as one" * 20)
-    with refuses(seewhy.FileError, "tune.sqlite", value="a file that is no SQLite database, or a damaged one"):
+    with refuses(seewhy.FileError, "tune.sqlite", value="a file that is not an SQLite database, or a damaged one"):
         only_free(truth=OBJECT, out=tmp_path)

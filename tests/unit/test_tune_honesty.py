@@ -42,19 +42,19 @@ def test_photos_of_one_group_are_held_out_together():
     together = only_free(photos=photos, truth=truths, n_samples=40, groups=["a"] * 4, free=SHOWN)
     assert together.held_out == ()
     assert together.lead.low is None
-    assert "elsewhere expect a worse one" in str(together)
+    assert "expect a worse score on other photos" in str(together)
     assert together.score == pytest.approx(together.winner.chosen)
     two = only_free(photos=photos, truth=truths, n_samples=40, groups=["a", "a", "b", "b"], free=SHOWN)
     assert (two.held_out, len(two.fold_winners)) == (("photos",), 2)
     assert (two.lead.low, two.lead.groups) == (None, 2)
-    assert "no interval: it needs 6 groups of photos that are independent, got 2" in str(two)
+    assert "no interval: at least 6 independent groups of photos are needed, got 2" in str(two)
 
 
 def test_one_photo_with_truth_says_that_nothing_is_held_out():
     found = only_free(truth=OBJECT, n_samples=40)
     assert found.held_out == ()
     assert (found.chosen_on, found.reported_on) == ("iou, on this photo", "iou, on the same photo")
-    assert "this score is on the very data that the settings were chosen on" in str(found)
+    assert "the settings were chosen on the same data" in str(found)
     assert found.score == found.winner.chosen
 
 
@@ -69,7 +69,7 @@ def test_one_fill_is_chosen_on_and_another_reported(start, chosen, reported):
         f"sufficiency over {reported}, on the same photo",
     )
     assert found.held_out == ("fill",)
-    assert "elsewhere expect" not in str(found)
+    assert "expect a worse" not in str(found)
     explained = seewhy.explain(PHOTO, model=Counted(), method=found.winner.method, targets=0)
     question = Question.of(PHOTO, model=Counted(), target=0)
     parts = METRICS["sufficiency"].measure(question, Candidate.of(explained, display=found.winner.display)).parts
@@ -103,7 +103,7 @@ def test_a_photo_that_cannot_be_graded_is_left_out_by_name():
     found = only_free(photos=photos, truth=[OBJECT, np.zeros_like(OBJECT)], free=FREE)
     assert [one.target for one in found.photos] == [0]
     assert [one.name for one in found.photos] == ["array (1)"]
-    assert any(note.startswith("left out, array (2): the ") for note in found.notes)
+    assert any(note.startswith("skipped: array (2): the ") for note in found.notes)
 
 
 def test_settings_that_cannot_be_used_here_do_not_end_a_search():
@@ -161,19 +161,19 @@ def test_a_start_that_is_better_where_it_is_reported_is_named():
     for seed in range(6):
         photos, truths = noise_question(6, seed)
         found = only_free(photos=photos, truth=truths, free=free, metric="iou", display=seewhy.Display(regions=3))
-        worse = found.score < found.start_score and "What is different" in found.reason
-        noted = [note for note in found.notes if note.startswith("on what is reported the start settings are better, ")]
+        worse = found.score < found.start_score and "Changed" in found.reason
+        noted = [note for note in found.notes if note.startswith("the start settings have a better reported score ")]
         assert bool(noted) == worse
-        assert not worse or f"{found.start_score:.4g} against {found.score:.4g}; keep them" in noted[0]
+        assert not worse or f"({found.start_score:.4g}, winner {found.score:.4g}); keep them" in noted[0]
         said.append(worse)
     assert set(said) == {True, False}
 
 
 def test_what_a_notebook_shows_says_that_nothing_was_held_out():
     same = only_free(truth=OBJECT, n_samples=40, free=FREE | {"regions": [1]})
-    assert "on the very data it was chosen on, " in repr(same)
+    assert "on the data used for choosing, " in repr(same)
     held = only_free(metric="sufficiency", n_samples=40, free=FREE | {"regions": [1]})
-    assert "on the very data" not in repr(held)
+    assert "on the data used" not in repr(held)
 
 
 def test_the_settings_file_names_the_class_of_all_photos_or_says_that_it_cannot():
@@ -185,10 +185,10 @@ def test_the_settings_file_names_the_class_of_all_photos_or_says_that_it_cannot(
     assert named.settings()["targets"] == one
     apart = only_free(photos=photos, truth=[known((one,)), known((other,))], **given)
     assert apart.settings()["targets"] == "top1"
-    assert any("names other classes than the model's top one for 2 of 2 photos" in note for note in apart.notes)
+    assert any("for 2 of 2 photos, the ground truth is of another class" in note for note in apart.notes)
     own = only_free(photos=photos, truth=[known((top,))] * 2, **given)
     assert own.settings()["targets"] == "top1"
-    assert not any("names other classes" in note for note in own.notes + named.notes)
+    assert not any("of another class than the top one" in note for note in own.notes + named.notes)
 
 
 # --- the reason ------------------------------------------------------------------------------------------------------
@@ -222,14 +222,14 @@ def setting(method, **shown):
     return Setting(method, seewhy.Display(**shown), "start", None)
 
 
-def test_the_reason_says_most_only_of_more_than_half():
+def test_the_reason_names_what_changed_and_what_mattered_most():
     one, other = setting(START, regions=3), setting(START)
     judge = Judge.of("iou", START)
     text = reason(judge, one, other, 0.5, 0.25, sampling={"fill": 0.4, "design": 0.35}, free={"regions": 0.6})
     assert text == (
-        "iou 0.5, the start settings 0.25. What is different: regions 3 (was 5). "
-        "Of the difference between sampling settings the largest share comes from fill (40 %). "
-        "Of the difference between readings of the same samples most comes from regions (60 %)."
+        "iou 0.5 (start settings: 0.25). Changed: regions 3 (was 5). "
+        "Among sampling settings, fill matters most (40 % of the variance of the scores). "
+        "Among free settings, regions matters most (60 % of the variance of the scores)."
     )
 
 

@@ -168,7 +168,7 @@ def test_a_region_that_was_another_one_after_half_of_the_samples_is_not_firm(pho
     assert steady.stability > STABILITY["firm"]
     assert loose.grade == "do not use"
     assert loose.share == 0
-    assert "can be told from none" in loose.sentence
+    assert "is distinguishable from 0" in loose.sentence
 
 
 def test_it_is_saved_with_the_result(photo: np.ndarray, tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_an_older_file_has_a_verdict_without_a_check() -> None:
     old = seewhy.load(DATA / "lime-0.1.0.seewhy")
     assert old.check is None
     assert old.verdict.alone is None
-    assert "was not shown to the model alone" in old.verdict.sentence
+    assert "was not tested on the model" in old.verdict.sentence
 
 
 def test_a_refit_is_judged_by_its_samples_alone(photo: np.ndarray) -> None:

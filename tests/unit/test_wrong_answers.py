@@ -34,7 +34,7 @@ def test_the_models_own_exception_keeps_its_type_and_says_where(method, call, pl
         seewhy.explain(PHOTO, model=model, method=method, batch_size=10)
 
     notes = " ".join(caught.value.__notes__)
-    assert f"batch of {calls[-1]} pictures" in notes
+    assert f"batch of {calls[-1]} images" in notes
     if place is not None:  # in LIME, the untouched picture is sample 0
         assert f"while scoring samples from {place + known(method)} on" in notes
     assert composing() == []
@@ -150,7 +150,7 @@ def test_nonsense_for_the_untouched_picture_is_refused_before_any_sample():
         calls.append(batch)
         return np.full((len(batch), 2), np.nan)
 
-    with refuses(ModelError, "model", rule="finite scores, returned nan at picture 0,"):
+    with refuses(ModelError, "model", rule="finite scores, returned nan at image 0,"):
         seewhy.explain(PHOTO, model=model, method=LIME)
 
     assert len(calls) == 1

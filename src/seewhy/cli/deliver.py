@@ -99,7 +99,7 @@ class Delivery:
                 say(f"note: {note}", err=True)
             if not explanation.complete:
                 say(
-                    f"interrupted; {photo}: what there is, is in {written.files[0]}"
+                    f"interrupted; {photo}: the partial result is in {written.files[0]}"
                     if written.files
                     else "interrupted",
                     err=True,
@@ -111,7 +111,7 @@ class Delivery:
             return DONE
         first = written.faults[0]
         if len(written.faults) > 1:
-            first.add_note(f"and {len(written.faults) - 1} more files are missing for such reasons")
+            first.add_note(f"{len(written.faults) - 1} more files could not be written")
         if written.files:
             first.add_note(f"the result is in {written.files[0]}")
         return report(first, debug=self.debug, place="" if str(first).startswith(photo) else f"{photo}: ")

@@ -83,7 +83,7 @@ def _repeated(args: list[str]) -> list[str]:
 @click.option(
     "--model", "models", multiple=True, metavar="MODEL...", help=f"{MODEL_HELP} (default efficientnet-lite0)."
 )
-@run_options.out("seewhy-evaluation", "Folder of the run; the same call again does what is missing")
+@run_options.out("seewhy-evaluation", "Folder of the run; the same command resumes an interrupted run")
 @run_options.as_json
 @run_options.quiet
 @click.option(
@@ -138,7 +138,7 @@ def evaluate(photos: tuple[str, ...], **given: Any) -> int:
     )
     _emit(found, given, held.notes(quiet=given["quiet"] and not given["as_json"]))
     if not found.complete:
-        say("interrupted; the same command resumes the run", err=True)
+        say("interrupted; run the same command to resume", err=True)
         return signals.exit_code()
     return FAILED if found.faults else DONE
 

@@ -35,9 +35,7 @@ if TYPE_CHECKING:
     from seewhy.methods import MethodSetting
 
 _METHOD_FLAGS = method_flags()
-_METHOD_HELP = (
-    f"{', '.join(METHODS)} (default auto; where a setting is given that auto has not: the first that has it)."
-)
+_METHOD_HELP = f"{', '.join(METHODS)} (default auto, or the first method that has the given settings)."
 _FILE_HOLDS: dict[str, tuple[tuple[type, ...], str]] = {
     "method": ((str, dict), "a name or a table"),
     "model": ((str, dict), "text, or a table with a name and model settings"),
@@ -138,7 +136,7 @@ def _notes(given: dict[str, Any], kind: str) -> Iterator[str]:
     by_flags = given["method_name"] is None and given["preset"] is None and given["settings_file"] is None
     used = [flag.name for flag in _METHOD_FLAGS if given.get(flag.key) is not None and "auto" not in flag.owners]
     if by_flags and kind != Auto.becomes and used:
-        yield f"{used[0]} is no setting of auto, so {kind} explained; --method names another"
+        yield f"auto has no setting {used[0]}, so the method is {kind}; use --method to choose another"
     segments = "segmentation" in METHODS[kind].model_fields
     if given["regions"] is not None and not segments:
         yield f"--regions selects segments, but {kind} gives a map; use --share to show a part of a map"
@@ -291,7 +289,7 @@ def targets_of(given: tuple[str, ...]) -> list[str]:
         parts = [part.strip() for part in text.split(",")]
         if len(parts) > 1 and all(part.removeprefix("top").isdigit() for part in parts):
             flags = " ".join(f"--targets {part}" for part in parts)
-            raise InvalidInput.of("--targets", "be one class each time", text, f"write {flags}")
+            raise InvalidInput.of("--targets", "name one class", text, f"write {flags}")
     return list(given)
 
 

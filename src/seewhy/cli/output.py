@@ -21,8 +21,8 @@ from seewhy.render.display import Display
 from seewhy.render.numbers import as_percent, score_words
 
 _NOTHING = {
-    "positive": "nothing supports: no segment has a positive value distinguishable from 0",
-    "negative": "nothing contradicts: no segment has a negative value distinguishable from 0",
+    "positive": "nothing supports the class: no segment has a positive value distinguishable from 0",
+    "negative": "nothing contradicts the class: no segment has a negative value distinguishable from 0",
 }
 
 
@@ -77,7 +77,7 @@ def summary(explanation: Explanation, files: list[str], display: Display, notes:
     corrected = explanation.samples.n_exact
     if corrected is not None:
         ran = f"run by {explanation.model.run_by}"
-        page.line(f"{ran}; {corrected} rows were also sent to the original, and correct the rest")
+        page.line(f"{ran}; {corrected} images were also evaluated by the original model, to correct the others")
     page.lines([*explanation.warnings, *notes], "note: ")
     page.lines(files, "wrote ")
     return page
@@ -115,7 +115,8 @@ def _target(page: Printed, explanation: Explanation, i: int, display: Display) -
         evidence = explanation.evidence(i)
         for sign in signs:
             if not (evidence < 0 if sign == "negative" else evidence > 0).any():
-                page.line("nothing contradicts" if sign == "negative" else "nothing supports")
+                verb = "contradicts" if sign == "negative" else "supports"
+                page.line(f"nothing {verb} the class: no pixel has a {sign} value distinguishable from 0")
         return
     top = explanation.top(display.regions, target=i, sign=display.sign)
     if top:
@@ -126,7 +127,9 @@ def _target(page: Printed, explanation: Explanation, i: int, display: Display) -
     page.line(f"surrogate {found.prediction:.4g}, model {target.score:.4g}{r2}{_error(found.error)}")
     same = None if found.stability is None else found.stability.same_top
     if same and len(top) <= len(same) and top:
-        page.line(f"chance that another run finds the same {len(top)} strongest: {100 * same[len(top) - 1]:.0f} %")
+        page.line(
+            f"chance that another run finds the same {len(top)} strongest segments: {100 * same[len(top) - 1]:.0f} %"
+        )
 
 
 def _table(explanation: Explanation, i: int, top: list[Region]) -> Rows:
@@ -185,7 +188,7 @@ def side_by_side(explanation: Explanation, *, as_json: bool) -> str:
     page = Printed()
     for one in found:
         page.line(f"{one.target}, {len(explanation.samples)} samples", bold=True)
-        table = Rows("read as")
+        table = Rows("method")
         table.numbers("error", "correlation", "difference", "same top 5")
         for k, name in enumerate(one.names):
             error = one.errors[k]

@@ -92,7 +92,7 @@ def study(photos: tuple[str, ...], out: Path, *, as_json: bool, quiet: bool, **g
     if code == FAILED:
         _say_faults(found)
     elif code != DONE and (quiet or as_json):
-        say("interrupted; the same command goes on", err=True)
+        say("interrupted; run the same command to resume", err=True)
     return code
 
 
@@ -155,7 +155,7 @@ def _emit(found: Study, files: list[str], notes: list[str]) -> None:
     page.lines(found.failed_in_brief, "not judged: ")
     page.lines([*found.notes, *notes], "note: ")
     if not found.complete:
-        page.line("interrupted; the same command goes on")
+        page.line("interrupted; run the same command to resume")
     page.lines(files, "wrote ")
     put(str(page))
 

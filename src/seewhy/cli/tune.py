@@ -28,8 +28,8 @@ from seewhy.render.display import Display
 if TYPE_CHECKING:
     from seewhy.truth import Known
 
-_WHERE = "Where to look"
-_MUCH = "How much to spend"
+_WHERE = "What to search"
+_MUCH = "Budget"
 
 
 @click.command(cls=Sectioned, epilog="Exit codes: 0 done, 1 failure, 2 wrong usage or input, 130 interrupted.")
@@ -44,7 +44,7 @@ _MUCH = "How much to spend"
     metavar="CLASS",
     help="Class to explain: top1, an index or a name (default: the class in --truth, else top1).",
 )
-@run_options.out("seewhy-tune", "Folder for the files; the same tuning resumes where it stopped there")
+@run_options.out("seewhy-tune", "Folder for the files; the same command resumes an interrupted search")
 @run_options.as_json
 @run_options.quiet
 @run_options.seed(None)
@@ -157,7 +157,7 @@ def tune(photos: tuple[str, ...], **given: Any) -> int:
     if found.complete:
         return DONE
     if given["quiet"] or given["as_json"]:
-        say("interrupted; the same command goes on", err=True)
+        say("interrupted; run the same command to resume", err=True)
     return signals.exit_code()
 
 

@@ -179,7 +179,7 @@ class Writer:
             name = usual if number == 1 else f"{usual}-{number}"
             path = self.folder / f"{name}.seewhy"
             if not path.exists() and any((self.folder / f"{name}{ending}").is_file() for ending in _WITH_RESULT):
-                why = why or f"{self.folder / name}.* hold something else"
+                why = why or f"{self.folder / name}.* exist but belong to no result of seewhy"
                 continue
             if create_file(path, data):
                 break
@@ -190,7 +190,7 @@ class Writer:
             why = why or f"{path} {other}"
         if name == usual:
             return name, []
-        return name, [f"{why}: kept, and this result is named {name}; --overwrite replaces instead"]
+        return name, [f"{why}, so it was kept; the new result is {name} (--overwrite replaces the old one)"]
 
     def _path(self, name: str) -> Path:
         path = self.folder / name
@@ -208,15 +208,15 @@ def _other(path: Path, explanation: Explanation, display: Display) -> str:
     try:
         there, arrays = result_file.read(path)
     except FileError:
-        return "is no readable result file"
+        return "is not a readable result file"
     mine, photo = record.header(explanation), record.arrays(explanation)["photo"]
     differs = {
-        "is of another photo": not np.array_equal(arrays.get("photo", photo[:0]), photo),
-        "is of another model": any(there.get(key) != mine[key] for key in ("model", "fingerprint")),
-        "is of other classes": not _classes(there) <= _classes(mine),
+        "is a result for another photo": not np.array_equal(arrays.get("photo", photo[:0]), photo),
+        "is a result for another model": any(there.get(key) != mine[key] for key in ("model", "fingerprint")),
+        "is a result for other classes": not _classes(there) <= _classes(mine),
         "has other settings": any(there.get(key) != mine[key] for key in _SAME),
         "has more samples": not isinstance(there.get("n_samples"), int) or there["n_samples"] > mine["n_samples"],
-        "is shown otherwise": _shown(path.with_suffix(".toml")) not in ({}, display.to_dict()),
+        "has other display settings": _shown(path.with_suffix(".toml")) not in ({}, display.to_dict()),
     }
     return next((words for words, is_so in differs.items() if is_so), "")
 

@@ -22,16 +22,16 @@ from seewhy.core.text import clean, shortened, shown
 class SeewhyError(Exception):
     """Base of every error raised on purpose.
 
-    The sentence may change between versions; programs and tests read the attributes.
+    The sentence may change between versions; programs and tests should use the attributes.
 
     Attributes
     ----------
     setting
-        What was set or read, such as ``Lime.n_samples`` or a file's path; None where no single thing is at fault.
+        The setting or file, such as ``Lime.n_samples`` or a path; None if the error is about several.
     rule
-        What must hold, in words, such as ``at least 2``; None where the sentence says it all.
+        The rule, such as ``be at least 2``; None if the sentence contains it.
     value
-        What was given, where there is one.
+        The value that breaks the rule, if there is one.
     """
 
     def __init__(
@@ -54,11 +54,11 @@ class InvalidInput(SeewhyError, ValueError):
 
 
 class ImageError(InvalidInput):
-    """The picture is missing, broken, too large, or not a picture."""
+    """The photo is missing, damaged, too large, or not an image."""
 
 
 class ModelError(SeewhyError, RuntimeError):
-    """The model is missing or damaged, or answered something other than finite scores (B, K)."""
+    """The model is missing or damaged, or did not return finite scores (B, K)."""
 
 
 class FileError(SeewhyError, ValueError):
@@ -70,4 +70,4 @@ class MissingExtra(SeewhyError, ImportError):
 
 
 class Cancelled(SeewhyError, RuntimeError):
-    """A run was cancelled before two samples were scored, so there is nothing to explain."""
+    """A run was cancelled before two samples were evaluated, so there is no explanation."""

@@ -43,7 +43,9 @@ def check(needed: float, what: str, error: type[SeewhyError]) -> None:
     """
     limit = most()
     if not needed <= limit:  # NaN is refused too
-        advice = f"set {LIMIT}={math.ceil(needed / 10**9)}GB to allow it" if needed < 10**15 else "no machine has that"
+        advice = (
+            f"set {LIMIT}={math.ceil(needed / 10**9)}GB to allow it" if needed < 10**15 else "no computer has that much"
+        )
         raise error(
             f"{what} would need {size(needed)} of memory, and the limit is {size(limit)}; {advice}",
             setting=what,

@@ -33,7 +33,7 @@ Cancel = Callable[[], bool]
 _BATCH_BYTES = 32_000_000
 _LARGEST_BATCH = 64
 
-_ONE_EACH = "must give one answer for every batch"
+_ONE_EACH = "must return one answer for every batch"
 
 
 @dataclass
@@ -169,7 +169,7 @@ def score_untouched(model: Model, composer: Composer, clock: Clock) -> Scores:
     clock.took(perf_counter() - start, 1)
     if scores is None:
         raise ModelError(
-            f"the model {_ONE_EACH}, but gave none for the unmasked image", setting="model", rule=_ONE_EACH
+            f"the model {_ONE_EACH}, but returned none for the unmasked image", setting="model", rule=_ONE_EACH
         )
     _check(scores, 1, None, 0)
     return scores

@@ -31,7 +31,7 @@ from seewhy.sampling.blocks import Block, cut, join
 from seewhy.sampling.protocols import MaskMaker
 from seewhy.sampling.samples import SHARE, Answers, Recorder, Samples, to_be_exact
 
-KEPT = "and seewhy resume goes on from there"
+KEPT = "and seewhy resume continues from there"
 """What the error of a failed run says where its samples were saved."""
 _EXACT_LEAST = 16
 """Rows that the exact model is asked for even if the time is over: without any of them its correction is missing."""

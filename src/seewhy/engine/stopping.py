@@ -40,12 +40,12 @@ StopReason: TypeAlias = Literal[
 ]
 
 WORDS: dict[StopReason, str] = {
-    "n-samples": "all requested samples were scored",
+    "n-samples": "all requested samples were evaluated",
     "tolerance": "the tolerance was reached",
     "until": "the strongest regions are separated from the rest",
-    "max-evaluations": "the most evaluations allowed were made",
-    "max-seconds": "the time allowed was over",
-    "design": "the design has no more rows: nothing is left to chance",
+    "max-evaluations": "stopped at the maximum number of evaluations",
+    "max-seconds": "stopped at the time limit",
+    "design": "all rows of the design were evaluated",
     "interrupted": "interrupted",
     "cancelled": "cancelled",
 }
@@ -57,16 +57,16 @@ class Stop:
 
     by: StopReason
     looks: int
-    """Times the run looked at its error before it ended."""
+    """Number of times the run checked its error before it ended."""
 
     @property
     def complete(self) -> bool:
-        """Whether the run ended as its settings say, and not because somebody stopped it."""
+        """Whether the run ended by its own settings; False if it was interrupted or cancelled."""
         return self.by not in {"interrupted", "cancelled"}
 
 
 class Amount(Settings):
-    """How much is asked: a fixed number of samples, or as many as an aim needs."""
+    """How many samples a run takes: a fixed number, or as many as the stopping rule needs."""
 
     name: str = ""
     n_samples: Annotated[
@@ -127,7 +127,9 @@ class Amount(Settings):
             name, given, least = "max_evaluations", self.max_evaluations, least + 1  # and the picture as it is
         if given < least:
             raise InvalidInput.of(
-                f"{type(self).__name__}.{name}", f"be at least {least}, the first block of this picture", given
+                f"{type(self).__name__}.{name}",
+                f"be at least {least}, the size of the first block for this photo",
+                given,
             )
 
     @property

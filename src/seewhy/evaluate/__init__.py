@@ -42,59 +42,59 @@ def evaluate(  # noqa: PLR0913  # the front door
     ray: str | None = None,
     lease: float = LEASE,
 ) -> Evaluation:
-    """Explain photos by several methods and settings, and grade what they say.
+    """Explain photos by several methods and settings, and grade the explanations.
 
     Parameters
     ----------
     photos
-        Files and folders; all pictures of a folder and the folders in it, but those that ``truth`` uses as masks.
+        Files and folders; all images of a folder and its subfolders, except those that ``truth`` uses as masks.
     truth
-        Where the objects are: a folder of PNG masks or of Pascal VOC XML, COCO JSON, a JSON list of photos, or a CSV of
-        boxes; see docs/evaluate.md. Where it knows a photo's class, that class is explained, else the model's own.
+        Ground truth: a folder of PNG masks or of Pascal VOC XML, COCO JSON, a JSON list of photos, or a CSV of boxes;
+        see docs/evaluate.md. If it has the class of a photo, that class is explained, else the model's top class.
     methods
-        Names or settings of methods, or a dict of them by labels of your own. Settings with ``method`` and ``display``,
-        as settings files and :meth:`seewhy.tune.Tuning.settings` have them, say what is shown as well.
+        Names or settings of methods, or a dict of them by label. Settings may have ``method`` and ``display``, as in
+        settings files and :meth:`seewhy.tune.Tuning.settings`.
     metrics
-        Names in :data:`seewhy.metrics.METRICS`, or metrics; None: ``iou``, ``ap``, ``pointing`` and ``srg``. What needs
-        truth is measured where there is some, and may be named only where there is. Seconds and model calls are always
-        there.
+        Names in :data:`seewhy.metrics.METRICS`, or metrics; None: ``iou``, ``ap``, ``pointing`` and ``srg``. Metrics
+        that need ground truth are measured on photos that have it; naming one is an error if no photo has any. Seconds
+        and model calls are always reported.
     model
         As for :func:`seewhy.explain`; a list means several.
     baselines
-        Maps that do not use the model, graded beside the methods.
+        Maps that do not use the model, which are graded too.
     groups
-        Which photos are not independent, and count as one: ``auto`` those that the truth puts together, and where it
-        is silent, frames of a sequence (numbered alike, and alike to look at) and near copies; ``name`` those of one
-        name but for ``_`` and a number at its end; ``folder`` those of one folder; ``none`` nothing, with a note where
-        photos seem to belong together; or a CSV file with the columns ``file`` and ``group``.
+        Photos that are not independent and count as one: ``auto``: the groups of the ground truth, else frames of a
+        sequence (similar numbered names and similar images) and near copies; ``name``: photos whose names differ only
+        in ``_`` and a number at the end; ``folder``: photos of one folder; ``none``: all photos are independent, with
+        a note if they seem not to be; or a CSV file with the columns ``file`` and ``group``.
     seed, batch_size
         As for :func:`seewhy.explain`.
     out
-        Folder of the run. What is done is stored there at once; the same call again does only what is missing, and
-        several processes may be at it together. None: nothing is kept.
+        Folder of the run. Results are stored there at once; the same call again does only the missing work, and
+        several processes may share the run. None: nothing is stored.
     parquet
         Write the tables as Parquet too; needs ``seewhy[evaluate]``.
     retry
-        Try what failed before once more.
+        Retry what failed before.
     progress
-        As for :func:`seewhy.explain`, in pieces of work: explanations and grades.
+        As for :func:`seewhy.explain`; counts explanations and grades.
     ray
-        Address of a Ray cluster to work on, or ``local`` for one on this machine; needs ``seewhy[ray]``. The results
-        are the same; models must be loadable there, so name them.
+        Address of a Ray cluster, or ``local`` to start one on this machine; needs ``seewhy[ray]``. The results are the
+        same. Pass models by name, so that the workers can load them.
     lease
-        Seconds after which the work of a process that was killed is taken over.
+        Seconds after which another process takes over the work of a killed one.
 
     Returns
     -------
     Evaluation
-        One that is not complete, if it was interrupted (Ctrl-C).
+        Incomplete if it was interrupted (Ctrl-C).
 
     Raises
     ------
     InvalidInput
-        Something handed in breaks a rule. What goes wrong with single photos is recorded instead.
+        An argument breaks a rule. Errors of single photos are recorded instead.
     FileError
-        Truth or run cannot be read or written.
+        The ground truth or the run cannot be read or written.
     """
     checked = whole_number("seed", seed, 0)
     size = None if batch_size is None else whole_number("batch_size", batch_size, 1)

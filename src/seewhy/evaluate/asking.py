@@ -49,20 +49,20 @@ def photos_of(
     if truth is not None:
         if not known:
             raise InvalidInput(
-                f"truth {truth} names {others[0]}, which is not among the photos",
+                f"truth {truth} is for {others[0]}, which is not among the photos",
                 setting="truth",
                 rule="name only given photos",
                 value=others[0],
             )
         if others:
-            notes.append(f"{len(others)} entries of the truth are about none of these photos, such as {others[0]}")
+            notes.append(f"{len(others)} entries of the ground truth match none of these photos, such as {others[0]}")
         bare = [name for name in paths if name not in known or known[name].marks is None]
         if bare:
-            notes.append(f"the truth does not say where the object is in {len(bare)} photos, such as {bare[0]}")
+            notes.append(f"the ground truth marks no object in {len(bare)} photos, such as {bare[0]}")
     digests = [digest_of(path) for path in paths.values()]
     copies = len(digests) - len(set(digests))
     if copies:
-        notes.append(f"photos that are the same file as another one, and count as one with it: {copies}")
+        notes.append(f"copies of other photos, which count as one photo with them: {copies}")
     told = [known.get(name) for name in paths]
     files = list(paths.values())
     counted = grouped_by(how, list(paths), told, digests, lambda i: readable(files[i]))
@@ -105,7 +105,7 @@ def contenders_of(
             value=twice[0],
         )
     more = {key for _, one in named if _is_file(one) for key in one} - {"method", "display"}
-    said = f"of the settings files only the method and what it shows are used, not {', '.join(sorted(more))}"
+    said = f"settings files: only method and display are used; ignored: {', '.join(sorted(more))}"
     return tuple(found), [said] if more else []
 
 
@@ -134,9 +134,9 @@ def lacking(metrics: Mapping[str, Metric], photos: Iterable[Photo], *, named: bo
         return []
     if named:
         raise InvalidInput.of(
-            "metrics", "not need truth where none says where the object is", Words(", ".join(needy)), "give truth"
+            "metrics", "not need ground truth where there is none", Words(", ".join(needy)), "give truth (--truth)"
         )
-    return [f"{', '.join(needy)} need ground truth, which is not given, and are skipped"]
+    return [f"skipped, because they need ground truth: {', '.join(needy)}"]
 
 
 def models_of(model: object, batch_size: int | None = None) -> tuple[NamedModel, ...]:

@@ -68,7 +68,7 @@ def check_own(path: Path, what: str, *, tables: Collection[str], application: in
     if not head:
         return
     if head != _HEADER:
-        raise _refused(path, what, "a file that is no SQLite database, or a damaged one")
+        raise _refused(path, what, "a file that is not an SQLite database, or a damaged one")
     try:
         _check_inside(path, what, frozenset(tables), (application, version))
     except sqlite3.Error as error:

@@ -94,7 +94,7 @@ def _cluster(ray: Any, address: str) -> Iterator[None]:
                 "ray",
                 f"be 'auto' or {there}, the cluster that this process is connected to",
                 address,
-                "call ray.shutdown() before, to work on another",
+                "call ray.shutdown() first to use another cluster",
             )
         yield
         return
@@ -235,5 +235,5 @@ class _Crew:
             self._deaths.update(left[:1])
             if left and self._deaths[left[0]] >= _DEATHS and self._store.holds(job.unit.key):
                 names = {key: name for name, key in job.unit.cells.items()}
-                why = f"workers died {_DEATHS} times at it: {reason(error)}"
+                why = f"{_DEATHS} workers died while computing it: {reason(error)}"
                 self._store.put(job.unit.key, Record(left[0], names.get(left[0], EXPLANATION), "failed", reason=why))

@@ -23,7 +23,7 @@ def page(plan: Plan, found: JsonObject, rows: Sequence[JsonObject]) -> str:
     names = ", ".join(one.label for one in plan.contenders)
     lead = [f"{names}; {models} {'model' if models == 1 else 'models'}; seed {plan.seed}."]
     if not found["complete"]:
-        lead.append("Not complete: it was stopped, and the same call resumes it. Numbers are of what is done.")
+        lead.append("Incomplete: the same command resumes the evaluation. All numbers are for the finished part.")
     return sections_page(title, lead, list(_sections(plan, found, rows)))
 
 
@@ -35,7 +35,7 @@ def _sections(plan: Plan, found: JsonObject, rows: Sequence[JsonObject]) -> Iter
     differences = list(_differences(found["differences"]))
     if differences:
         columns = ("Model", "Metric", "Second less first", "Difference", "Better")
-        text = "Over photos that both have. A name stands under Better only where the interval excludes 0."
+        text = "Over photos that both explained. Better is filled only where the interval excludes 0."
         yield Section("Differences", [text], [PageTable("Pairs of contenders", columns, differences, frozenset({3}))])
     yield _photos(plan, rows)
     misleads = [f"{name}: {one.misleads}" for name, one in facts.items() if one.misleads]

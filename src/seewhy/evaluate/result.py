@@ -192,7 +192,7 @@ def grouped(photos: tuple[Photo, ...]) -> list[str]:
     groups = len({photo.group for photo in photos})
     said = [] if len(photos) == groups else [f"{len(photos)} photos in {groups} groups: each group counts once"]
     if groups < FEWEST:
-        said.append(f"no intervals: they need {FEWEST} photos that are independent, got {groups}")
+        said.append(f"no intervals: at least {FEWEST} independent photos are needed, got {groups}")
     return said
 
 

@@ -244,7 +244,7 @@ def _loaded(path: Path, asked: MethodSetting | None) -> Explanation:
     return found if asked is None or isinstance(asked, Auto) else replace(found, method=asked)
 
 
-_CHANGED = "{} must stay as it is while it is in work, got another file since this run began; the next run takes it"
+_CHANGED = "{} must not change during the run, but the file has changed; run the command again to use the new file"
 
 
 def _photo(unit: WorkUnit) -> tuple[bytes | None, str, bool]:
@@ -258,7 +258,7 @@ def _photo(unit: WorkUnit) -> tuple[bytes | None, str, bool]:
     if hashlib.sha256(data).hexdigest() != photo.digest:
         return None, _CHANGED.format(photo.path.name), True
     if method is not None and HELD in unit.asked and asked_of(method) != unit.asked:
-        return None, _CHANGED.format(f"what the settings of {unit.contender.label} name"), True
+        return None, _CHANGED.format(f"a file that the settings of {unit.contender.label} name"), True
     return data, "", False
 
 

@@ -131,7 +131,7 @@ def _not_kept(before: ExplanationFacts, target: object) -> InvalidInput:
     listed = [str(i) if labels is None else f"{labels[k]} ({i})" for k, i in enumerate(classes[:_NAMED])]
     more = ", ..." if len(classes) > _NAMED else ""
     return InvalidInput(
-        f"target {shown(target)} was not kept: this result has the scores of {len(classes)} of the model's "
+        f"the scores of target {shown(target)} were not kept: this result has those of {len(classes)} of the model's "
         f"{before.model.classes} classes, {', '.join(listed)}{more}; explain the photo again with that target, or with "
         "keep_scores='all' for all classes",
         setting="targets",

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 
 class Explanation(ExplanationFacts):
-    """What made the model decide, for one or several classes of one photo.
+    """The explanation of one or several classes of one photo.
 
-    Everything shown or returned lies on the original photo (H, W). Values are in the unit of the target's score;
-    nothing is rescaled except in pictures. In a notebook the object shows its figure.
+    All maps, regions and figures have the size of the original photo (H, W). Values are in the unit of the target's
+    score; only figures rescale them. In a notebook the object shows its figure.
     """
 
     @classmethod
@@ -50,10 +50,10 @@ class Explanation(ExplanationFacts):
     def plot(self, *, ax: Axes | None = None, target: int | None = None, **shown: Any) -> Figure:
         """Return the figure: photo, segments, regions and heat map of every target, or of one, side by side.
 
-        ``shown``: settings of :class:`seewhy.Display`, ``cmap``, ``vmax`` (effect of the strongest color, one scale for
-        several photos), ``alpha`` (its opacity), ``min_weight`` (least effect shown), ``figsize`` (inches), ``style``
-        (``light``, ``dark`` or ``print``), ``caption``, ``badges`` (numbers on the chosen segments), ``one_scale`` (the
-        classes of the figure share one). ``ax``: draws the heat map of a target there instead.
+        ``shown``: settings of :class:`seewhy.Display`, ``cmap``, ``vmax`` (effect with the strongest color, to compare
+        photos on one scale), ``alpha`` (its opacity), ``min_weight`` (smallest effect shown), ``figsize`` (inches),
+        ``style`` (``light``, ``dark`` or ``print``), ``caption``, ``badges`` (numbers on the chosen segments),
+        ``one_scale`` (one color scale for all classes). ``ax``: draw only the heat map of a target into these axes.
         """
         return plotted(self, ax, None if target is None else self._place(target), shown)
 
@@ -64,13 +64,13 @@ class Explanation(ExplanationFacts):
     def plot_map(self, target: int = 0, *, colorbar: bool = True, **shown: Any) -> Figure:
         """Return the map of a target without the photo, with its scale below unless ``colorbar`` is False.
 
-        Every value has its color, also those that may as well be 0. ``shown``: ``cmap``, ``vmax``, ``alpha``,
+        All values are colored, also those not distinguishable from 0. ``shown``: ``cmap``, ``vmax``, ``alpha``,
         ``min_weight``, ``figsize`` and ``style`` as in :meth:`plot`.
         """
         return map_alone(self, self._place(target), shown, colorbar=colorbar)
 
     def plot_examples(self, n: int = 6, *, target: int = 0) -> Figure:
-        """Return a figure of ``n`` example masks and masked pictures with their scores."""
+        """Return a figure of ``n`` example masks and masked images with their scores."""
         return example_figure(self, whole_number("n", n, 1), self.targets[self._place(target)])
 
     def to_html(self, **shown: Any) -> str:
@@ -96,22 +96,22 @@ class Explanation(ExplanationFacts):
     # --- changed without asking, or asked further --------------------------------------------------------
 
     def refit(self, *, targets: Targets | None = None, **changes: Any) -> Explanation:
-        """Return what the same samples say under other settings; the model is not asked.
+        """Recompute the explanation from the same samples with other settings; needs no model calls.
 
-        Equal to having asked for it at first, with as many samples.
+        The result equals a run that had these settings from the start.
 
         Parameters
         ----------
         targets
             Other classes or contrasts, of those whose scores were kept; see :func:`seewhy.explain`.
         changes
-            Settings of the method that only say how samples are read, such as ``kernel``, ``surrogate``,
-            ``num_features``, ``unit`` or ``estimator``, and a smaller ``n_samples``.
+            Settings of the method that do not change the samples, such as ``kernel``, ``surrogate``, ``num_features``,
+            ``unit`` or ``estimator``, and a smaller ``n_samples``.
 
         Raises
         ------
         InvalidInput
-            A change needs new answers of the model, or a class was not kept.
+            A change needs new model calls, or the scores of a class were not kept.
         """
         return refitted(self, targets, changes)
 
@@ -126,22 +126,22 @@ class Explanation(ExplanationFacts):
         verdict: bool | dict[str, Any] | Display = True,
         **amount: Any,
     ) -> Explanation:
-        """Go on with the run: more samples are added to those there, up to another aim. Equal to a straight run.
+        """Resume the run: add samples up to a new limit. The result equals an uninterrupted run.
 
         Parameters
         ----------
         model
-            The same model again, for a result from a file; it is asked two known pictures again, to be sure.
+            The same model, for a result from a file; it first evaluates two stored images again as a check.
         batch_size, progress, cancel, checkpoint, verdict
             As in :func:`seewhy.explain`.
         amount
-            ``n_samples``, ``tolerance``, ``max_evaluations``, ``max_seconds``, ``until``; not given, as before: a run
-            that was interrupted goes on to its own end.
+            ``n_samples``, ``tolerance``, ``max_evaluations``, ``max_seconds``, ``until``; default: as before, to
+            complete an interrupted run.
 
         Raises
         ------
         InvalidInput
-            The model is another one, or a setting is not about the amount.
+            The model is another one, or a setting does not limit the amount of samples.
         """
         asked = same_model(self, model)
         found = continued(
@@ -161,25 +161,25 @@ class Explanation(ExplanationFacts):
         return verdict_of(self)
 
     def smallest_region(self, target: int = 0, *, model: object = None) -> SmallestRegion:
-        """Ask the model which share of the strongest pixels is enough to keep the class; 21 evaluations.
+        """Find the smallest share of the strongest pixels that keeps the class; needs 21 evaluations.
 
-        ``model``: the same model again, for a result that was loaded from a file.
+        ``model``: the same model, for a result that was loaded from a file.
         """
         place = self._place(target)
         return smallest_region(self, known_model(self) if model is None else same_model(self, model), place)
 
     def compare(self, target: int = 0) -> SideBySide:
-        """Return what relatives of the method say about the same samples, and how far they agree.
+        """Compare related methods on the same samples; needs no model calls.
 
-        For LIME the Banzhaf values, which have no kernel, and the Shapley values where the design allows them; for
-        RISE its other estimators.
+        For LIME: the Banzhaf values, which have no kernel, and the Shapley values if the design allows them. For RISE:
+        the other estimators.
         """
         return side_by_side(self, self.refit, self._place(target))
 
     # --- written -----------------------------------------------------------------------------------------
 
     def to_dict(self) -> JsonObject:
-        """Return the result as plain JSON values: what ``seewhy explain --json`` prints, there with its ``files``."""
+        """Return the result as plain JSON values, as ``seewhy explain --json`` prints it (without ``files``)."""
         return record.as_dict(self)
 
     def save(self, path: str | os.PathLike[str]) -> Path:

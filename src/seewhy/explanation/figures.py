@@ -108,7 +108,7 @@ def figure(explanation: ExplanationFacts, display: Display, style: Style, places
         panels = [replace(panel, ends=rounded_up(beyond)) for panel in panels]
     notes = [made_with(explanation) if style.caption is None else style.caption]
     if beyond > (style.limit or beyond):
-        notes.append(f"effects beyond {style.limit:g}, up to {beyond:.3g}, have its color")
+        notes.append(f"effects above {style.limit:g} (up to {beyond:.3g}) have the strongest color")
     drawn = explanation_figure(
         explanation.image.rgb8(),
         explanation.seen,
@@ -172,7 +172,7 @@ def cutout(explanation: ExplanationFacts, target: int, shown: dict[str, Any]) ->
 
 
 def example_figure(explanation: ExplanationFacts, n: int, shown: Target) -> Figure:
-    """Return a figure of ``n`` example masks and masked pictures with their scores."""
+    """Return a figure of ``n`` example masks and masked images with their scores."""
     from seewhy.render import examples_figure
 
     samples, scene = explanation.samples, explanation.scene

@@ -166,7 +166,10 @@ def explained(
     found = run.collect(asker, look.classes, report, cancel, save, updating(report, on_update, part_of))
     notes, stop = _checked_after(inputs, asker, found.samples, found.stop)
     if again := traits_of(asker.model).halved - look.halved:
-        notes = (*notes, f"{asker.model.name}: {again} batches were halved, because memory was full")
+        notes = (
+            *notes,
+            f"{asker.model.name}: the batch size was halved {again} time{'s' * (again > 1)}, because memory was full",
+        )
     with saved_if_interrupted(found.samples, save):
         explanation = Explanation.of(
             asker.subject, facts.noted(*notes), found.samples, look.targets, stop, plan.pilot,
@@ -224,7 +227,7 @@ def _first_answer(
         fits = clock.allows(_PREFLIGHT, 0.5)
         if not fits:
             limit = f"max_seconds={subject.method.amount.max_seconds:g}"
-            unchecked.append(f"{chosen.name} was not checked first: {limit} leaves no time for it; see seewhy.check")
+            unchecked.append(f"{chosen.name} was not checked first, because {limit} leaves no time; run seewhy check")
         return fits
 
     model, findings = vetted(inputs.model, subject, inputs.batch_size, check=in_time)
@@ -245,6 +248,6 @@ def _idle_fill(subject: Subject) -> Iterator[str]:
     if not hides(pixels, fill):
         other = most_different(pixels, subject.seed)
         yield (
-            f"the fill hides nothing of this photo: every masked image is the photo again, so the map carries no "
+            f"the fill hides nothing of this photo: every masked image equals the photo, so the map carries no "
             f"information; use fill={other!r}"
         )

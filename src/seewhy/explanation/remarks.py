@@ -1,4 +1,4 @@
-"""What is said beside an explanation: every warning."""
+"""The warnings of an explanation."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from seewhy.engine.stopping import RISK, SLACK, WORDS
 from seewhy.estimation.attribution import SegmentAttribution
 from seewhy.estimation.targets import ULPS
 from seewhy.explanation.facts import ExplanationFacts
+from seewhy.render.numbers import as_percent
 from seewhy.sampling.designs import FoldoverHadamard
 from seewhy.sampling.samples import LOG_ODDS_LIMIT, Samples, to_be_exact
 
@@ -30,7 +31,8 @@ def remarks(found: ExplanationFacts) -> Iterator[str]:
     classes = [k for target in logged for k in (target.index, target.versus) if k is not None]
     cut = sum(int(np.sum(np.abs(samples.target(k, "log-odds")) == LOG_ODDS_LIMIT)) for k in classes)
     if cut:
-        yield f"{cut} of {len(samples) * len(classes)} scores were cut at log-odds of +-{LOG_ODDS_LIMIT:g}"
+        total = len(samples) * len(classes)
+        yield f"{cut} of {total} scores {'was' if cut == 1 else 'were'} cut at log-odds of +-{LOG_ODDS_LIMIT:g}"
     yield from _weak_fit(found)
     yield from _no_evidence(found)
     yield from found.method.warnings(samples)
@@ -40,12 +42,12 @@ def _not_exact(known: int, wanted: int) -> Iterator[str]:
     """Say how much of its share the exact model did not answer."""
     if not known:
         yield (
-            "partial: no answers of the exact model yet, so this explains the model in lower "
+            "partial: no scores of the exact model yet, so this explains the model in lower "
             "precision; resume to complete it"
         )
     elif known < wanted:
         yield (
-            f"partial: {wanted - known} of {wanted} masked images still need an answer of the exact model, so its "
+            f"partial: {wanted - known} of {wanted} masked images still need a score of the exact model, so the "
             f"correction is less certain; resume to evaluate them"
         )
 
@@ -57,15 +59,15 @@ def _weak_fit(found: ExplanationFacts) -> Iterator[str]:
     effective = [one.effective for one in linear if one.effective is not None]
     if effective and min(effective) < min(d + 1, n / 2):
         yield (
-            f"the kernel gives {n} samples the weight of {min(effective):.3g}, for {d} segments; "
+            f"with the weights of the kernel, {n} samples count as only {min(effective):.3g} for {d} segments; "
             f"use a wider kernel, or kernel='none'"
         )
     needed = [one.needed for one in linear if one.needed is not None]
     if needed and n > d:
-        pairs = ", half of them complements of the others," if _in_pairs(found.samples) else ""
+        pairs = " (half of them complements of the others)" if _in_pairs(found.samples) else ""
         yield (
-            f"{n} samples{pairs} are too few for {d} segments: many other values fit as well, so the values are not "
-            f"reliable and have no intervals; resume with n_samples={max(needed)} or more, or use fewer segments"
+            f"{n} samples{pairs} are too few for {d} segments, so the values are not reliable and have no intervals; "
+            f"resume with n_samples={max(needed)} or more, or use fewer segments"
         )
     for target, one in zip(found.targets, found.attributions, strict=True):
         if one.error is not None and np.isinf(one.error):
@@ -76,7 +78,7 @@ def _weak_fit(found: ExplanationFacts) -> Iterator[str]:
         elif isinstance(one, SegmentAttribution) and one.r2 is not None and not one.values.any():
             spread = float(np.std(scores))
             yield (
-                f"the surrogate gives every segment 0 for {target.label}, whose scores vary by {spread:.2g}; "
+                f"{target.label}: the surrogate gives every segment 0, but the scores vary by {spread:.2g}; "
                 f"lower its penalty (alpha) or raise num_features"
             )
 
@@ -115,14 +117,16 @@ def _aim_missed(found: ExplanationFacts) -> Iterator[str]:
     first = _first_block(found)
     if first is not None and first > len(found.samples):
         yield (
-            f"partial: {limit} ended the run after {len(found.samples)} samples instead of the {first} of its first "
-            f"segmentation, so the map is mostly noise; resume for a better one"
+            f"partial: {limit} ended the run after {len(found.samples)} of the {first} samples of its first "
+            f"segmentation, so the map is mostly noise; resume to improve it"
         )
         return
     if amount.n_samples is not None:
         yield f"stopped by {limit} after {len(found.samples)} of {amount.n_samples} samples"
         return
-    reached = "unknown" if error is None else "above the effects" if np.isinf(error) else f"{100 * error:.2g} %"
+    reached = (
+        "unknown" if error is None else "above 100 % (more noise than signal)" if np.isinf(error) else as_percent(error)
+    )
     aim = f"tolerance {amount.tolerance:g}" if amount.until is None else amount.until
     spreads = [one.spread for one in found.attributions if one.spread is not None]
     needed = ""
@@ -132,10 +136,12 @@ def _aim_missed(found: ExplanationFacts) -> Iterator[str]:
         errors = [spread.bound(RISK / 2, certain=True) / SLACK if sure else spread.error for spread in spreads]
         worst = max(errors) / amount.tolerance
         needed = f"about {_rounded(len(found.samples) * max(worst, 1) ** 2)} samples" if worst < 1e3 else ""
-    more = f"; for a firmer map resume with {needed} and a higher {found.stop.by.replace('-', '_')}" if needed else ""
+    option = found.stop.by.replace("-", "_")
+    above = amount.until is not None or error is None or error > amount.tolerance
+    more = f"; for that, resume with a higher {option}: {needed} are needed" if needed else ""
     yield (
-        f"rough: estimated error {reached} after {found.n_evaluations} evaluations, "
-        f"stopped by {limit} before {aim}{more}"
+        f"rough: the estimated error is {reached} after {found.n_evaluations} evaluations; "
+        f"{limit} stopped the run before {aim} was {'reached' if above else 'certain'}{more}"
     )
 
 

@@ -98,14 +98,16 @@ def _lead(explanation: ExplanationFacts, panel: TargetPanel) -> Iterator[str]:
     yield f"{explanation.model.name} scores {target.label} with {score_words(target)}."
     share = float(np.count_nonzero(panel.region & seen) / np.count_nonzero(seen))
     if not share:
-        yield "No region can be told from no effect."
+        yield "No region has an effect that is distinguishable from 0."
         return
     many = len(panel.chosen)
     what = "The marked region covers" if panel.segments is None or many == 1 else f"The {many} marked segments cover"
     yield f"{what} {as_percent(share)} of the model input."
     error = explanation.attributions[0].error
     if error is not None:
-        known = f"is {as_percent(error)}" if math.isfinite(error) else "is not known: there is more noise than signal"
+        known = (
+            f"is {as_percent(error)}" if math.isfinite(error) else "is unknown, because there is more noise than signal"
+        )
         yield f"The estimated relative error of the map {known}."
 
 
@@ -199,7 +201,7 @@ def _made(explanation: ExplanationFacts) -> Iterator[tuple[str, str]]:
     yield "method", explanation.method.name
     yield "model input", f"{explanation.view.width} × {explanation.view.height} pixels"
     yield "samples", str(len(samples))
-    pilot = f", of them {explanation.pilot} of the pilot" if explanation.pilot else ""
+    pilot = f", including {explanation.pilot} of the pilot" if explanation.pilot else ""
     yield "model evaluations", f"{explanation.n_evaluations}{pilot}"
     yield "stopped", WORDS[explanation.stop.by]
     yield "seed", str(explanation.seed)
@@ -212,7 +214,7 @@ def _hashes(explanation: ExplanationFacts) -> Iterator[tuple[str, str]]:
     yield "photo, SHA-256 of its pixels", explanation.image.sha256
     yield "model", explanation.model.fingerprint
     yield "fill", explanation.fill
-    yield "samples, SHA-256 of what was asked", fingerprint(explanation.samples.asked())
+    yield "samples, SHA-256 of the coalitions", fingerprint(explanation.samples.asked())
 
 
 def _repeat(explanation: ExplanationFacts, display: Display) -> JsonObject:

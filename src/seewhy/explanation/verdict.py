@@ -47,7 +47,7 @@ _GRADES: tuple[Firmness, ...] = get_args(Firmness)
 
 @dataclass(frozen=True)
 class Verdict:
-    """What may be done with a result, in one sentence, and why."""
+    """How far a result can be trusted, in one sentence, with the reason."""
 
     grade: Firmness
     sentence: str
@@ -198,10 +198,10 @@ def _by_check(check: RegionCheck | None) -> Firmness:
 def _what(target: Target, check: RegionCheck | None, share: float) -> str:
     """Say what the region does, with the scores that show it."""
     if share == 0:
-        return f"No part of the photo has an effect on {target.label} that can be told from none."
+        return f"No part of the photo has an effect on {target.label} that is distinguishable from 0."
     marked = f"marked region ({as_percent(share)} of the model input)"
     if check is None:
-        return f"The {marked} was not shown to the model alone."
+        return f"The {marked} was not tested on the model."
     score = as_probability if check.unit == "probability" and target.versus is None else number
     whole, alone, without = score(check.whole), _range(check.alone, score), _range(check.without, score)
     if check.enough and check.needed:

@@ -111,7 +111,7 @@ def _check_type(values: NDArray[Any], name: str, white: float | None) -> None:
         advice = "; use .astype('float32'), or pass scale=1"
     elif dtype.kind in "iu":
         likely = likely_white(float(values.max()))
-        advice = f"; use .astype('uint8') for values of 0..255, or say what white is, such as scale={likely}"
+        advice = f"; use .astype('uint8') for values of 0..255, or give the value of white, such as scale={likely}"
     elif dtype.kind == "O":
         advice = "; use .astype('float32') if it holds numbers"
     elif dtype.kind == "c":

@@ -88,7 +88,7 @@ def open_header(file: IO[bytes], name: str, formats: tuple[str, ...]) -> ImageFi
                 file.seek(0)
                 return _header(factory, file, name, kind)
     known = ", ".join(kind for kind in formats if kind in Pillow.OPEN)
-    raise ImageError.of(name, f"be a picture ({known})", _kind_of(start))
+    raise ImageError.of(name, f"be an image file ({known})", _kind_of(start))
 
 
 def _header(factory: Callable[..., Any], file: IO[bytes], name: str, kind: str) -> ImageFile.ImageFile:
@@ -121,7 +121,7 @@ def _kind_of(start: bytes) -> str:
 def _image(picture: Pillow.Image, name: str, color: tuple[int, ...], told: Told, notes: _Notes) -> Image:
     check_size(name, picture.height, picture.width, told.max_pixels)
     if told.order is not None:
-        raise ImageError.of("order", "not be given for a picture, whose order is known", told.order)
+        raise ImageError.of("order", "not be given for an image file, whose order is known", told.order)
     _turn_to_page(picture, name, told, notes)
     told = replace(told, white=told.white or tiff.white(picture, notes.changes))
     tiff.check(picture, name, told.page)
@@ -145,7 +145,7 @@ def _turn_to_page(picture: Pillow.Image, name: str, told: Told, notes: _Notes) -
         try:
             picture.seek(told.page - 1)
         except EOFError:
-            raise ImageError.of("page", f"be a page of {name}, which has fewer", told.page) from None
+            raise ImageError.of("page", f"be a page of {name}, which has fewer pages", told.page) from None
         check_size(name, picture.height, picture.width, told.max_pixels)
         if told.page > 1:
             notes.changes.append(f"using page {told.page}")

@@ -63,9 +63,9 @@ def load_image(
 ) -> Image:
     """Read a photo.
 
-    Encoded photos are turned upright (EXIF), colors become RGB, transparency is composed over ``background``,
-    of several frames the first is taken; gray stays one channel, of 16 bits if it has them. Arrays keep all
-    channels: a fourth is not taken for transparency. What was decided stands in :attr:`Image.warnings`.
+    Image files are turned upright (EXIF), colors become RGB, transparency is composed over ``background``, and the
+    first of several frames is used; gray images keep one channel and 16 bits. Arrays keep all channels: a fourth
+    channel is not treated as transparency. Automatic decisions are listed in :attr:`Image.warnings`.
 
     Parameters
     ----------
@@ -73,16 +73,16 @@ def load_image(
         A path, bytes, binary file, ``PIL.Image.Image``, an array (H, W) or (H, W, C) of uint8, uint16 or
         floats in 0..1 (or anything with ``__array__`` or ``__dlpack__``), or an :class:`Image`, returned as it is.
     background
-        What is seen through transparent pixels.
+        Background color of transparent pixels.
     max_pixels
-        Most pixels (height times width) a photo may have; checked before it is decoded.
+        Maximum number of pixels (height times width); checked before decoding.
     scale
         The value of white, such as 4095, or ``"12-bit"``; black is 0. None: 255 for uint8, 65535 for uint16,
-        1 for floats. With it arrays may hold numbers of any real type.
+        1 for floats. With a scale, arrays may have any real type.
     order
-        ``"CHW"`` for an array whose channels come first, ``"HWC"`` for one that only looks so.
+        ``"CHW"`` for an array with channels first, ``"HWC"`` for one with channels last whose shape is ambiguous.
     page
-        Which page of a TIFF, or frame of a GIF, PNG or WebP, from 1 on; None: the first.
+        Page of a TIFF, or frame of a GIF, PNG or WebP, counted from 1; None: the first.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def _binary(source: object) -> tuple[IO[bytes], str]:
     if isinstance(source, (bytes, bytearray, memoryview)):
         return io.BytesIO(source), "bytes"
     if not hasattr(source, "read"):
-        kinds = "a path, bytes, a binary file, a PIL picture or an array"
+        kinds = "a path, bytes, a binary file, a PIL image or an array"
         raise ImageError.of("a photo", f"be {kinds}", type(source).__name__)
     given = getattr(source, "name", None)
     name = Path(given).name if isinstance(given, str) else "bytes"

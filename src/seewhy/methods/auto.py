@@ -54,7 +54,7 @@ _AGREE = 0.5
 
 
 class Auto(Amount):
-    """Settings found for the photo and the model by a pilot of at most 35 pictures."""
+    """Chooses settings for the photo and the model by a pilot of at most 35 evaluations, then runs ensemble-lime."""
 
     source: ClassVar[str] = "this project; what it chooses from: see ensemble-lime"
     fits: ClassVar[frozenset[str]] = frozenset()
@@ -84,7 +84,7 @@ class Auto(Amount):
 
     @property
     def usual(self) -> EnsembleLime:
-        """The method as it is before anything is known of the photo."""
+        """The method before settings are chosen for the photo."""
         most = self._beside_the_pilot
         samples = self.n_samples or min(most, self.estimate_from or most)
         fewer = _COARSE if samples <= _FEW else _MIDDLING if samples <= _SOME else None
@@ -113,7 +113,7 @@ class Auto(Amount):
             )
 
     def choose(self, asked: Pilot) -> tuple[EnsembleLime, int, tuple[str, ...]]:
-        """Return the settings for one target of one photo, the pictures that it took to find them, and the reasons.
+        """Return the settings for one target of one photo, the number of evaluations of the pilot, and the reasons.
 
         Raises
         ------
@@ -125,22 +125,27 @@ class Auto(Amount):
         tried, notes, untried = asked.tried()
         name, why = _fill(tried, asked.kind) if tried else _unchecked(untried)
         method = self.usual.replace(fill=_FILLS[name])
-        few = {_COARSE: f", for {_FEW} samples or fewer", _MIDDLING: f", for {_SOME} samples or fewer"}.get(
-            method.n_segments, ""
-        )
+        few = {
+            _COARSE: f", because at most {_FEW} samples are requested",
+            _MIDDLING: f", because at most {_SOME} samples are requested",
+        }.get(method.n_segments, "")
         affordable = asked.affordable
         if affordable is not None and affordable <= _FEW:
             method = method.replace(n_segments=_COARSE if affordable > _HARDLY else _COARSEST)
-            few = f", because max_seconds leaves time for {affordable} samples at most"
+            few = f", because max_seconds leaves time for at most {affordable} samples"
         low, high = method.n_segments
         half = tried[name].kept if name in tried else None
-        kept = "" if half is None else f"; through half of the photo it keeps {_percent(half)}"
+        kept = (
+            ""
+            if half is None
+            else f"; with half of the photo masked, the class keeps {_percent(half)} of its probability"
+        )
         said = f"auto, for {asked.target.label}"
         pictures = sum(one.asked for one in tried.values())
-        by = f"by a pilot of {pictures} pictures, beside those of the samples" if tried else "without a pilot"
+        by = f"by a pilot of {pictures} evaluations, in addition to the samples" if tried else "without a pilot"
         reasons = [
             f"{said}: fill {name}, {why}",
-            f"{said}: many segmentations, of {low} to {high} regions{few}",
+            f"{said}: segmentations of {low} to {high} regions{few}",
             f"{said}: unit {asked.target.unit}{kept}",
             f"{said}: chosen {by}",
         ]
@@ -204,7 +209,7 @@ class Pilot:
         subjects = {name: self._subject(fill) for name, fill in _FILLS.items()}
         for name, subject in subjects.items():
             if not hides(subject.scene.pixels, subject.scene.fill):
-                notes.append(f"fill {name} was left out, because it changes nothing of this photo")
+                notes.append(f"fill {name} was not used, because it does not change this photo")
             elif not self.clock.allows(_BLOCK, _TIME):
                 late.append(name)
             else:
@@ -213,7 +218,7 @@ class Pilot:
         if failed is not None and not outcomes and not late:
             raise failed
         if late:
-            notes.append(f"not tried, because max_seconds leaves no time for it: fill {', '.join(late)}")
+            notes.append(f"fills not tested, because max_seconds leaves no time: {', '.join(late)}")
         return outcomes, notes, late
 
     def _looked_closer(
@@ -240,7 +245,7 @@ class Pilot:
         try:
             found[name] = ask()
         except ModelError as error:
-            notes.append(f"the model fails over {name}, which was left out: {error}")
+            notes.append(f"fill {name} was not used, because the model fails on it: {error}")
             found.pop(name, None)
             return error
         return None
@@ -271,7 +276,7 @@ class Pilot:
         scores = np.concatenate([np.empty((0, self.classes), np.float32), *(scores for _, scores in scored)])
         if len(scores) < len(rows):
             raise Cancelled(
-                "cancelled during the pilot of auto; too early for an explanation",
+                "cancelled during the pilot of auto, before there was anything to explain",
                 setting="method",
                 rule="finish its pilot",
                 value="auto",
@@ -289,22 +294,22 @@ class Pilot:
 def _unchecked(untried: list[str]) -> tuple[str, str]:
     """Return the fill to take where none was tried, and why."""
     if not untried:
-        return next(iter(_FILLS)), "though none of the pilot's fills changes anything of this photo"
-    return untried[0], "which was not checked"
+        return next(iter(_FILLS)), "although none of the pilot's fills changes this photo"
+    return untried[0], "without a test"
 
 
 def _fill(tried: dict[str, _Tried], kind: ScoreKind) -> tuple[str, str]:
     """Return the first fill that removes the class, and why."""
     first = next(iter(tried))
     if kind == "score":
-        return first, "as raw scores do not say whether a fill removes the class"
+        return first, "because raw scores cannot show whether a fill removes the class"
     fits = [name for name, one in tried.items() if one.removes]
     if not fits:
         left = _percent(tried[first].left)
-        return first, f"though no fill removes the class: on a fully filled photo it keeps {left} of its probability"
+        return first, f"although no fill removes the class: a fully masked photo keeps {left} of its probability"
     chosen = fits[0]
-    why = f"which removes the class: on a fully filled photo it drops to {_percent(tried[chosen].left)}"
-    before = [f"{name} leaves {_percent(tried[name].left)}" for name in tried if name not in fits]
+    why = f"which removes the class: a fully masked photo keeps {_percent(tried[chosen].left)} of its probability"
+    before = [f"{name} keeps {_percent(tried[name].left)}" for name in tried if name not in fits]
     return chosen, why if chosen == first else f"{why}; {' and '.join(before)}"
 
 
@@ -317,11 +322,11 @@ def _doubts(tried: dict[str, _Tried], chosen: str) -> Iterator[str]:
         alike = float(np.corrcoef(one.values, ours)[0, 1])
         if alike < _AGREE:
             yield (
-                f"the explanation depends on the fill: over {chosen} and over {name}, the pilot's maps have a "
-                f"correlation of {alike:.2f}; look at both"
+                f"the explanation depends on the fill: the pilot's maps with {chosen} and with {name} have a "
+                f"correlation of {alike:.2f}; compare explanations with both fills"
             )
     if kept is not None and kept > 1:
-        yield "the class is more probable through half of the photo than on the whole: another one competes"
+        yield "the class is more probable with half of the photo masked than on the whole photo: another class competes"
 
 
 def _percent(share: float) -> str:

@@ -60,7 +60,7 @@ def _names(value: Any) -> Any:
 
 
 class EnsembleLime(SampledSettings):
-    """Balanced LIME blocks over many segmentations, averaged to one map of pixels."""
+    """LIME over many segmentations, averaged to one map of pixels."""
 
     source: ClassVar[str] = "Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938; many segmentations: this project"
     fits: ClassVar[frozenset[str]] = frozenset({"weighting", "averaging", "smoothing"})
@@ -85,15 +85,17 @@ class EnsembleLime(SampledSettings):
     ] = None
     algorithms: Annotated[
         tuple[Literal["slic", "watershed"], ...],
-        setting("segmentation algorithms, taken in turns", min_length=1, max_length=8),
+        setting("segmentation algorithms, used in turn", min_length=1, max_length=8),
         BeforeValidator(_names),
     ] = ("slic",)
-    n_segments: Annotated[tuple[int, int], setting("fewest and most regions of a block"), BeforeValidator(_pair)] = (
+    n_segments: Annotated[
+        tuple[int, int], setting("minimum and maximum number of regions of a block"), BeforeValidator(_pair)
+    ] = (
         12,
         80,
     )
     compactness: Annotated[
-        tuple[float, float], setting("least and most weight of place against color"), BeforeValidator(_pair)
+        tuple[float, float], setting("minimum and maximum weight of position relative to color"), BeforeValidator(_pair)
     ] = (5.0, 30.0)
     jitter: Annotated[
         float,
@@ -102,15 +104,15 @@ class EnsembleLime(SampledSettings):
     fill: Annotated[FillSetting, setting("replacement for masked segments")] = Blur()
     weighting: Annotated[
         Literal["value", "root-area", "density"],
-        setting("value of a pixel: its region's value, divided by the root of the region's area, or by its area"),
+        setting("value of a pixel: its region's value, divided by nothing, the root of the region's area, or the area"),
     ] = "root-area"
     averaging: Annotated[
         Literal["equal", "root-rows"],
-        setting("what a block weighs in the mean: all the same, or the root of its rows"),
+        setting("weight of a block in the mean: equal, or the root of its number of rows"),
     ] = "root-rows"
     smoothing: Annotated[
         Literal["none", "alike"],
-        setting("what pixels share: nothing, or what those near them and of like color have"),
+        setting("smoothing of the map: none, or among nearby pixels of similar color"),
     ] = "alike"
 
     @model_validator(mode="after")
@@ -184,7 +186,7 @@ class EnsembleLime(SampledSettings):
             padded[:, :d] = drawn
             yield Block(padded, None, np.full(len(padded), index))
         raise InvalidInput(
-            f"EnsembleLime.n_samples must fit into {_MOST} segmentations; ask for fewer samples",
+            f"EnsembleLime.n_samples must fit into {_MOST} segmentations; use fewer samples",
             setting="EnsembleLime.n_samples",
             rule=f"fit into {_MOST} segmentations",
         )

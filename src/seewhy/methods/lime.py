@@ -53,7 +53,7 @@ _DrawnBy: TypeAlias = Literal["auto", DesignName]
 
 
 class Lime(SampledSettings):
-    """Weighted linear surrogate over segments that are kept or replaced by a fill."""
+    """Weighted linear model of the score over segments that are kept or replaced by a fill."""
 
     source: ClassVar[str] = "Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938; lime 0.2.0.1"
     fits: ClassVar[frozenset[str]] = frozenset({"kernel", "surrogate", "feature_selection", "num_features"})
@@ -69,13 +69,15 @@ class Lime(SampledSettings):
     keep: Annotated[
         float,
         setting(
-            "chance that a segment stays (drop-fraction: share that stays)",
+            "probability that a segment is kept (drop-fraction: share that is kept)",
             ge=0.01,
             le=0.99,
             search=(0.2, 0.9),
         ),
     ] = 0.5
-    kernel: Annotated[KernelSetting, setting("how much a coalition counts, by its distance")] = Cosine()
+    kernel: Annotated[KernelSetting, setting("weight of a coalition, by its distance from the unmasked image")] = (
+        Cosine()
+    )
     surrogate: Annotated[SurrogateSetting, setting("linear model fitted to the scores")] = LeastSquares()
     feature_selection: Annotated[Selection, setting("how num_features segments are chosen")] = "auto"
     num_features: Annotated[int | None, setting("segments the surrogate may use; not given: all", ge=1)] = None
@@ -120,10 +122,10 @@ class Lime(SampledSettings):
         """Return Banzhaf values, that is no kernel, and Shapley values, where the design asks what they need."""
         plain = {"surrogate": LeastSquares(), "feature_selection": "auto", "num_features": None}
         if self.design in {"drop-fraction", "leave-one-out"}:
-            why = f"design={self.design!r} asks coalitions of one size"
+            why = f"design={self.design!r} draws coalitions of one size"
             return {"banzhaf": why, "shapley": why}
         if self.keep != 0.5:
-            why = f"segments are kept with chance {self.keep:g}, and Banzhaf values need 0.5"
+            why = f"segments are kept with probability {self.keep:g}, but Banzhaf values need 0.5"
             return {"banzhaf": why, "shapley": {"kernel": Shapley()} | plain}
         return {"banzhaf": {"kernel": Uniform()} | plain, "shapley": {"kernel": Shapley()} | plain}
 
@@ -258,16 +260,16 @@ class Lime(SampledSettings):
         if n <= d:
             yield (
                 f"{n} samples for {d} segments: fewer than a linear model needs ({d + 1}); "
-                f"values are not reliable, ask for more samples or fewer segments"
+                f"values are not reliable, use more samples or fewer segments"
             )
         if samples.answers.exact is not None and isinstance(self.surrogate, Regressor):
             yield (
-                "scores of lower precision are corrected for surrogates that are linear in them; "
+                "the correction of lower precision needs a surrogate that is linear in the scores; "
                 "if this regressor is not, use precision='f32'"
             )
         constant = int(np.sum(_never_replaced(samples)))
         if constant:
-            yield f"{constant} of {d} segments were kept in every sample, so nothing is known about them"
+            yield f"{constant} of {d} segments were kept in every sample, so their values are unknown"
 
 
 def _needed(linear: LinearFit, n: int, design: Design) -> int | None:

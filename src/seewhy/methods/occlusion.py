@@ -35,13 +35,13 @@ _MOST_PLACES = 100_000
 
 
 class Occlusion(MethodSettings):
-    """Score lost where a sliding window hides the picture; nothing is left to chance."""
+    """Score lost when a sliding window hides a part of the photo; no random sampling."""
 
     source: ClassVar[str] = "Zeiler and Fergus (2014), arXiv:1311.2901, section 4.1"
 
     name: Literal["occlusion"] = "occlusion"
     window: Annotated[int, setting("side of the window, in pixels of the model input", ge=1, le=4096)] = 32
-    stride: Annotated[int, setting("pixels from one place of the window to the next", ge=1, le=4096)] = 16
+    stride: Annotated[int, setting("pixels from one position of the window to the next", ge=1, le=4096)] = 16
     fill: Annotated[FillSetting, setting("replacement inside the window")] = Color(value="gray")
 
     def relatives(self) -> dict[str, JsonObject | str]:
@@ -70,7 +70,7 @@ class Occlusion(MethodSettings):
             raise InvalidInput.of("Occlusion.stride", rule, self.stride)
         made = WindowMasks(height, width, self.window, self.stride)
         if made.d > _MOST_PLACES:
-            rule = f"be larger: the window would have {made.d} places, more than {_MOST_PLACES}"
+            rule = f"be larger: the window would have {made.d} positions, more than {_MOST_PLACES}"
             raise InvalidInput.of("Occlusion.stride", rule, self.stride)
         return made
 

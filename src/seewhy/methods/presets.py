@@ -24,7 +24,7 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "lime-default": Preset(
-        summary="lime 0.2.0.1 as it comes: quickshift, segment-mean fill, 1000 samples, ridge, 5 supporting regions",
+        summary="defaults of lime 0.2.0.1: quickshift, segment-mean fill, 1000 samples, ridge, 5 supporting regions",
         method=Lime(
             segmentation=Quickshift(kernel_size=4, max_dist=200, ratio=0.2),
             fill=SegmentMean(),

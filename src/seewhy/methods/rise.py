@@ -42,7 +42,7 @@ _PARTS = 16
 
 
 class Rise(SampledSettings):
-    """Average of random smooth masks, weighted by the score of the picture seen through them."""
+    """Average of random smooth masks, weighted by the scores of the masked images."""
 
     source: ClassVar[str] = "Petsiuk, Das and Saenko (2018), arXiv:1806.07421; code eclique/RISE"
     fits: ClassVar[frozenset[str]] = frozenset({"estimator"})
@@ -52,7 +52,7 @@ class Rise(SampledSettings):
     design: Annotated[
         _GridDrawnBy, setting("how grids are drawn; auto: foldover-hadamard where keep is 0.5, else bernoulli")
     ] = "auto"
-    keep: Annotated[float, setting("chance that a cell is kept (p)", ge=0.01, le=0.99, search=(0.1, 0.9))] = 0.5
+    keep: Annotated[float, setting("probability that a cell is kept (p)", ge=0.01, le=0.99, search=(0.1, 0.9))] = 0.5
     fill: Annotated[FillSetting, setting("replacement where a mask is 0")] = Color(value="black")
     estimator: Annotated[
         Literal["controlled", "centered", "ratio", "reference"],
@@ -210,7 +210,7 @@ class Rise(SampledSettings):
         """Yield what a reader of the result must know."""
         cells = samples.d
         if len(samples) < cells:
-            yield f"{len(samples)} masks for {cells} grid cells: the map is mostly noise, ask for more masks"
+            yield f"{len(samples)} masks for {cells} grid cells: the map is mostly noise; use more masks"
 
 
 @dataclass(frozen=True, eq=False)

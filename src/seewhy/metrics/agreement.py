@@ -45,7 +45,7 @@ AGREEMENT = Metric(
         "higher",
         "-1..1",
         "Krishna et al. (2022), arXiv:2202.01602, rank correlation",
-        f"{_SAMPLES + 1}, shared by all maps of a question, and once more for those of RISE",
+        f"{_SAMPLES + 1}, shared by all maps of a photo and class; once more for maps of RISE",
         "model",
         "two methods can be wrong together; their fills differ by default",
         version=2,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from seewhy.metrics.metric import Facts, Measure, Metric, NotMeasured
 from seewhy.metrics.question import Candidate, Question
 
-_CONTEXT = "a model may decide by what surrounds the object; boxes hold more than it"
+_CONTEXT = "a model may use the surroundings of the object; boxes include background"
 
 
 def _seen(question: Question, candidate: Candidate) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
@@ -21,7 +21,7 @@ def _seen(question: Question, candidate: Candidate) -> tuple[NDArray[np.bool_], 
     """
     seen = question.view.seen()
     if question.truth is None:
-        raise NotMeasured("there is no truth for this photo")
+        raise NotMeasured("this photo has no ground truth")
     truth = question.truth.mask[seen]
     if truth.all() or not truth.any():
         raise NotMeasured("the model saw " + ("nothing but the object" if truth.any() else "nothing of the object"))
@@ -67,7 +67,7 @@ def _energy(question: Question, candidate: Candidate) -> Measure:
     truth, found = _seen(question, candidate)
     positive = np.maximum(found, 0)
     if not positive.any():
-        raise NotMeasured("nothing of the map is positive")
+        raise NotMeasured("the map has no positive value")
     return Measure(float(positive[truth].sum() / positive.sum()), parts={"chance": float(truth.mean())})
 
 

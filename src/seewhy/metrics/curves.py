@@ -49,7 +49,7 @@ class Curves:
 def curves(question: Question, candidate: Candidate, fill: str) -> Curves:
     """Return the curves of a map over a fill, asked once."""
     if np.ptp(candidate.on_view) == 0:
-        raise NotMeasured("the map is flat, and ranks nothing")
+        raise NotMeasured("the map is flat, so it has no ranking")
 
     def ask() -> Curves:
         rank = ranks(candidate.on_view)
@@ -101,7 +101,7 @@ def _normalized(question: Question, candidate: Candidate, side: str) -> Measure:
             parts[fill] = (_area(curve) - found.empty) / height
             drawn[fill] = tuple(curve.tolist())
     if not parts:
-        raise NotMeasured("the class scores as high on the bare fill as on the whole picture")
+        raise NotMeasured("the class scores as high on the fully masked image as on the unmasked one")
     return Measure(float(np.mean(list(parts.values()))), parts=parts, curves=drawn)
 
 
@@ -133,7 +133,7 @@ INSERTION = Metric(
         "insertion",
         "insertion, normalized",
         "higher",
-        "0..1 between bare fill and whole picture",
+        "0..1 between the fully masked and the unmasked image",
         "Petsiuk, Das and Saenko (2018), arXiv:1806.07421, section 4.2",
         _CALLS,
         "model",
@@ -147,7 +147,7 @@ DELETION = Metric(
         "deletion",
         "deletion, normalized",
         "lower",
-        "0..1 between bare fill and whole picture",
+        "0..1 between the fully masked and the unmasked image",
         "Petsiuk, Das and Saenko (2018), arXiv:1806.07421, section 4.2",
         _CALLS,
         "model",

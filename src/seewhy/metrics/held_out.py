@@ -74,7 +74,7 @@ def _fresh(method: Lime, subject: Subject, samples: Samples) -> Block:
     known = {row.tobytes() for row in samples.bits}
     new = [row.tobytes() not in known for row in np.packbits(found.coalitions, axis=1)]
     if sum(new) < _ENOUGH:
-        raise NotMeasured(f"of {len(new)} rows that the design gave, {len(new) - sum(new)} were asked before")
+        raise NotMeasured(f"{len(new) - sum(new)} of the {len(new)} rows of the design were evaluated before")
     return Block(found.coalitions[new], None, None)
 
 
@@ -88,11 +88,11 @@ def _scored(block: Block, scores: Scores, explanation: Explanation) -> Samples:
 HELD_OUT = Metric(
     Facts(
         "r2",
-        "R² of the surrogate on rows it has not seen",
+        "R² of the surrogate on held-out rows",
         "higher",
         "up to 1",
         "Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938, equation 1, as a share of the variance",
-        f"{_ROWS}, less those asked before",
+        f"{_ROWS}, minus those evaluated before",
         "samples",
         ("low where regions interact, however many samples there are; does not transfer to other fills"),
         region=False,

@@ -86,9 +86,9 @@ class Metric:
                 value=explained.index,
             )
         if self.facts.needs == "truth" and question.truth is None:
-            raise NotMeasured("there is no truth for this photo")
+            raise NotMeasured("this photo has no ground truth")
         if self.facts.needs == "samples" and candidate.explanation is None:
-            raise NotMeasured("a map without samples cannot tell")
+            raise NotMeasured("needs the samples of an explanation")
         return self.measured(question, candidate)
 
     def __reduce__(self) -> Any:

@@ -113,7 +113,7 @@ def _infidelity(question: Question, candidate: Candidate) -> Measure:
     return _with_interval(question, candidate, _residual)
 
 
-_CALLS = f"{len(_SHARES) * _SUBSETS}, shared by sensitivity-n and infidelity, and by all maps of a question"
+_CALLS = f"{len(_SHARES) * _SUBSETS}, shared by sensitivity-n and infidelity, and by all maps of a photo and class"
 SENSITIVITY_N = Metric(
     Facts(
         "sensitivity-n",
@@ -123,7 +123,7 @@ SENSITIVITY_N = Metric(
         "Ancona et al. (2018), arXiv:1711.06104, section 3.1, on 10, 30, 50 and 70 % of 9 x 9 cells over blur",
         _CALLS,
         "model",
-        "50 subsets a share leave an interval of about 0.1; what cells do together cannot add up",
+        "with 50 subsets per share the interval is about 0.1; interactions of cells are not additive",
         version=2,
         region=False,
     ),
@@ -132,13 +132,13 @@ SENSITIVITY_N = Metric(
 INFIDELITY = Metric(
     Facts(
         "infidelity",
-        "part of the drops that the map does not explain",
+        "part of the score drops that the map does not explain",
         "lower",
         "0..1 at the best scale of the map",
         "Yeh et al. (2019), arXiv:1901.09392, definition 2.1, at the best scale from 0 up, over the drops' squares",
         _CALLS,
         "model",
-        "where every subset of a size costs alike, a flat map does well: hold it against the baselines",
+        "if all subsets of one size lower the score equally, a flat map scores well; compare with the baselines",
         version=2,
         region=False,
     ),

@@ -20,7 +20,7 @@ _BOUND = 0.05
 
 def _of(candidate: Candidate) -> tuple[Explanation, Attribution]:
     if candidate.explanation is None:
-        raise NotMeasured("a map without samples cannot tell")
+        raise NotMeasured("needs the samples of an explanation")
     return candidate.explanation, candidate.explanation.attributions[candidate.place]
 
 
@@ -28,11 +28,11 @@ def _error(question: Question, candidate: Candidate) -> Measure:
     del question
     explanation, found = _of(candidate)
     if found.error is None or not math.isfinite(found.error):
-        raise NotMeasured("the samples do not tell, or hold more noise than signal")
+        raise NotMeasured("the error is unknown, or there is more noise than signal")
     spread, samples = found.spread, explanation.samples
     scores = explanation.targets[candidate.place].read(samples)
     if np.ptp(scores) == 0:
-        raise NotMeasured("the score never changes: there is nothing to be sure of")
+        raise NotMeasured("the score never changes")
     if spread is None:  # of a result from a file, which keeps the error but not where it comes from
         spread = explanation.method.spread(samples, explanation.scene, scores)
     bound = None if spread is None else spread.bound(_BOUND)
@@ -64,7 +64,7 @@ def _middle(samples: Samples, draws: Draws) -> int:
         half = draws.boundary(n // 2)
         enough = draws.boundary(half + 1) <= n
     if not enough:
-        raise NotMeasured(f"{n} samples are too few to be halved")
+        raise NotMeasured(f"{n} samples are too few for two halves")
     return half
 
 
@@ -75,7 +75,7 @@ def _stability(name: str) -> Callable[[Question, Candidate], Measure]:
         alike = found.stability if isinstance(found, SegmentAttribution) else None
         value = None if alike is None else getattr(alike, name)
         if value is None:
-            raise NotMeasured("it needs segments, and samples enough for two parts")
+            raise NotMeasured("needs segments, and enough samples for two parts")
         return Measure(float(value))
 
     return measured
@@ -88,7 +88,7 @@ def _class_swap(question: Question, candidate: Candidate) -> Measure:
     target = explanation.targets[candidate.place]
     other = next((one.index for one in explanation.predictions if one.index != target.index), None)
     if other is None:
-        raise NotMeasured("there is no other class")
+        raise NotMeasured("needs the scores of another class")
     swapped = explanation.refit(targets=[other]).attributions[0]
     one, two = (on_view(one, explanation.scene_segments).ravel() for one in (found, swapped))
     if np.ptp(one) == 0 or np.ptp(two) == 0:
@@ -120,11 +120,11 @@ ERROR = Metric(
         "error",
         "estimated relative error",
         "lower",
-        "share of the answer's length",
+        "relative to the norm of the values",
         "sandwich and jackknife: see docs/how-sure.md",
         "0",
         "samples",
-        "it is the error of sampling; a wrong fill or segmentation is as wrong with many samples",
+        "covers sampling noise only; more samples do not correct a wrong fill or segmentation",
         region=False,
     ),
     _error,
@@ -138,7 +138,7 @@ SPLIT_HALF = Metric(
         "Spearman (1910), doi:10.1111/j.2044-8295.1910.tb00206.x",
         "0",
         "samples",
-        "of half the samples: the whole answer is better; a map that is the same for every photo is stable too",
+        "uses halves of the samples; a map that is the same for every photo is stable too",
         region=False,
     ),
     _split_half,
@@ -152,7 +152,7 @@ VSI = Metric(
         "Visani et al. (2022), doi:10.1080/01605682.2020.1865846",
         "0",
         "samples",
-        "of parts of the run, which are shorter than the run",
+        "compares parts of the run, which have fewer samples than the run",
         region=False,
     ),
     _stability("vsi"),
@@ -166,7 +166,7 @@ CSI = Metric(
         "Visani et al. (2022), doi:10.1080/01605682.2020.1865846",
         "0",
         "samples",
-        "intervals as wide as they should be nearly always overlap, however noisy the run, and wider ones more so",
+        "intervals of the right width nearly always overlap, however noisy the run; wider ones overlap even more",
         region=False,
     ),
     _stability("csi"),
@@ -180,7 +180,7 @@ CLASS_SWAP = Metric(
         "Adebayo et al. (2018), arXiv:1810.03292, with the class in place of the weights",
         "0",
         "samples",
-        "classes that look alike have maps that are alike, and rightly so",
+        "similar classes have similar maps, and should",
         version=2,
         region=False,
     ),
@@ -195,7 +195,7 @@ COMPLEXITY = Metric(
         "Bhatt, Weller and Moura (2020), arXiv:2005.00631, section 4.3, as exp of the entropy",
         "0",
         "map",
-        "neither small nor large is right",
+        "neither a small nor a large value is better",
         region=False,
     ),
     _complexity,

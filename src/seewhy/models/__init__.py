@@ -105,27 +105,27 @@ def prefixes() -> dict[str, str]:
 
 
 def load_model(model: object = None, **options: Any) -> Model:
-    """Return what ``model`` stands for, ready to be asked.
+    """Load a model from a name, a file, a URL or an object.
 
     Parameters
     ----------
     model
-        None: the default. A name in :data:`MODELS`: that one, built once a process. ``PREFIX:...`` with a prefix in
-        :data:`PREFIXES`: a model of a library, a file, a server. ``py:module:attribute``: a callable or model of a
-        Python module. A dict with a ``name`` and options: that name with them. A ``Path``: a file, of the kind that its
-        ending says. An object of torch, Keras, ONNX Runtime or OpenVINO: through its adapter, which leaves it as it
-        was. An object with ``view``, ``prepare`` and ``stream``: itself. Another callable: :class:`FunctionModel`.
+        None: the default model. A name in :data:`MODELS`: that model, built once per process. ``PREFIX:...`` with a
+        prefix in :data:`PREFIXES`: a model of a library, a file or a server. ``py:module:attribute``: a callable or
+        model of a Python module. A dict with a ``name`` and options. A ``Path``: a model file, by its extension. An
+        object of torch, Keras, ONNX Runtime or OpenVINO: its adapter does not change it. An object with ``view``,
+        ``prepare`` and ``stream``: used directly. Another callable: :class:`FunctionModel`.
     options
-        What its adapter cannot know, or should not decide; see :class:`seewhy.ModelOptions`.
+        Options that the adapter cannot find out, or that replace its own; see :class:`seewhy.ModelOptions`.
 
     Raises
     ------
     InvalidInput
         ``model`` is none of these, or an option does not fit it.
     ModelError
-        Weights are missing or damaged, or the model fails on pictures of its size.
+        Weights are missing or damaged, or the model fails on images of its input size.
     MissingExtra
-        The library it needs is not installed; says what to install.
+        A library is not installed; the error names the command to install it.
     """
     if isinstance(model, dict):
         if not isinstance(model.get("name"), str):

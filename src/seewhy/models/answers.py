@@ -54,7 +54,7 @@ class Reader:
         inside = [key for key in rows if key.rpartition(".")[2] == LOGITS]
         outermost = min(rows, key=lambda key: key.count("."))  # the first of them
         read = inside[0] if len(inside) == 1 else outermost
-        self.notes = (f"answers with {_listed(parts)}; {read} was read, output_name reads another",)
+        self.notes = (f"answers with {_listed(parts)}; using {read}; set output_name to use another",)
         return read
 
 

@@ -21,30 +21,30 @@ from seewhy.models.preprocessing import Size
 
 
 class FunctionModel:
-    """Wraps a function from pictures (B, H, W, C), float32 in 0..1, to scores (B, K) or (B,).
+    """A model from a function of images (B, H, W, C), float32 in 0..1, to scores (B, K) or (B,).
 
-    Scores may be any array that NumPy reads or that speaks DLPack; a torch tensor may need gradients, be on a device,
-    or hold bfloat16. They may be the only array in a list, tuple, dictionary or object; of several none is chosen.
+    Scores may be any array that NumPy reads or that supports DLPack; a torch tensor may require gradients, be on a
+    device, or be bfloat16. They may be the only array in a list, tuple, dictionary or object; several are refused.
 
     Parameters
     ----------
     function
         Called in the caller's thread, one batch after the other. It may keep or change the batch.
     input_size
-        Height and width the photo is stretched to, in pixels, or one number for both; None hands it over at
-        its own size.
+        Height and width to which the photo is stretched, in pixels, or one number for both; None keeps the size of
+        the photo.
     labels
         Names of the K classes, by index.
     kind
-        What the scores are; None leaves it to be recognized from the first answers.
+        Score type; None: recognized from the first scores.
     channels
-        Channels of the pictures the function takes; None: any.
+        Channels of the images that the function takes; None: any.
     takes
         ``numpy``: arrays (B, H, W, C). ``torch``: tensors (B, C, H, W) on the CPU, to be moved by the function.
     batch_size
-        Pictures a batch at best; None: no preference.
+        Preferred number of images per batch; None: no preference.
     name
-        Name shown to people; the function's own by default.
+        Name in output and files; default: the name of the function.
 
     Raises
     ------
@@ -144,15 +144,15 @@ class FunctionModel:
         Raises
         ------
         ModelError
-            The function returned something other than finite scores, one row a picture, of the same K each
-            time and as many as there are labels. Its own exceptions keep their type and gain a note.
+            The function did not return finite scores, one row per image, with the same K each time and as many as there
+            are labels. Its own exceptions keep their type and get a note.
         """
         classes = self._stated
         for batch in batches:
             try:
                 answer = self.function(batch if self.layout == "NHWC" else need("torch", "torch").from_numpy(batch))
             except Exception as error:
-                error.add_note(f"in model {self.name}, batch of {len(batch)} pictures {batch.shape}")
+                error.add_note(f"in model {self.name}, batch of {len(batch)} images {batch.shape}")
                 raise
             scores = self._checked(answer, len(batch), classes)
             classes = scores.shape[1]
@@ -175,7 +175,7 @@ class FunctionModel:
         bad = np.argwhere(~np.isfinite(finite))
         if len(bad):
             row, column = (int(place) for place in bad[0])
-            self._refuse(f"finite scores, returned {scores[row, column]} at picture {row}, class {column}")
+            self._refuse(f"finite scores, returned {scores[row, column]} at image {row}, class {column}")
         finite = self._read(finite, first=classes is None or classes == self._stated)
         if classes not in {None, finite.shape[1]}:
             whose = "as there are labels" if self.labels is not None else "as for the batch before"

@@ -42,7 +42,7 @@ def numbers_in(answer: Any, pictures: int) -> Any:
     if scores.dtype.kind == "c":
         raise Unreadable(f"real numbers, returned complex ones ({scores.dtype}); take their real part or size")
     if scores.dtype.kind not in _DATA:
-        raise Unreadable(f"numbers, a row for each picture, returned {_what(answer)} ({scores.dtype})")
+        raise Unreadable(f"numbers, one row for each image, returned {_what(answer)} ({scores.dtype})")
     while scores.ndim > 2 and scores.shape[-1] == 1:  # what pooling leaves behind
         scores = scores[..., 0]
     return scores
@@ -62,7 +62,7 @@ def _only(answer: Any, pictures: int) -> Any:
     if len(held) == 1:
         return next(iter(held.values()))
     if held:
-        raise Unreadable(f"the scores alone, returned {_what(answer)} with {_listed(held)}; return one of them")
+        raise Unreadable(f"only the scores, returned {_what(answer)} with {_listed(held)}; return one of them")
     return answer
 
 
@@ -74,7 +74,7 @@ def _only_of(answer: Any, pictures: int) -> Any:
         raise Unreadable(f"an array with the scores of all classes, in one order, returned {_what(answer)}")
     held = arrays(answer)
     if len(held) == len(answer) and (len(held) != pictures or any(len(one.shape) > 1 for one in held.values())):
-        raise Unreadable(f"the scores alone, returned {_what(answer)} with {_listed(held)}; return one of them")
+        raise Unreadable(f"only the scores, returned {_what(answer)} with {_listed(held)}; return one of them")
     return [on_the_cpu(one) if _is_array(one) else one for one in answer]
 
 

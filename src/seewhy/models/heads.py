@@ -62,8 +62,8 @@ HEADS: dict[str, Head] = {
         Head("logits", "logit", "logits of a softmax", None, _as_they_are),
         Head("sigmoid", "probability", "one number, the probability of the second of two classes", 1, _both_sides),
         Head("sigmoid-logit", "logit", "one number, the logit of the second of two classes", 1, _against_nothing),
-        Head("multi-label", "probability", "a probability for each label by itself", None, _as_they_are),
-        Head("multi-label-logits", "probability", "a logit for each label by itself", None, _each_squashed),
+        Head("multi-label", "probability", "an independent probability for each label", None, _as_they_are),
+        Head("multi-label-logits", "probability", "an independent logit for each label", None, _each_squashed),
         Head("regression", "score", "plain numbers", None, _as_they_are),
     )
 }
@@ -126,7 +126,7 @@ def check_head(head: Head, raw: Scores, name: str) -> None:
     numbers, alone = raw.shape[1], raw.shape[1] == 1
     if head.outputs not in {None, numbers}:
         instead = "multi-label" if head.kind == "probability" else "logits"
-        raise _unfit(head, f"needs {head.outputs} output a picture, but {name} has {numbers}", instead)
+        raise _unfit(head, f"needs {head.outputs} output per image, but {name} has {numbers}", instead)
     if alone and head.name in _ONE_OF:
         raise _unfit(
             head, f"needs two outputs or more, and {name} has one: its softmax is 1 for every photo", _ONE_OF[head.name]
@@ -174,7 +174,7 @@ def _ask_about(raw: Scores, name: str) -> None:
     """Refuse to guess what numbers (B, K) are that a trained network does not give as logits."""
     if is_within(raw):
         seen = "lie in 0..1 and do not add up to 1"
-        choice = "softmax (one class of many), multi-label (each class by itself), or logits"
+        choice = "softmax (one class of many), multi-label (independent classes), or logits"
     else:
         sums = raw.sum(axis=1, dtype=np.float64)
         if raw.min() < 0 or not np.allclose(sums, sums[0], rtol=1e-3, atol=0):
@@ -182,5 +182,6 @@ def _ask_about(raw: Scores, name: str) -> None:
         seen = f"are at least 0 and add up to {sums[0]:.4g} for every photo"
         choice = "logits or regression; for percentages, divide by 100 in the model"
     raise InvalidInput(
-        f"{name}: its outputs {seen}, which logits of a trained network do not do; say head: {choice}", setting="head"
+        f"{name}: its outputs {seen}, which is unusual for the logits of a trained network; set head: {choice}",
+        setting="head",
     )

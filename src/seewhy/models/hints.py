@@ -19,8 +19,8 @@ SUFFIXES = {
 """What a file of a network is by its ending: the prefix that loads it."""
 
 _PICKLED = (".pth", ".pth.tar", ".ckpt", ".bin", ".pkl", ".pickle")
-_WEIGHTS_ALONE = "weights alone are no network"
-_BUILD = "build the module, load them into it, and hand the module over from Python"
+_WEIGHTS_ALONE = "weights alone are not a network"
+_BUILD = "build the module in Python, load the weights into it, and pass the module"
 
 
 def for_text(text: str, names: Iterable[str]) -> str:
@@ -43,11 +43,12 @@ def _for_file(path: Path) -> str:
         return f"; did you mean hf:{path}?"
     if path.name.lower().endswith(_PICKLED):
         return (
-            f"; a file of torch.save is a pickle, which is never read, and {_WEIGHTS_ALONE}: {_BUILD}, or save it with "
-            "torch.export.save and say torchexport:FILE"
+            f"; files of torch.save are pickles, which seewhy never reads, and {_WEIGHTS_ALONE}: "
+            f"{_BUILD}; or save it with "
+            "torch.export.save and use torchexport:FILE"
         )
     if path.suffix.lower() == ".safetensors":
-        return f"; {_WEIGHTS_ALONE}: {_BUILD}; a folder of transformers is hf:FOLDER"
+        return f"; {_WEIGHTS_ALONE}: {_BUILD}; for a folder of transformers use hf:FOLDER"
     return ""
 
 
@@ -55,7 +56,7 @@ def _for_address(text: str) -> str:
     meant = [prefix for prefix, part in (("tfserving", "/v1/models/"), ("kserve", "/v2/models/")) if part in text]
     if meant:
         return f"; did you mean {meant[0]}:{text}?"
-    return "; a server is kserve:URL/v2/models/NAME or tfserving:URL/v1/models/NAME"
+    return "; for a model server use kserve:URL/v2/models/NAME or tfserving:URL/v1/models/NAME"
 
 
 def is_saved_model(text: str) -> bool:
@@ -74,8 +75,8 @@ def for_saved_model(text: str) -> str:
     """Say what to do with such a folder."""
     name = Path(text).name
     return (
-        f"a SavedModel of TensorFlow is converted first, by: ovc {text} --compress_to_fp16=False; then say "
-        f"openvino:{name}.xml; or serve it and say tfserving:URL"
+        f"convert a SavedModel of TensorFlow first (ovc {text} --compress_to_fp16=False), then use "
+        f"openvino:{name}.xml; or serve it and use tfserving:URL"
     )
 
 
@@ -91,13 +92,13 @@ def for_mapping(held: Mapping[Any, Any]) -> str:
 def for_object(found: object) -> str:
     """Say what to do with an object that is no model, empty if nothing is known of it."""
     if _comes_from(found, "onnx"):
-        return "; write it with onnx.save and say onnx:FILE"
+        return "; save it with onnx.save and use onnx:FILE"
     if is_pipeline(found):
-        return "; hand over its network, pipeline.model, with a preprocessing, or say hf:NAME, which brings its own"
+        return "; pass its network, pipeline.model, with a preprocessing, or use hf:NAME, which has its own"
     if callable(getattr(found, "predict_proba", None)):
         return (
-            "; hand over a function that takes pictures (B, H, W, C) in 0..1, makes of them what predict_proba takes, "
-            "and returns its answer"
+            "; pass a function that takes images (B, H, W, C) in 0..1, converts them for predict_proba, and returns "
+            "its result"
         )
     return ""
 

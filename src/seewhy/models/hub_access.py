@@ -47,7 +47,7 @@ def hub(extra: str, *, files: bool) -> Iterator[None]:
             if not why:
                 raise
             raise ModelError(
-                f"{error} ({constants.ENDPOINT} does not answer: {why})",
+                f"{error} ({constants.ENDPOINT} does not respond: {why})",
                 setting="model",
                 rule="be within reach",
                 value=constants.ENDPOINT,

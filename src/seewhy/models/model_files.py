@@ -90,10 +90,10 @@ def members(path: Path, name: str) -> list[str]:
 def _check_member(file: IO[bytes], part: zipfile.ZipInfo, name: str) -> None:
     if part.compress_type == zipfile.ZIP_STORED:
         if part.file_size != part.compress_size:
-            raise zipfile.BadZipFile(f"{part.filename} is not packed, and yet has two sizes")
+            raise zipfile.BadZipFile(f"{part.filename} is not compressed, but states two different sizes")
     elif part.compress_type != zipfile.ZIP_DEFLATED:
         raise InvalidInput(
-            f"{name}: {part.filename} is packed in a way that no library packs networks; save the model again",
+            f"{name}: {part.filename} has an unsupported compression; save the model again",
             setting=name,
             rule="be stored or deflated",
             value=part.compress_type,

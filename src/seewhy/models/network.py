@@ -102,7 +102,7 @@ class NetworkModel:
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.recipe is None:
-            raise TypeError(f"{self.name} was not made by load_model, so that nothing says how to load it again")
+            raise TypeError(f"{self.name} was not made by load_model, so it cannot be loaded again")
         return self.recipe.load, ()
 
     def __copy__(self) -> Self:

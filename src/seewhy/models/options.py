@@ -39,17 +39,17 @@ class ModelOptions(Settings):
 
     preprocessing: Annotated[
         Any,
-        setting(f"what is done to the photo first: {', '.join(PREPROCESSINGS)}, or settings; none: the model's own"),
+        setting(f"preprocessing of the photo: {', '.join(PREPROCESSINGS)}, or settings; none: the model's own"),
     ] = None
     input_size: Annotated[Any, setting("height and width of the model input, or one number for both")] = None
-    head: Annotated[str, setting(f"what its outputs are: auto, {', '.join(HEADS)}")] = "auto"
+    head: Annotated[str, setting(f"type of the outputs: auto, {', '.join(HEADS)}")] = "auto"
     output_name: Annotated[
-        str | None, setting("output that is read where a network gives several; of a tuple its number, from 0")
+        str | None, setting("output to use if the network has several; for a tuple its number, from 0")
     ] = None
-    labels: Annotated[Any, setting("class names: imagenet, a text file with one a line, or a list")] = None
-    runtime: Annotated[RuntimeName, setting("what runs it; auto: OpenVINO where it gives the same answers")] = "auto"
+    labels: Annotated[Any, setting("class names: imagenet, a text file with one name per line, or a list")] = None
+    runtime: Annotated[RuntimeName, setting("what runs the model; auto: OpenVINO if it gives the same scores")] = "auto"
     precision: Annotated[Precision, setting("arithmetic of OpenVINO")] = "f32"
-    device: Annotated[str, setting("where torch runs it: auto, cpu, cuda, cuda:1, mps")] = "auto"
+    device: Annotated[str, setting("where torch runs the model: auto, cpu, cuda, cuda:1, mps")] = "auto"
     batch_size: Annotated[int | None, setting("maximum batch size", ge=1)] = None
 
     @field_validator("head")
@@ -150,7 +150,7 @@ class ModelOptions(Settings):
         if not isinstance(given, str) or given not in SIZED or self.input_size is not None or stated is not None:
             return ()
         height, width = PREPROCESSINGS[given].size or (0, 0)
-        return (f"{name} was given photos at {height}x{width}, which goes with {given}; input_size names another",)
+        return (f"{name}: photos have {height}x{width} pixels, the size of {given}; set input_size for another",)
 
     def head_of(self, raw: Any, last: LastLayer, name: str) -> tuple[Head, tuple[str, ...]]:
         """Return the head that was asked for, else what the network's answers ``raw`` (B, N) speak for, with notes."""
@@ -191,7 +191,7 @@ def _text(path: str | Path) -> str:
     with open_regular(path, what="labels (imagenet, a list, or a text file)", error=InvalidInput) as file:
         memory.check(_LABEL * os.fstat(file.fileno()).st_size, what, InvalidInput)
         data = file.read()
-    kind, rule = kind_of(data), "be text in UTF-8, one class name a line"
+    kind, rule = kind_of(data), "be text in UTF-8, one class name per line"
     if kind:
         raise InvalidInput(f"{what}: not a text file but {kind}", setting="labels", rule=rule, value=kind)
     try:

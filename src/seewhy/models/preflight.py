@@ -82,7 +82,7 @@ class Report:
         names = self.labels or [f"class {i}" for i in range(self.classes)]
         strongest = ", ".join(f"{names[i]} ({i}) {score:.4g}" for i, score in self.top)
         lines = [
-            f"{self.model}: {self.classes} outputs ({self.kind}), pictures {self.picture}",
+            f"{self.model}: {self.classes} outputs ({self.kind}), model input {self.picture}",
             f"run by {self.run_by or 'its own framework'}",
             f"strongest: {strongest}",
             *(f"{'ok  ' if one.level == 'ok' else 'WARN'}  {one.check}: {one.text}" for one in self.findings),
@@ -127,7 +127,7 @@ def vetted(
     chosen = settled(model, subject)
     notes: tuple[str, ...] = ()
     if traits_of(model).exact is not None and not _may_be_corrected(subject):
-        notes = (f"{model.name} is run in f32: of this design no share of the rows stands for all of them",)
+        notes = (f"{model.name} runs in f32, because this design needs all its rows to correct a lower precision",)
     if traits_of(chosen).tested or not (check(chosen) if callable(check) else check):
         return chosen, notes
     findings = preflight(chosen, trial(chosen, subject), subject.scene.pixels, batch_size)
@@ -309,7 +309,7 @@ def _findings(asked: _TrialAnswers) -> Iterator[Finding]:
         "deterministic",
         asked.moods <= _SAME,
         f"two answers for the same image in the same batch differ by up to {asked.moods:.2g}",
-        "intervals hold over its moods, and no run can be repeated exactly",
+        "intervals include this randomness, but no run can be repeated exactly",
     )
     yield _of_kind(asked)
     yield _in_range(asked)
@@ -324,21 +324,22 @@ def _of_neighbors(asked: _TrialAnswers) -> Iterator[Finding]:
     apart = max(_apart(one, other, asked.kind) for one, other in pairs)
     if _SAME < apart <= _MOODS * asked.moods:
         for check in checks:
-            yield Finding(check, "ok", "not seen beside what changes by itself")
+            yield Finding(check, "ok", "cannot tell, because repeated answers differ")
         return
     yield _judged(
         checks[0],
         apart <= _SAME,
-        f"an answer changes by up to {apart:.2g} with its place in the batch and the other images",
-        "is the output order that of the images, is the model in training mode? batch_size=1 queries one by one",
+        f"scores change by up to {apart:.2g} with the position in the batch and the other images",
+        "check that the outputs are in the order of the images and that the model is not in training mode, or use "
+        "batch_size=1",
     )
     ranks = [(int(a), int(b)) for one, other in pairs for a, b in zip(one.argmax(1), other.argmax(1), strict=True)]
     swapped = next(((a, b) for (a, b) in ranks if a != b), None) if apart > _SAME else None
     yield _judged(
         checks[1],
         swapped is None,
-        "" if swapped is None else f"class {swapped[0]} is on top alone, class {swapped[1]} in a batch",
-        "results are of the batch",
+        "" if swapped is None else f"the top class is {swapped[0]} for the image alone, but {swapped[1]} in a batch",
+        "results are for the batch",
     )
 
 
@@ -347,21 +348,27 @@ def _judged(check: str, fine: bool, bad: str, advice: str) -> Finding:
 
 
 def _of_kind(asked: _TrialAnswers) -> Finding:
-    check = "kind of scores"
+    check = "score type"
     rows = asked.together.astype(np.float64)
     sums = rows.sum(axis=1)
     several = rows.shape[1] > 1
     doubt = f"; {_both_readings(asked)}" if several and is_within(asked.together) else ""
     if asked.kind == "logit" and several and recognize_kind(asked.together) == "probability":
-        text = "its logits add up to 1 like probabilities"
-        return Finding(check, "warning", f"{text}; say head='softmax' if they are{doubt}")
+        text = "the outputs are taken for logits, but add up to 1 like probabilities"
+        return Finding(check, "warning", f"{text}; pass head='softmax' if they are probabilities{doubt}")
     if asked.kind == "probability" and (rows.min() < -_SAME or rows.max() > 1 + _SAME):
-        return Finding(check, "warning", f"its probabilities go from {rows.min():.3g} to {rows.max():.3g}")
+        return Finding(
+            check,
+            "warning",
+            f"probabilities must lie in 0..1, got {rows.min():.3g}..{rows.max():.3g}; pass another head or kind",
+        )
     if asked.adds_up and several and not is_softmax(asked.together, _SAME):
-        text = f"its rows add up to {sums.min():.4g}..{sums.max():.4g}, those of a softmax to 1"
-        return Finding(check, "warning", f"{text}; say head='multi-label' if each class is judged by itself{doubt}")
+        text = f"softmax outputs must add up to 1, but add up to {sums.min():.4g}..{sums.max():.4g}"
+        return Finding(check, "warning", f"{text}; pass head='multi-label' if classes are independent{doubt}")
     if asked.kind == "logit" and several and is_within(asked.together):
-        return Finding(check, "warning", f"its logits lie in 0..1; say head='softmax' if they are probabilities{doubt}")
+        return Finding(
+            check, "warning", f"all logits lie in 0..1; pass head='softmax' if they are probabilities{doubt}"
+        )
     return Finding(check, "ok", asked.kind)
 
 
@@ -370,11 +377,11 @@ def _both_readings(asked: _TrialAnswers) -> str:
     row = asked.alone
     top = int(np.argmax(row[0]))
     as_logit = float(comparable(row, "logit")[0, top])
-    return f"class {top} has {row[0, top]:.3g} if they are probabilities, {as_logit:.3g} if they are logits"
+    return f"class {top} has probability {row[0, top]:.3g} if they are probabilities, {as_logit:.3g} if they are logits"
 
 
 def _in_range(asked: _TrialAnswers) -> Finding:
-    check = "range of the input"
+    check = "input range"
     if asked.ranged is not None:
         usual, other, answer = asked.ranged
         here, there = (comparable(scores, asked.kind)[0] for scores in (asked.alone, answer))
@@ -386,8 +393,8 @@ def _in_range(asked: _TrialAnswers) -> Finding:
             return Finding(
                 check,
                 "warning",
-                f"the strongest class has {here.max():.2g} for the photo in {usual} (class {here.argmax()}) and "
-                f"{there.max():.2g} in {other} (class {there.argmax()}); if the model was trained on {other}, say so "
-                "in its preprocessing",
+                f"the top score of the photo is {here.max():.2g} with pixels in {usual} (class {here.argmax()}) and "
+                f"{there.max():.2g} with pixels in {other} (class {there.argmax()}); if the model was trained on "
+                f"{other}, pass it as preprocessing",
             )
-    return Finding(check, "ok", "nothing speaks for another one")
+    return Finding(check, "ok", "no sign of a wrong range")

@@ -20,9 +20,9 @@ Size: TypeAlias = int | tuple[int, int]
 
 
 class Preprocessing(Settings):
-    """What is done to a photo before the network sees it: resized, cropped, then ``(x * scale - mean) / std``.
+    """Preprocessing of a photo for the network: resize, crop, then ``(x * scale - mean) / std``.
 
-    ``x`` is a channel in 0..1. Without a size the photo is handed over at its own.
+    ``x`` is a channel in 0..1. Without a size the photo keeps its own.
     """
 
     size: Annotated[tuple[int, int] | None, setting("height and width of the model input")] = None
@@ -35,9 +35,9 @@ class Preprocessing(Settings):
     interpolation: Annotated[Interpolation, setting("how the photo is resized")] = "bilinear"
     scale: Annotated[float, setting("what a channel of 1.0 becomes", gt=0)] = 1.0
     mean: Annotated[tuple[float, ...], setting("subtracted from each channel after scaling")] = (0.0,)
-    std: Annotated[tuple[float, ...], setting("divides each channel at last")] = (1.0,)
+    std: Annotated[tuple[float, ...], setting("divisor of each channel, after the mean is subtracted")] = (1.0,)
     order: Annotated[Literal["RGB", "BGR", "gray"], setting("channels that the network takes")] = "RGB"
-    layout: Annotated[Literal["NCHW", "NHWC"], setting("where channels stand in a batch")] = "NCHW"
+    layout: Annotated[Literal["NCHW", "NHWC"], setting("position of the channels in a batch")] = "NCHW"
 
     @field_validator("mean", "std")
     @classmethod

@@ -7,7 +7,7 @@ from seewhy.core.types import Sign
 
 
 class Display(Settings):
-    """Which regions a picture shows, and what becomes of the rest."""
+    """Which regions a figure shows, and how it shows the rest."""
 
     regions: Annotated[int, setting("segments shown, strongest first", ge=1, le=10_000)] = 5
     share: Annotated[

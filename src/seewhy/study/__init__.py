@@ -50,51 +50,51 @@ def study(  # noqa: PLR0913  # the front door
     out: FilePath | None = None,
     progress: Progress | bool | None = None,
 ) -> Study:
-    """Find the best setting for every photo, and say where else it fits.
+    """Find the best setting for each photo, and test whether it transfers.
 
     Parameters
     ----------
     photos
-        Files and folders: a photo found in a folder is of the class that its folder is called, a file given by itself
-        of a class of its own, called as the file is, with its folders where two would be called the same. Or a dict of
-        files and folders by class.
+        Files and folders: the class of a photo in a folder is the name of the folder; a single file is a class of its
+        own with the name of the file (with its folders, if two names are equal). Or a dict of files and folders by
+        class.
     model
         As for :func:`seewhy.explain`; a list means several.
     metric
-        What settings are judged by: ``srg``, ``sufficiency`` (the score of the shown region alone), ``insertion``, or,
-        where there is truth, ``iou``, ``best-iou``, ``ap``, ``pointing``, ``energy``. The first three are measured over
-        two fills: settings are chosen over blur, and reported over black.
+        Metric that grades settings: ``srg``, ``sufficiency`` (the score of the shown region alone), ``insertion``, or,
+        with ground truth, ``iou``, ``best-iou``, ``ap``, ``pointing``, ``energy``. The first three are measured with
+        two fills: settings are chosen with blur and reported with black.
     menu
-        ``"small"``, ``"usual"``, a TOML file, or a dict with ``sampling``, methods by labels of your own, and ``free``,
-        lists of values of settings that cost no model call. The first setting is the default. A file or dict with
-        ``method``, as ``seewhy tune`` writes it, is a menu of this one setting.
+        ``"small"``, ``"usual"``, a TOML file, or a dict with ``sampling``, methods by label, and ``free``, lists of
+        values of settings that need no model calls. The first setting is the default. A file or dict with ``method``,
+        as ``seewhy tune`` writes it, is a menu of this one setting.
     n_samples
-        Rows that the model is asked for each of ``sampling``, whatever the menu says of the amount itself.
+        Samples for each of ``sampling``; amounts in the menu are ignored.
     truth
-        Where the objects are, as for :func:`seewhy.evaluate`.
+        Ground truth, as for :func:`seewhy.evaluate`.
     target
-        The class to explain; ``top1``: each model's own answer for each photo.
+        The class to explain; ``top1``: each model's top class for each photo.
     groups
-        Which photos are not independent of each other, as for :func:`seewhy.evaluate`.
+        Photos that are not independent of each other, as for :func:`seewhy.evaluate`.
     seed, batch_size
         As for :func:`seewhy.explain`.
     out
-        Folder in which all that is done is stored at once; the same call again does only what is missing. None:
-        nothing is kept.
+        Folder in which results are stored at once; the same call again does only the missing work. None: nothing is
+        stored.
     progress
-        As for :func:`seewhy.explain`, in pieces of work: explanations and scores.
+        As for :func:`seewhy.explain`; counts explanations and scores.
 
     Returns
     -------
     Study
-        One that is not complete, if it was interrupted (Ctrl-C).
+        Incomplete if it was interrupted (Ctrl-C).
 
     Raises
     ------
     InvalidInput
-        Something handed in breaks a rule. What goes wrong with single photos is recorded instead.
+        An argument breaks a rule. Errors of single photos are recorded instead.
     FileError
-        Truth, menu or store cannot be read or written.
+        Ground truth, menu or store cannot be read or written.
     """
     rule = Rule.of(metric)
     if rule.metric.facts.needs == "truth" and truth is None:

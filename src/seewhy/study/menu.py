@@ -123,7 +123,7 @@ class Menu:
         notes = [note for _, overruled in asked.values() for note in overruled]
         free = _free(held.get("free", {}), samplings, n_samples)
         if not region and set(free) & _SHOWN:
-            notes.append("what is shown is not varied: this metric reads the map, and not the region that is shown")
+            notes.append("display settings are not varied, because this metric uses the map and not the shown region")
             free = {name: values for name, values in free.items() if name not in _SHOWN}
         settings: list[StudySetting] = []
         for label, method in samplings.items():
@@ -142,7 +142,7 @@ class Menu:
         method, notes = _asked(label, held["method"], n_samples)
         unused = sorted(set(held) - {"method", "display"})
         if unused:
-            notes.append(f"{label}: only the method and what it shows are used, not {', '.join(unused)}")
+            notes.append(f"{label}: only method and display are used; ignored: {', '.join(unused)}")
         setting = StudySetting(label, label, method, {}, Display(**held.get("display", {})))
         return cls((setting,), {label: method}, tuple(notes))
 
@@ -174,7 +174,7 @@ def _asked(label: str, method: object, n_samples: int) -> tuple[AnyMethod, list[
     amount = usual | {"n_samples": n_samples}
     said = {name: getattr(found, name) for name in usual}
     lost = [f"{name} {value}" for name, value in said.items() if value not in (usual[name], amount[name])]
-    note = f"{label}: {', '.join(lost)} not used: the study asks n_samples {n_samples} of every sampling"
+    note = f"{label}: {', '.join(lost)} ignored: the study uses {n_samples} samples for every sampling setting"
     return found.replace(**amount), [note] if lost else []
 
 
@@ -192,7 +192,7 @@ def _free(free: object, samplings: Mapping[str, AnyMethod], n_samples: int) -> d
         without_model[name] = [n_samples // 2 if (name, value) == ("n_samples", "half") else value for value in values]
     for value in without_model.get("n_samples", []):
         if isinstance(value, bool) or not isinstance(value, int) or not 2 <= value <= n_samples:
-            raise InvalidInput.of("menu.free.n_samples", f"be from 2 to the {n_samples} asked", value)
+            raise InvalidInput.of("menu.free.n_samples", f"be from 2 to {n_samples}, the number of samples", value)
     return without_model
 
 
@@ -207,7 +207,7 @@ def _settings(label: str, method: AnyMethod, free: Mapping[str, Sequence[Any]]) 
         try:
             one = _setting(label, method, given)
         except InvalidInput as error:
-            refused.append(f"{label}: left out {', '.join(map(_word, given.items()))}: {error}")
+            refused.append(f"{label}: skipped {', '.join(map(_word, given.items()))}: {error}")
             continue
         found.setdefault(repr((one.method.to_dict(), one.display.to_dict())), one)
     return list(found.values()), refused

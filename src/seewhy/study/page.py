@@ -94,7 +94,7 @@ def _matrix(matrix: Matrix) -> JsonObject:
     ]
     rows.append({"name": "the default", "cells": [_cell(one, limit) for one in matrix.default]})
     title = {
-        "photos": f"Photos, under {matrix.model}",
+        "photos": f"Photos, with {matrix.model}",
         "classes": "Classes: means over pairs of different photos, and over models",
         "models": "Models: means over photos",
     }[matrix.over]

@@ -36,9 +36,9 @@ def classed(photos: Photos, truth: FilePath | None, groups: Grouping) -> tuple[t
     Parameters
     ----------
     photos
-        Files and folders: a photo found in a folder is of the class that its folder is called, a file given by itself
-        of a class of its own, called as the file is, with its folders where two would be called the same. Or a dict of
-        files and folders by class.
+        Files and folders: the class of a photo in a folder is the name of the folder; a single file is a class of its
+        own with the name of the file (with its folders, if two names are equal). Or a dict of files and folders by
+        class.
     truth
         Where the objects are; see :func:`seewhy.evaluate`.
     groups

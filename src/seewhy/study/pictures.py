@@ -68,7 +68,7 @@ def _of_sitting(
         if bare and not drawn:
             drawn.append(_shown("Photo", f"The photo {name}", explanation.image.rgb8()))
         fitted = refitted(explanation, setting)
-        what = "the region shown" if plan.rule.region else "blue where it speaks for the class, orange against it"
+        what = "the region shown" if plan.rule.region else "blue supports the class, orange contradicts it"
         alt = f"{word} setting ({setting.label}) on {name} under {sitting.model.label}, class {label}: {what}"
         drawn.append(_shown(f"{word}: {setting.label}", alt, _painted(fitted, setting, region=plan.rule.region)))
     return tuple(drawn)

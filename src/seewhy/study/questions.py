@@ -53,28 +53,30 @@ def explains_best(tensor: Tensor, groups: Sequence[str], *, apart: bool) -> Answ
     gains = tensor.own - tensor.default
     gain = over_photos(mean(gains, axis=0), groups)
     if gain is None:
-        return Answer(question, "Not measured", "No photo has a score of both a best setting and the default.")
+        return Answer(question, "Not measured", "No photo has scores of both its best setting and the default.")
     known = gains[np.isfinite(gains)]
     better, equal = float((known > 0).mean()), float((known == 0).mean())
     strongest, above = _against_baselines(tensor)
-    tail = f" It beats the strongest baseline ({strongest}) in {_share(above)} of cases." if strongest else ""
+    tail = (
+        f" The best setting beats the strongest baseline ({strongest}) in {_share(above)} of cases."
+        if strongest
+        else ""
+    )
     counted = (
         f"the photo's own best setting beats the default in {_share(better)} of cases, by {_worth(gain)} on average"
     )
     score = float(mean(tensor.own))
     if not apart:
         word: Word = "Not clear"
-        text = (
-            f"By construction {counted}: both were chosen and reported on the same number. Questions 2 to 4 say more."
-        )
+        text = f"Here {counted}, but the same number was used to choose and to report. Questions 2 to 4 tell more."
     elif gain.low is None or gain.high is None:
-        word, text = "Too few photos", f"{_few(gain)} to say whether choosing pays. Here {counted}."
+        word, text = "Too few photos", f"{_few(gain)} to tell whether choosing a setting pays. Here {counted}."
     elif gain.low > 0:
         word, text = "Yes", f"Choosing a setting for each photo pays: {counted}."
     elif gain.high < 0:
-        word, text = "No", f"The default is better than what was chosen: {counted}."
+        word, text = "No", f"The default is better than the chosen settings: {counted}."
     else:
-        word, text = "Not clear", f"Choosing may pay or not: {counted}."
+        word, text = "Not clear", f"It is not clear whether choosing a setting pays: {counted}."
     return Answer(question, word, text + tail, score, None, None, gain, better, equal)
 
 
@@ -126,11 +128,13 @@ def _carried(question: str, where: str, cases: _Cases, groups: Sequence[str]) ->
         over_pairs(mean(values, axis=0), groups) for values in (own - carried, own - default, carried - default)
     )
     if loss is None or default_loss is None or gain is None:
-        return Answer(question, "Not measured", "Nowhere is there a score of both it and the default.")
+        return Answer(question, "Not measured", "No photo has scores of both the carried-over setting and the default.")
     score = float(mean(mean(own, axis=0)))
     word = _word(loss, score)
-    text = f"{_beginning(word, loss)} {where} it loses {_worth(loss)} of {score:.3g}; the default loses "
-    text += f"{_worth(default_loss)}. {_advice(gain)}"
+    text = (
+        f"{_beginning(word, loss)} {where}, the carried-over setting loses {_worth(loss)} of {score:.3g}; the default "
+    )
+    text += f"loses {_worth(default_loss)}. {_advice(gain)}"
     differences = carried - default
     differences = differences[np.isfinite(differences)]
     better, equal = float((differences > 0).mean()), float((differences == 0).mean())
@@ -150,9 +154,9 @@ def _word(loss: Estimate, score: float) -> Word:
 
 def _beginning(word: Word, loss: Estimate) -> str:
     return {
-        "Yes": f"It fits, to within {_share(MARGIN)} of the score:",
-        "No": f"It does not fit, and loses more than {_share(MARGIN)} of the score:",
-        "Not clear": "It may fit or not:",
+        "Yes": f"The best setting fits, with a loss below {_share(MARGIN)} of the score:",
+        "No": f"The best setting does not fit; it loses more than {_share(MARGIN)} of the score:",
+        "Not clear": "It is not clear whether the best setting fits:",
         "Too few photos": f"{_few(loss)} for a verdict. Here,",
         "Not asked": "",
         "Not measured": "",
@@ -161,19 +165,19 @@ def _beginning(word: Word, loss: Estimate) -> str:
 
 def _few(found: Estimate) -> str:
     if found.groups >= FEWEST:
-        return "One photo, or group, is in every case, and nothing says how others would do: too few"
+        return "One photo or group is part of every case, which is too few"
     return f"{found.groups} independent photos are too few; {FEWEST} are needed"
 
 
 def _advice(gain: Estimate) -> str:
     """Say whether the setting that is carried over is worth more than the default."""
     if gain.low is None or gain.high is None:
-        return f"Carried over it is {_worth(gain)} above the default."
+        return f"The carried-over setting differs from the default by {_worth(gain)}."
     if gain.low > 0:
-        return f"Carried over it still beats the default, by {_worth(gain)}."
+        return f"The carried-over setting still beats the default, by {_worth(gain)}."
     if gain.high < 0:
-        return f"Leave the default: it is {_worth(_turned(gain))} better."
-    return f"It is not distinguishable from the default (difference {_worth(gain)})."
+        return f"Keep the default; it is {_worth(_turned(gain))} better."
+    return f"The carried-over setting is not distinguishable from the default (difference {_worth(gain)})."
 
 
 def _turned(found: Estimate) -> Estimate:

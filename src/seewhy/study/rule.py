@@ -51,18 +51,16 @@ class Rule:
     @property
     def text(self) -> str:
         """The rule in words."""
-        nothing = (
-            " A setting without information of a photo, because its map is flat or it cannot be used there, counts "
-        )
+        nothing = " A setting that gives no information on a photo (a flat map, or not applicable) counts "
         nothing += "as 0." if self.name == "srg" else "as the baseline random does."
         if self.apart:
             return (
-                f"A setting is chosen by its {self.name} over a {CHOSEN_ON}red picture and reported by its {self.name} "
-                f"over {REPORTED_ON}, so no winner is reported on what it was chosen on.{nothing}"
+                f"Settings are chosen by {self.name} with a {CHOSEN_ON} fill and reported by {self.name} with a "
+                f"{REPORTED_ON} fill, so a winner is never reported on the score that chose it.{nothing}"
             )
         return (
-            f"A setting is chosen and reported by the same {self.name}, which has one number only: on the photo that "
-            f"it was chosen for the best setting looks better than it is.{nothing}"
+            f"Settings are chosen and reported by the same {self.name} score, so on its own photo the best setting "
+            f"looks better than it is.{nothing}"
         )
 
     def of_nothing(self, random: float) -> float:

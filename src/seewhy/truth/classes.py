@@ -45,7 +45,7 @@ def of_others(photos: Iterable[str]) -> list[str]:
     if not found:
         return []
     many = f"{len(found)} photos, such as {found[0]}" if len(found) > 1 else found[0]
-    return [f"the truth marks nothing of the class that is explained in {many}: all that it marks counts as the object"]
+    return [f"the ground truth marks no object of the explained class in {many}; all marked objects are used instead"]
 
 
 def _index(one: int | str, classes: int, labels: tuple[str, ...] | None) -> int | None:

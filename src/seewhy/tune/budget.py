@@ -11,11 +11,11 @@ from typing import Literal, TypeAlias
 Ended: TypeAlias = Literal["all", "trials", "repeats", "calls", "seconds", "interrupted", "cancelled"]
 
 WORDS: dict[Ended, str] = {
-    "all": "all settings were looked at",
+    "all": "all settings were evaluated",
     "trials": "all requested sampling settings were tried",
-    "repeats": "nothing was proposed any more that was not tried before",
-    "calls": "the model calls allowed were made, or too few were left for another sampling setting",
-    "seconds": "the time allowed was over",
+    "repeats": "the search proposed only settings that had been tried",
+    "calls": "stopped at the limit of model calls, or too few were left for another sampling setting",
+    "seconds": "stopped at the time limit",
     "interrupted": "interrupted",
     "cancelled": "cancelled",
 }

@@ -18,18 +18,18 @@ def page(found: TuningFacts) -> str:
 
 
 def _sections(found: TuningFacts) -> Iterator[Section]:
-    yield Section("Settings that won", [brief(found.winner)])
+    yield Section("Winning settings", [brief(found.winner)])
     title, *lines = compared(found)
-    yield Section("What they are worth", [title], items=[line.strip() for line in lines])
+    yield Section("Scores", [title], items=[line.strip() for line in lines])
     rows = [[number(one.chosen), brief(one)] for one in found.runners_up if one.chosen is not None]
     if rows:
-        text = f"By what was chosen on; the winner scored {number(found.winner.chosen or 0.0)} there."
+        text = f"By the score used for choosing; the winner has {number(found.winner.chosen or 0.0)}."
         yield Section("Next best", [text], [PageTable("Settings", ("Score", "Settings"), rows)], folded=True)
     mattered = [*_shares(found.sampling_mattered, "sampling"), *_shares(found.free_mattered, "free")]
     if mattered:
-        table = PageTable("Share of the spread of scores", ("Setting", "Kind", "Share"), mattered, frozenset({2}))
-        yield Section("What mattered", tables=[table], folded=True)
-    text = "Save it as tune.toml, and explain with: seewhy explain PHOTO --settings tune.toml"
+        table = PageTable("Share of the variance of the scores", ("Setting", "Kind", "Share"), mattered, frozenset({2}))
+        yield Section("Importance of settings", tables=[table], folded=True)
+    text = "Save this as tune.toml, then run: seewhy explain PHOTO --settings tune.toml"
     yield Section("Use it", [text], code=to_toml(found.settings()), folded=True)
     yield Section("How it was done", list(spent(found)), items=found.notes, folded=True)
 

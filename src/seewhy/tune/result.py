@@ -42,7 +42,7 @@ class Tuning(TuningFacts):
         return report(self)
 
     def __repr__(self) -> str:
-        same = "" if self.held_out else " on the very data it was chosen on"
+        same = "" if self.held_out else " on the data used for choosing"
         return (
             f"<Tuning by {self.metric}: {self.winner.method.name} {self.score:.4g}{same}, "
             f"{self.calls.total} model calls>"

@@ -20,7 +20,7 @@ def report(found: TuningFacts) -> str:
         [
             *verdict(found),
             "",
-            *_settings("settings that won", found.winner),
+            *_settings("winning settings", found.winner),
             "",
             *compared(found),
             *_next_best(found),
@@ -38,7 +38,7 @@ def verdict(found: TuningFacts) -> Iterator[str]:
     yield f"chosen on: {found.chosen_on}"
     yield f"reported on: {found.reported_on}"
     if not found.held_out:
-        yield "this score is on the very data that the settings were chosen on; elsewhere expect a worse one"
+        yield "the settings were chosen on the same data, so expect a worse score on other photos"
 
 
 def _settings(title: str, one: Setting) -> Iterator[str]:
@@ -55,11 +55,11 @@ def _said(value: object) -> str:
 
 def compared(found: TuningFacts) -> Iterator[str]:
     """Yield a heading, then the scores of the winner, the start, the baselines and the photos, a line each."""
-    yield f"{found.metric} ({found.better} is better), on what is reported:"
+    yield f"{found.metric} ({found.better} is better), reported scores:"
     scores: dict[str, float | str | None] = {"chosen settings": found.score, f"{found.start.source} settings": None}
     scores[f"{found.start.source} settings"] = found.start_score
-    for name, value in (scores | {f"{name} (knows no model)": one for name, one in found.baselines.items()}).items():
-        yield f"  {name:<24} {'not measured' if value is None else value if isinstance(value, str) else f'{value:.4f}'}"
+    for name, value in (scores | {f"{name} (without the model)": one for name, one in found.baselines.items()}).items():
+        yield f"  {name:<26} {'not measured' if value is None else value if isinstance(value, str) else f'{value:.4f}'}"
     if found.lead is not None:
         lead = found.lead
         yield f"  lead over the {found.start.source} settings {lead.value:+.4f}, {_ends(lead)}"
@@ -72,17 +72,17 @@ def _ends(lead: Lead) -> str:
     if lead.low is not None and lead.high is not None:
         return f"95 % interval {lead.low:+.4f} to {lead.high:+.4f}"
     if lead.groups < FEWEST:
-        return f"no interval: it needs {FEWEST} groups of photos that are independent, got {lead.groups}"
-    return "no interval: nothing varies between photos"
+        return f"no interval: at least {FEWEST} independent groups of photos are needed, got {lead.groups}"
+    return "no interval: all photos have the same difference"
 
 
 def _next_best(found: TuningFacts) -> Iterator[str]:
     if not found.runners_up:
         return
     yield ""
-    yield f"next best, by what was chosen on (the winner there: {found.winner.chosen:.4f}):"
+    yield f"next best, by the score used for choosing (winner: {found.winner.chosen:.4f}):"
     for one in found.runners_up:
-        again = f", and {one.alike - 1} more settings alike" if one.alike > 1 else ""
+        again = f", and {one.alike - 1} more with the same score" if one.alike > 1 else ""
         yield f"  {one.chosen:.4f}  {brief(one)}{again}"
 
 
@@ -105,11 +105,11 @@ def brief(one: Setting) -> str:
 def _mattered(found: TuningFacts) -> Iterator[str]:
     if found.sampling_mattered:
         yield ""
-        yield f"what mattered among sampling settings (fANOVA of {found.n_trials} trials, which is rough):"
+        yield f"importance of sampling settings (fANOVA of {found.n_trials} trials, approximate):"
         yield from _shares(found.sampling_mattered)
     if found.free_mattered:
         yield ""
-        yield "what mattered among free settings (share of the scores' spread between a setting's values):"
+        yield "importance of free settings (share of the variance of the scores):"
         yield from _shares(found.free_mattered)
 
 
@@ -123,7 +123,7 @@ def spent(found: TuningFacts) -> Iterator[str]:
     calls = found.calls
     yield (
         f"{found.n_settings} settings from {found.n_trials} sampling settings; {calls.total} model calls "
-        f"({calls.explaining} explaining, {calls.metrics} for the metric, {calls.baselines} for baselines, "
-        f"{calls.photos} for the photos as they are, {calls.not_finished} not finished), {found.seconds:.1f} s; "
+        f"({calls.explaining} for explanations, {calls.metrics} for the metric, {calls.baselines} for baselines, "
+        f"{calls.photos} for unmasked photos, {calls.not_finished} for unfinished work), {found.seconds:.1f} s; "
         f"{WORDS[found.ended]}"
     )

@@ -64,65 +64,66 @@ def tune(  # noqa: PLR0913  # the front door
     cancel: Callable[[], bool] | None = None,
     preflight: bool = True,
 ) -> Tuning:
-    """Find the settings that explain photos best, by a metric, within a budget.
+    """Search for the settings that explain photos best, by a metric, within a budget.
 
-    Settings that decide what the model is asked are proposed: first those that are known to be good, then by TPE
-    (Bergstra et al., 2011). All that can be read from the same answers is looked at in full, and costs no model call.
-    The score is reported on what was not chosen on, where there is such; :attr:`Tuning.held_out` says whether.
+    Sampling settings are proposed: first those that are known to be good, then by TPE (Bergstra et al., 2011). For
+    each, all combinations of free settings are tried, which needs no new model calls. If possible, the score is
+    reported on held-out photos or with another fill; :attr:`Tuning.held_out` says which.
 
     Parameters
     ----------
     photos
-        One photo, or a list of them, each as for :func:`seewhy.explain`. They are held in memory.
+        One photo, or a list of them, each as for :func:`seewhy.explain`. They are kept in memory.
     model
         As for :func:`seewhy.explain`.
     metric
-        Any of :data:`seewhy.metrics.METRICS` that has a direction. None: ``iou`` where there is truth, else ``srg``.
+        Any of :data:`seewhy.metrics.METRICS` with a direction. None: ``iou`` with ground truth, else ``srg``.
     truth
-        Where the object is: (H, W) bool, :class:`seewhy.metrics.Truth`, or :class:`seewhy.truth.Known`, which may name
-        the right classes and a group as well; a list of them for a list of photos.
+        Ground truth: (H, W) bool, :class:`seewhy.metrics.Truth`, or :class:`seewhy.truth.Known`, which may also have
+        the accepted classes and a group; a list of them for a list of photos.
     target
-        One class, or ``top1``, for all photos. None: of the right classes that the truth names the strongest, as
-        :func:`seewhy.evaluate` has it; ``top1`` where it names none.
+        One class, or ``top1``, for all photos. None: the accepted class with the highest score, as in
+        :func:`seewhy.evaluate`; ``top1`` if the ground truth has none.
     groups
         Photos of one group are held out together: ``auto``, ``name``, ``folder``, ``none`` or a CSV file, as for
         :func:`seewhy.evaluate.evaluate`; or a name for each photo.
-        The same picture given twice is of one group in any case.
+        A photo that is given twice is always one group.
     start, display
-        Settings to compare with, and to start from: a method, its name, or a dict. None: the usual ones of the first
-        of ``methods``.
+        Settings to start from and to compare with: a method, its name, or a dict. None: the defaults of the first of
+        ``methods``.
     methods
         Methods to choose from: some of ``lime``, ``rise``, ``ensemble-lime``. None: all of them, or that of ``start``
-        where nothing is searched.
+        without a search.
     sampling
-        Where to search, in place of the usual ranges: ``{"lime.segmentation": ["grid"], "lime.grid.rows": [3, 9]}``;
+        Search ranges that replace the usual ones: ``{"lime.segmentation": ["grid"], "lime.grid.rows": [3, 9]}``;
         a list of choices, or the two ends of a range. See :meth:`seewhy.tune.space.Space.places`.
     free
-        Values of settings that cost no model call, in place of the usual ones: ``{"regions": [1, 5]}``.
+        Values of free settings that replace the usual ones: ``{"regions": [1, 5]}``.
     search
-        Whether to search sampling settings; False: only the free settings are looked at, for the samples of ``start``.
+        Whether to search sampling settings; False: only free settings are tried, on the samples of ``start``.
     n_samples
-        Samples of an explanation. None: the most that ``free`` asks for, else that of ``start``, else 512.
+        Samples per explanation. None: the largest in ``free``, else that of ``start``, else 512.
     seconds, calls, trials
-        When to end: the time of this run, the pictures sent to the model by all runs of this tuning into the same
-        ``out``, and the sampling settings tried. Whatever the time, the first settings are looked at, and the baselines
-        are measured. Preflight's pictures come beside.
+        Limits: the time of this run, the model evaluations of all runs of this search into the same ``out``, and the
+        sampling settings tried. The starting settings and the baselines are always evaluated. The evaluations of
+        preflight are not included.
     seed, batch_size, background, progress, cancel, preflight
         As for :func:`seewhy.explain`; progress counts model calls.
     out
-        Folder to which what was seen is saved, in ``tune.sqlite``: the same tuning there resumes where it stopped.
+        Folder in which results are stored (``tune.sqlite``); the same search there resumes where it stopped.
 
     Returns
     -------
     Tuning
-        The best so far, marked so, if it was cancelled or interrupted (Ctrl-C) after the first settings.
+        The best settings so far, marked as partial, if it was cancelled or interrupted (Ctrl-C) after the first
+        settings.
 
     Raises
     ------
     InvalidInput
-        Something handed in breaks a rule, or the calls are too few for the first settings.
+        An argument breaks a rule, or ``calls`` is too small for the first settings.
     MissingExtra
-        Optuna is not installed, and something is to be searched.
+        The search needs Optuna, which is not installed.
     """
     wanted = _start(start, display, methods)
     free = dict(free or {})

@@ -38,7 +38,7 @@ class Wording:
         part = self._part(self.judge.reported)
         if self.groups > 1:
             return (
-                f"{part}, on each photo with the settings that are best on the photos of the other folds "
+                f"{part}, by cross-validation: each photo with the settings that are best on the other folds "
                 f"({min(FOLDS, self.groups)} folds)"
             )
         same = "the same photo" if self.photos == 1 else f"the same {self.photos} photos, which are of one group"
@@ -71,19 +71,19 @@ def reason(
     """Return in a few sentences what was chosen and why; ``before``: the score of the start."""
     changed = changes(winner, start)
     if not changed:
-        return f"the {start.source} settings are the best of those that were looked at: {judge.name} {score:.4g}"
-    known = "" if before is None else f", the {start.source} settings {before:.4g}"
-    text = f"{judge.name} {score:.4g}{known}. What is different: {'; '.join(changed)}."
+        return f"the {start.source} settings are the best of all that were tried: {judge.name} {score:.4g}"
+    known = "" if before is None else f" ({start.source} settings: {before:.4g})"
+    text = f"{judge.name} {score:.4g}{known}. Changed: {'; '.join(changed)}."
     if sampling:
-        text += f" Of the difference between sampling settings {_largest(sampling)}."
+        text += f" Among sampling settings, {_largest(sampling)}."
     if free:
-        text += f" Of the difference between readings of the same samples {_largest(free)}."
+        text += f" Among free settings, {_largest(free)}."
     return text
 
 
 def _largest(shares: Mapping[str, float]) -> str:
     name = max(shares, key=lambda key: shares[key])
-    return f"{'most' if shares[name] > 0.5 else 'the largest share'} comes from {name} ({100 * shares[name]:.0f} %)"
+    return f"{name} matters most ({100 * shares[name]:.0f} % of the variance of the scores)"
 
 
 def changes(one: Setting, other: Setting) -> list[str]:
@@ -118,8 +118,8 @@ def worse(judge: Judge, winner: Setting, start: Setting, score: float, before: f
     """Yield what must be said where the settings that it started from do better, on what is reported."""
     if before is not None and judge.better * (before - score) > 0 and changes(winner, start):
         yield (
-            f"on what is reported the {start.source} settings are better, {before:.4g} against {score:.4g}; "
-            f"keep them, or tune on more photos or another metric"
+            f"the {start.source} settings have a better reported score ({before:.4g}, winner {score:.4g}); "
+            f"keep them, or tune on more photos or with another metric"
         )
 
 
@@ -129,7 +129,7 @@ def beaten(judge: Judge, score: float, baselines: Mapping[str, float | str]) -> 
     if names:
         yield (
             f"maps that do not use the model score as well or better: {', '.join(names)}; "
-            f"by this metric the settings explain nothing yet"
+            f"by this metric, the settings have no advantage"
         )
 
 
@@ -147,8 +147,8 @@ def of_target(questions: Sequence[Question], asked: str | int | None) -> Iterato
     others = [one for one in questions if one.target != int(np.argmax(one.untouched[0]))]
     if asked is None and others and file_target(questions, asked) == "top1":
         yield (
-            f"the truth names other classes than the model's top one for {len(others)} of {len(questions)} photos, and "
-            f"not the same for all; the settings file says targets = top1, so name the class when you explain them"
+            f"for {len(others)} of {len(questions)} photos, the ground truth is of another class than the top one; the "
+            f"settings file has targets = top1, so pass --targets when you explain them"
         )
 
 
@@ -156,35 +156,33 @@ def notes(tuner: Tuner, left_out: Sequence[str], words: Wording, winner: Setting
     """Yield what a reader must know."""
     judge = tuner.judge
     yield f"{judge.name}: {judge.metric.facts.misleads}"
-    yield from (f"left out, {one}" for one in left_out)
+    yield from (f"skipped: {one}" for one in left_out)
     copies = len(tuner.questions) - len({question.image.sha256 for question in tuner.questions})
     if copies:
         yield f"duplicate photos: {copies}; they are held out together"
     if searched and words.groups > 1:
-        yield (
-            "which sampling settings were proposed was guided by all photos; the choice among them is what is held out"
-        )
+        yield ("the search for sampling settings used all photos; only the choice among them is held out")
     flattered = [trial for trial in tuner.trials if judge.flattered(trial.start.method)]
     if flattered and fill_name(winner.method) != judge.reported:
         yield (
-            f"{len(flattered)} sampling settings are explained with {judge.reported}, which is what is reported on; "
-            f"they cannot win"
+            f"sampling settings with the fill {judge.reported} cannot win, because scores are reported with that fill: "
+            f"{len(flattered)}"
         )
     if searched and judge.reported:
-        yield f"the fill {judge.reported} is not proposed by itself, because the score is reported on it"
+        yield f"the search does not propose the fill {judge.reported}, because scores are reported with that fill"
     if judge.region:
-        yield "baselines are cut to the size of the winner's region"
+        yield "the regions of baselines have the size of the winner's region"
     else:
-        yield f"{judge.name} judges the map, so regions, share and sign are left as they were"
+        yield f"{judge.name} grades the map, so regions, share and sign were not changed"
     if tuner.refused:
-        yield f"{len(tuner.refused)} sampling settings cannot be used here, the first: {tuner.refused[0]}"
+        yield f"sampling settings that cannot be used here: {len(tuner.refused)}; the first: {tuner.refused[0]}"
     yield from _of_readings(tuner.trials[0])
 
 
 def _of_readings(trial: Trial) -> Iterator[str]:
     for name, values in trial.readings.not_judged.items():
-        yield f"{name} changes only the figure, not the score: left at {said(values[0])}"
+        yield f"{name} changes only the figure, not the score; it stays {said(values[0])}"
     if trial.readings.impossible:
-        yield f"combinations that are not possible were left out, such as: {trial.readings.impossible[0]}"
+        yield f"impossible combinations were skipped, such as: {trial.readings.impossible[0]}"
     why = dict.fromkeys(grade.why for grade in trial.looks[0].grades if grade.value is None)
     yield from (f"settings without a score: {one}" for one in list(why)[:3])

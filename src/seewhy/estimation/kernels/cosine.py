@@ -15,7 +15,12 @@ class Cosine(Settings):
     source: ClassVar[str] = "Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938, section 3.3; lime 0.2.0.1"
 
     name: Literal["cosine"] = "cosine"
-    width: Annotated[float, setting("reach of the kernel", gt=0, le=1e6, search=(0.05, 10), log=True)] = 0.25
+    width: Annotated[
+        float,
+        setting(
+            "width of the kernel; larger: distant coalitions count more", gt=0, le=1e6, search=(0.05, 10), log=True
+        ),
+    ] = 0.25
 
     def __call__(self, coalitions: Coalitions, sums: SegmentSums) -> Floats:
         """Return weights (B,). The empty coalition has distance 1, as in scikit-learn."""

@@ -10,11 +10,11 @@ from seewhy.estimation.kernels.segment_sums import SegmentSums
 
 
 class InverseL2(Settings):
-    """One over the Euclidean distance between masked and untouched picture (pixels in 0..1).
+    """One over the Euclidean distance between masked and unmasked image (pixels in 0..1).
 
-    Nothing weighs more than a picture that loses one segment of average (squared) difference from the fill. This
-    bounds the untouched picture, at distance 0, and pictures that lose only what looks like the fill anyway: else
-    a single nearly black segment under a black fill would make every other sample worthless.
+    Weights are capped at that of an image that loses one segment of average (squared) difference from the fill. This
+    bounds the unmasked image, at distance 0, and images that lose only segments that look like the fill; otherwise a
+    single nearly black segment with a black fill would outweigh all other samples.
     """
 
     source: ClassVar[str] = "own rule near distance 0; the weight is a common classroom variant of LIME"

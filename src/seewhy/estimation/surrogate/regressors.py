@@ -104,7 +104,7 @@ class BayesianRidge(Settings):
 class Regressor(Settings):
     """Any scikit-learn regressor with ``coef_`` whose ``fit`` takes ``sample_weight``; Python only."""
 
-    source: ClassVar[str] = "the caller's own"
+    source: ClassVar[str] = "the user"
 
     name: Literal["regressor"] = "regressor"
     regressor: Annotated[Any, setting("regressor object; it is cloned, never changed")]

@@ -11,7 +11,7 @@ from seewhy.core.types import Pixels, Segments
 
 
 class Blur(Settings):
-    """The picture under a Gaussian blur; hides detail without a new edge."""
+    """The model input under a Gaussian blur; removes detail without adding edges."""
 
     name: Literal["blur"] = "blur"
     sigma: Annotated[

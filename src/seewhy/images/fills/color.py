@@ -51,7 +51,7 @@ def _numbers(value: Any) -> tuple[int, ...]:
 class Color(Settings):
     """One color everywhere: a name, ``#rrggbb`` or three whole numbers 0..255; kept as ``#rrggbb``.
 
-    In pictures that are not RGB, a gray is spread over all channels, and any other color is an error.
+    For images that are not RGB, gray is used for all channels, and any other color is an error.
     """
 
     name: Literal["color"] = "color"

@@ -11,11 +11,11 @@ from seewhy.core.types import Pixels, Segments
 
 
 class ImageMean(Settings):
-    """The picture's mean color, everywhere."""
+    """The mean color of the model input, everywhere."""
 
     name: Literal["image-mean"] = "image-mean"
 
-    source: ClassVar[str] = "Zeiler and Fergus (2014), arXiv:1311.2901 (gray squares); here the picture's own mean"
+    source: ClassVar[str] = "Zeiler and Fergus (2014), arXiv:1311.2901 (gray squares); here the mean of the model input"
 
     def __call__(self, pixels: Pixels, segments: Segments | None, rng: np.random.Generator) -> Pixels:  # noqa: ARG002
         """Return the mean of ``pixels`` (H, W, C) in 0..1 at every pixel."""

@@ -16,10 +16,10 @@ if TYPE_CHECKING:  # it loads Pillow, which settings alone do not need
 
 
 class Picture(FileOrArray):
-    """Another picture in place of what is hidden, stretched to the size that is needed (bicubic).
+    """Another image in place of the masked pixels, resized to the model input (bicubic).
 
-    Files and arrays are read as photos are (:func:`seewhy.images.load_image`): transparent pixels show white.
-    A gray picture is spread over the channels that are needed.
+    Files and arrays are read like photos (:func:`seewhy.images.load_image`): transparent pixels become white. A gray
+    image is used for all channels.
     """
 
     name: Literal["picture"] = "picture"

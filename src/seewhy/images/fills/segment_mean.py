@@ -12,7 +12,7 @@ from seewhy.core.types import Pixels, Segments
 
 
 class SegmentMean(Settings):
-    """Each segment's own mean color, as ``lime`` does by default; hides texture, keeps the rough colors."""
+    """Each segment's own mean color, as ``lime`` does by default; removes texture, keeps coarse colors."""
 
     name: Literal["segment-mean"] = "segment-mean"
 

@@ -17,7 +17,7 @@ from seewhy.core.types import Pixels
 def _function(value: Any) -> Any:
     if isinstance(value, str):
         raise ValueError(  # noqa: TRY004 - pydantic turns ValueError, not TypeError, into a message
-            "cannot be loaded back from its name; hand in the function itself"
+            "cannot be loaded by its name; pass the function itself"
         )
     return value
 
@@ -44,7 +44,7 @@ class Custom(Settings):
 
     source: ClassVar[str] = "the user"
     finer: ClassVar[str] = "let the function return more segments"
-    coarser: ClassVar[str] = "let the function give fewer regions"
+    coarser: ClassVar[str] = "let the function return fewer segments"
 
     def __call__(self, pixels: Pixels, seed: int) -> NDArray[Any]:
         """Return what the function answers for a copy of ``pixels`` (H, W, C); :func:`segment` checks it."""

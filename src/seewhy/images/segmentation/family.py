@@ -37,10 +37,13 @@ class Family(Settings):
 
     name: Literal["family"] = "family"
     algorithms: Annotated[
-        tuple[Literal["slic", "watershed"], ...], setting("algorithms, taken in turns", min_length=1, max_length=8)
+        tuple[Literal["slic", "watershed"], ...], setting("algorithms, used in turn", min_length=1, max_length=8)
     ] = ("slic",)
     n_segments: Annotated[tuple[int, int], setting("minimum and maximum number of regions")] = (12, 80)
-    compactness: Annotated[tuple[float, float], setting("least and most weight of place against color")] = (5.0, 30.0)
+    compactness: Annotated[tuple[float, float], setting("minimum and maximum weight of position relative to color")] = (
+        5.0,
+        30.0,
+    )
     jitter: Annotated[
         float,
         setting("maximum shift of the image before segmentation, as a share of its shorter side", ge=0, le=0.5),
@@ -102,7 +105,7 @@ class Family(Settings):
         raise InvalidInput(
             (
                 f"Family gives {count} regions instead of {wanted}, even at compactness {weight:g}; "
-                "this image cannot be divided so, use method='lime' with segmentation='grid'"
+                "this image has too little structure; use method='lime' with segmentation='grid'"
             ),
             setting="Family",
             rule=f"give {wanted} regions",

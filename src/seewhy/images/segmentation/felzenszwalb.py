@@ -21,7 +21,7 @@ class Felzenszwalb(Settings):
     scale: Annotated[
         float, setting("higher: fewer, larger regions", ge=0.1, le=1e6, search=(30.0, 1000.0), log=True)
     ] = 200.0
-    sigma: Annotated[float, setting("blur beforehand, in pixels", ge=0.0, le=100.0, search=(0.0, 3.0))] = 0.8
+    sigma: Annotated[float, setting("blur before segmentation, in pixels", ge=0.0, le=100.0, search=(0.0, 3.0))] = 0.8
     min_size: Annotated[int, setting("smallest region in pixels", ge=1, le=1_000_000, search=(20, 500), log=True)] = 100
 
     source: ClassVar[str] = "Felzenszwalb and Huttenlocher (2004), doi:10.1023/B:VISI.0000022288.19776.77"

@@ -12,7 +12,7 @@ from seewhy.core.types import Pixels, Segments
 
 
 class Grid(Settings):
-    """Rectangles of as equal size as possible, whatever the picture shows.
+    """Rectangles of equal size (as far as possible), regardless of the content.
 
     Ids run along the rows from the top left; heights differ by at most 1 pixel, and so do widths.
     """
@@ -36,7 +36,9 @@ class Grid(Settings):
         height, width = pixels.shape[:2]
         for axis, cells, size in (("rows", self.rows, height), ("columns", self.columns, width)):
             if cells > size:
-                raise InvalidInput.of(f"Grid.{axis}", f"be at most the picture's {size} pixels", cells)
+                raise InvalidInput.of(
+                    f"Grid.{axis}", f"be at most {size}, the size of the model input in pixels", cells
+                )
         row = np.arange(height) * self.rows // height
         column = np.arange(width) * self.columns // width
         ids: Segments = (row[:, None] * self.columns + column[None, :]).astype(np.int32)

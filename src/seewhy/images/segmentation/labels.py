@@ -26,9 +26,9 @@ FORMATS = ("PNG", "TIFF", "BMP", "GIF")
 class Labels(FileOrArray):
     """Your own regions: a label map of the photo, as an image file, an ``.npy`` file or an array.
 
-    Whole numbers from 0 on, one a pixel; gaps between them are closed in their order. Image files are PNG,
-    TIFF, BMP or GIF, gray (8 or 16 bit) or palettes, whose indices count; ``.npy`` files are never unpickled.
-    The map is drawn on the upright photo: no orientation stored in a file is applied to it.
+    One whole number of at least 0 per pixel; gaps between the numbers are closed. Image files are PNG, TIFF, BMP or
+    GIF, gray (8 or 16 bit) or with a palette, whose indices are used; ``.npy`` files are never unpickled. The map
+    belongs to the upright photo: an orientation stored in the file is ignored.
     """
 
     name: Literal["labels"] = "labels"
@@ -47,8 +47,8 @@ class Labels(FileOrArray):
     def on_photo(self, height: int, width: int) -> Segments:
         """Return ids for a photo of ``height`` x ``width`` pixels.
 
-        A map of another size and the same aspect ratio (within 1 %) is resized by the nearest pixel; a region
-        that no pixel of a smaller photo falls on is dropped.
+        A map of another size and the same aspect ratio (within 1 %) is resized by the nearest pixel; a region without
+        a pixel on a smaller photo is dropped.
 
         Raises
         ------

@@ -14,8 +14,8 @@ from seewhy.images.segmentation.slic import LAB_RANGE
 class Quickshift(Settings):
     """Quickshift: modes of color and place; irregular regions that follow edges (the choice of ``lime``).
 
-    The defaults are ``lime``'s. Ties are broken at random by the seed; ``lime`` drops its own seed with
-    scikit-image 0.21 and later. Pictures that are not RGB are used as they are, scaled as lightness in Lab.
+    The defaults are ``lime``'s. Ties are broken at random by the seed; ``lime`` loses its own seed with
+    scikit-image 0.21 and later. Images that are not RGB are used without conversion, scaled like lightness in Lab.
     """
 
     name: Literal["quickshift"] = "quickshift"
@@ -25,8 +25,8 @@ class Quickshift(Settings):
     max_dist: Annotated[
         float, setting("longest step to a denser pixel", ge=0.1, le=10_000.0, search=(5.0, 300.0), log=True)
     ] = 200.0
-    ratio: Annotated[float, setting("weight of color against place", ge=0.0, le=1.0, search=(0.1, 1.0))] = 0.2
-    sigma: Annotated[float, setting("blur beforehand, in pixels", ge=0.0, le=100.0, search=(0.0, 3.0))] = 0.0
+    ratio: Annotated[float, setting("weight of color relative to position", ge=0.0, le=1.0, search=(0.1, 1.0))] = 0.2
+    sigma: Annotated[float, setting("blur before segmentation, in pixels", ge=0.0, le=100.0, search=(0.0, 3.0))] = 0.0
 
     source: ClassVar[str] = "Vedaldi and Soatto (2008), doi:10.1007/978-3-540-88693-8_52"
     finer: ClassVar[str] = "lower kernel_size or max_dist"

@@ -16,10 +16,10 @@ LAB_RANGE = 100.0
 class Slic(Settings):
     """SLIC: k-means clusters of similar color and place; even, compact regions.
 
-    RGB is clustered in Lab, where ``compactness`` weighs place against color: on floats in 0..1 it gives the
-    very ids that ``skimage.segmentation.slic`` gives for the same picture in bytes, as ``lime`` uses it.
-    Pictures of another number of channels are clustered as they are, spread over 0..1, with ``compactness``
-    / 100, so that it means about the same there.
+    RGB is clustered in Lab, where ``compactness`` weighs position relative to color. On floats in 0..1 it gives the
+    same ids as ``skimage.segmentation.slic`` on the same image in bytes, as ``lime`` uses it. Images with another
+    number of channels are clustered without conversion, scaled to 0..1, with ``compactness`` / 100, which has about the
+    same effect.
 
     Ids start at 0. ``lime`` leaves scikit-image's ``start_label`` at 1, never hides the last region and adds
     one that does not exist.
@@ -27,15 +27,15 @@ class Slic(Settings):
 
     name: Literal["slic"] = "slic"
     n_segments: Annotated[
-        int, setting("about how many regions; it may give fewer", ge=2, le=10_000, search=(20, 200), log=True)
+        int, setting("approximate number of regions; SLIC may give fewer", ge=2, le=10_000, search=(20, 200), log=True)
     ] = 50
     compactness: Annotated[
-        float, setting("weight of place against color", ge=1e-4, le=1e4, search=(1.0, 100.0), log=True)
+        float, setting("weight of position relative to color", ge=1e-4, le=1e4, search=(1.0, 100.0), log=True)
     ] = 10.0
-    sigma: Annotated[float, setting("blur beforehand, in pixels", ge=0.0, le=100.0, search=(0.0, 3.0))] = 0.0
+    sigma: Annotated[float, setting("blur before segmentation, in pixels", ge=0.0, le=100.0, search=(0.0, 3.0))] = 0.0
     max_num_iter: Annotated[int, setting("rounds of k-means", ge=1, le=1000)] = 10
     enforce_connectivity: Annotated[bool, setting("whether each region is one piece")] = True
-    slic_zero: Annotated[bool, setting("whether each region finds its own compactness (SLICO)")] = False
+    slic_zero: Annotated[bool, setting("whether each region adapts its own compactness (SLICO)")] = False
 
     source: ClassVar[str] = "Achanta et al. (2012), doi:10.1109/TPAMI.2012.120"
     finer: ClassVar[str] = "raise n_segments"

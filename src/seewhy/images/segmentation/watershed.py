@@ -17,7 +17,9 @@ class Watershed(Settings):
     """
 
     name: Literal["watershed"] = "watershed"
-    n_segments: Annotated[int, setting("about how many regions", ge=2, le=10_000, search=(20, 200), log=True)] = 50
+    n_segments: Annotated[
+        int, setting("approximate number of regions", ge=2, le=10_000, search=(20, 200), log=True)
+    ] = 50
     compactness: Annotated[
         float, setting("0 follows edges only; 0.1 gives nearly a grid", ge=0.0, le=1.0, search=(0.0, 0.05))
     ] = 0.003

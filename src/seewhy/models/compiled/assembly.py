@@ -106,7 +106,7 @@ def _assembled(found: Found, options: ModelOptions) -> NetworkModel:
                 value=found.name,
             ) from error
         return original.noted(
-            f"{found.name} is run by its own framework, since OpenVINO cannot: {first_sentence(error)}"
+            f"{found.name} is run by its own framework, because OpenVINO cannot run it: {first_sentence(error)}"
         )
 
 
@@ -184,7 +184,7 @@ class Compiled(NetworkModel):
         if isinstance(original, Compiled):
             original = original.checked(pictures)
         other = original.run_by.partition(",")[0] or "its own framework"
-        instead = f"{self.name} is run by {other}, since {self._by}"
+        instead = f"{self.name} is run by {other}, because {self._by}"
         try:
             own = in_batches(self, pictures)
         except Exception as error:  # noqa: BLE001  # whatever it raises, the original can still be asked
@@ -195,7 +195,7 @@ class Compiled(NetworkModel):
         scale = float(np.abs(exact).max()) or 1.0
         off = float(np.abs(comparable(own, self.kind, scale) - comparable(exact, self.kind, scale)).max())
         what = "a share of the largest score" if self.kind == "score" else "a probability"
-        said = f"up to {off:.2g} off in {what} on {len(pictures)} pictures"
+        said = f"up to {off:.2g} off in {what} on {len(pictures)} images"
         limit = LIMITS[self.precision]
         if not off <= limit:
             return original.noted(f"{instead} in {self.precision} was {said}, and the limit is {limit:g}")

@@ -78,7 +78,7 @@ def what_it_takes(
     if found is None:
         raise InvalidInput(
             (
-                f"{name} takes {shown(axes)}, which does not tell the channel axis; give "
+                f"{name} takes {shown(axes)}, so its channel axis is unclear; give "
                 "preprocessing={'layout': 'NCHW', ...} or NHWC"
             ),
             setting="preprocessing.layout",
@@ -119,7 +119,12 @@ def preprocessing_for(
     notes: tuple[str, ...] = ()
     if takes.type.kind in "iu" and own is None and options.preprocessing is None:
         own = PREPROCESSINGS["0..255"].replace(layout=takes.layout, size=takes.fixed)
-        notes = (f"{name} takes integers, so photos were handed over as RGB in 0..255; if it wants others, say so",)
+        notes = (
+            (
+                f"{name} takes integers, so photos are passed as RGB in 0..255; set preprocessing if the "
+                "model needs another range"
+            ),
+        )
         notes = notes if takes.channels != 1 else (notes[0].replace("RGB", "gray"),)
     preprocessing = options.preprocessing_of(own, takes.layout, name, takes.fixed)
     if preprocessing.size is None and options.preprocessing is None:
@@ -307,7 +312,7 @@ def chosen_output(
     check_numbers(
         shapes[rows[0]] or (), np.dtype(np.float32).itemsize, f"the output {shown(shapes[rows[0]])} of {name}"
     )
-    note = f"{name} has {len(shapes)} outputs, {listed}; {names[rows[0]]} was read, output_name reads another"
+    note = f"{name} has {len(shapes)} outputs, {listed}; {names[rows[0]]} is used; set output_name to use another"
     return rows[0], () if alone else (note,)
 
 
@@ -334,7 +339,7 @@ def fitting(
     classes = 2 if outputs == 1 and last == "sigmoid" else outputs
     if classes in {None, len(labels)}:
         return labels, ()
-    return None, (f"{name} holds {len(labels)} labels for {classes} classes; they were left out",)
+    return None, (f"{name} holds {len(labels)} labels for {classes} classes; ignoring the labels",)
 
 
 def content_hash(*paths: Path) -> str:

@@ -79,7 +79,7 @@ def load_onnx(rest: str, options: ModelOptions) -> NetworkModel:
     except MissingExtra:
         if options.runtime == "native" or options.device != "auto":
             raise
-        note = f"{file.name} is run by OpenVINO alone, since onnxruntime is not installed: nothing checked its answers"
+        note = f"{file.name} is run by OpenVINO without a check of its scores, because onnxruntime is not installed"
         return graph_model(_read(path, file.name), options, name=file.name, fingerprint=file.fingerprint, notes=(note,))
     provider = _provider(runtime, options.device)
     try:
@@ -243,7 +243,7 @@ def _labels(metadata: dict[str, str], name: str) -> tuple[tuple[str, ...] | None
             return tuple(found), ()
     except (ValueError, SyntaxError, KeyError, RecursionError, MemoryError):
         pass
-    return None, (f"the metadata of {name} has {entry}, which is no list of labels; it was left out",)
+    return None, (f"the metadata of {name} has {entry}, which is not a list of labels; ignoring it",)
 
 
 def external_data(path: Path) -> list[Path]:

@@ -180,8 +180,9 @@ def _own(stored: Quantized, takes: Takes, name: str) -> tuple[Preprocessing | No
     )
     kind = np.iinfo(stored.type)
     note = (
-        f"{name} takes {stored.type}, so 0..255 of the photo ({own.order}) became {kind.min}..{kind.max}, which stands "
-        f"for {low:.4g}..{high:.4g}; if it wants others, say so with preprocessing"
+        f"{name} takes {stored.type}, so 0..255 of the photo ({own.order}) becomes "
+        f"{kind.min}..{kind.max}, which stands "
+        f"for {low:.4g}..{high:.4g}; set preprocessing if the model needs another range"
     )
     return own, (note,)
 
@@ -210,7 +211,7 @@ def _fits(preprocessing: Preprocessing, stored: Quantized, name: str) -> tuple[s
             value=(low, high),
         )
     if first - low > stored.scale or high - last > stored.scale:
-        return (f"{name}: preprocessing makes {low:.4g}..{high:.4g}; beyond {first:.4g}..{last:.4g} it was cut off",)
+        return (f"{name}: preprocessing gives {low:.4g}..{high:.4g}, clipped to {first:.4g}..{last:.4g}",)
     return ()
 
 

@@ -97,7 +97,7 @@ def _size(says: _Settings) -> tuple[tuple[int, int], int | tuple[int, int] | Non
         if shorter < max(wanted):
             raise says.cannot("crop_size", f" beyond size={size}, that is a border")
         return wanted, shorter
-    raise says.cannot("size" if says.get("do_resize") else "do_resize", ", so that pictures differ in size")
+    raise says.cannot("size" if says.get("do_resize") else "do_resize", ", so that images differ in size")
 
 
 def _by_share(says: _Settings, size: dict[str, int], crop: dict[str, int]) -> tuple[tuple[int, int], int | None]:

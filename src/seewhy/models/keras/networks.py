@@ -116,11 +116,11 @@ def _keras_model(
     if (application or assumed) and _classes(model) == len(imagenet.labels()):
         labels = imagenet.labels()
         if assumed and options.labels is None:
-            notes = (*notes, f"{name} was taken for {assumed} of keras.applications, and its labels for ImageNet's")
+            notes = (*notes, f"{name} is treated as {assumed} of keras.applications, with ImageNet's labels")
     convert = converter(model, takes, preprocessing, read)
     backend = _keras().backend.backend()
     if convert is None and options.runtime == "auto" and backend not in {"torch", "tensorflow"}:
-        notes = (*notes, f"{name} is run by Keras, since OpenVINO does not read models of its backend {backend}")
+        notes = (*notes, f"{name} is run by Keras, because OpenVINO does not support its backend {backend}")
 
     def again() -> Callable[[Any], Scores]:
         return _asker_again(model, takes, read, name)
@@ -295,12 +295,20 @@ def _preparing(
 ) -> tuple[Preprocessing | None, tuple[str, ...]]:
     """Return the preprocessing that a model is known or seen to want, and what was assumed."""
     if takes.channels == 3 and (known := application or assumed) is not None:
-        note = f"{name}: photos were prepared as for {known} of keras.applications; if it wants others, say so"
+        note = (
+            f"{name}: photos were prepared as for {known} of keras.applications; set preprocessing if the "
+            "model needs another"
+        )
         return preprocessing_of_application(known, takes.layout), () if application else (note,)
     if takes_bytes(model):
         order: Any = "gray" if takes.channels == 1 else "RGB"
         own = PREPROCESSINGS["0..255"].replace(size=takes.fixed, layout=takes.layout, order=order)
-        return own, (f"{name}: its first layer rescales, so it was given 0..255; if it wants others, say so",)
+        return own, (
+            (
+                f"{name}: its first layer rescales, so photos are passed in 0..255; set preprocessing if the "
+                "model needs another range"
+            ),
+        )
     return None, ()
 
 
@@ -327,7 +335,7 @@ def _asker(model: Any, takes: Takes, read: Reader) -> Callable[[Any], Scores]:
     def ask(batch: Batch) -> Scores:
         answer = array(read(call(cast_to(takes.type, batch)))).astype(np.float32)
         if answer.ndim != 2 and answer.size != len(answer) * max(answer.shape[1:], default=1):
-            msg = f"it must give one row of numbers a picture, gave {answer.shape} for {len(batch)} pictures"
+            msg = f"it must return one row of numbers per image, returned {answer.shape} for {len(batch)} images"
             raise ModelError(msg, setting="model", rule="return one row of numbers per image")
         return answer.reshape(len(answer), -1)
 

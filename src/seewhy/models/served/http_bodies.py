@@ -94,19 +94,19 @@ async def whole_of(response: Any) -> bytes:
     limit = largest()
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"", "identity"}:
-        msg = f"was answered with a body encoded as {excerpt(encoding)}, which was not asked for"
+        msg = f"returned a body encoded as {excerpt(encoding)}, which was not requested"
         raise BodyError(msg)
     stated = response.headers.get("content-length")
     length = count(stated)
     if stated is not None and (length is None or length > limit):
         said = f"{excerpt(stated)} bytes" if length is None else size(length)
-        msg = f"was answered with {said}, and {size(limit)} is the limit; {LIMIT} raises it"
+        msg = f"was answered with {said}, more than the limit of {size(limit)}; set {LIMIT} to allow more"
         raise BodyError(msg)
     body = bytearray()
     async for piece in response.aiter_raw():
         body += piece
         if len(body) > limit:
-            msg = f"was answered with more than {size(limit)}, which is the limit; {LIMIT} raises it"
+            msg = f"returned more than the limit of {size(limit)}; set {LIMIT} to allow more"
             raise BodyError(msg)
     return bytes(body)
 

@@ -66,7 +66,7 @@ def _checked(text: str, source: str, httpx: Any) -> Proxy:
             source,
             "be a proxy, http://HOST:PORT, or of https or socks5, with signs such as / in a password as %2F",
             _masked(text),
-            "NO_PROXY names hosts that are asked without one",
+            "NO_PROXY lists hosts to reach without a proxy",
         ) from None
     if parts.scheme.startswith("socks"):
         _need_socks(source, text)

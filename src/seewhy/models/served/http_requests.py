@@ -237,7 +237,9 @@ class Server:
         said = f"was answered with status {status}: {excerpt(body) or excerpt(response.reason_phrase)}"
         if 300 <= status < 400:
             to = place_of(str(response.headers.get("location", "nowhere")))
-            return _Failure(f"was answered with status {status}, go to {to}; that is not followed, give that URL")
+            return _Failure(
+                f"was answered with status {status}, a redirect to {to}, which is not followed; use that URL"
+            )
         if status in {401, 403}:
             withheld = f", and {HOSTS} does not list this host" if self._credentials.withheld else ""
             return _Failure(f"{said}; {WHERE}{withheld}")

@@ -198,8 +198,8 @@ class _Json:
             )
             raise self._malformed(
                 answer,
-                f"numbers of one model all the time, got those of {model}, after {before}; start anew, "
-                f"or ask for one version, /v2/models/NAME/versions/VERSION",
+                f"the outputs of one model all the time, got those of {model}, after {before}; start again, "
+                f"or use one version, /v2/models/NAME/versions/VERSION",
             )
 
     def _chosen(self, answer: ServerAnswer, head: dict[str, Any], rest: bytes) -> tuple[dict[str, Any], bytes | None]:

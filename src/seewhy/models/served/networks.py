@@ -74,7 +74,7 @@ class Place:
             if key not in choices or not value:
                 known = " and ".join(f"{choice}=NAME" for choice in choices)
                 given = f"{name_of(key)}=..."  # what somebody puts there may be secret
-                raise InvalidInput.of("what stands behind # in the model's text", f"be {known}", given)
+                raise InvalidInput.of("the part of the model name after #", f"be {known}", given)
         if fragment and not wanted:
             raise InvalidInput(
                 "the part of the model name after # must be NAME=VALUE", setting="model", rule="have NAME=VALUE after #"
@@ -179,20 +179,20 @@ class ServedRuntime:
         found = self._dialect.numbers(answer)
         sent = self._most if self._fixed else pictures
         if found.ndim == 0 or len(found) != sent or found.size == 0 or any(n > 1 for n in found.shape[2:]):
-            raise self._malformed(answer, f"one row of numbers for each of {sent} pictures, got shape {found.shape}")
+            raise self._malformed(answer, f"one row of numbers for each of {sent} images, got shape {found.shape}")
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused below
             rows = np.array(found.reshape(len(found), -1)[:pictures], np.float32)
         bad = np.argwhere(~np.isfinite(rows))
         if len(bad):
             row, column = (int(i) for i in bad[0])
-            what = f"finite numbers, got {rows[row, column]} at picture {row}, output {column}"
+            what = f"finite numbers, got {rows[row, column]} at image {row}, output {column}"
             raise self._malformed(answer, what)
         return rows
 
     def _joined(self, answer: ServerAnswer, got: list[Scores]) -> Scores:
         columns = {rows.shape[1] for rows in got}
         if len(columns) > 1:
-            raise self._malformed(answer, f"the same count of numbers each time, got {sorted(columns)}")
+            raise self._malformed(answer, f"the same number of outputs each time, got {sorted(columns)}")
         return np.concatenate(got)
 
     def _malformed(self, answer: ServerAnswer, rule_and_value: str) -> ModelError:

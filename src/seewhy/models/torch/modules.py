@@ -275,6 +275,9 @@ def _known(module: Any, options: ModelOptions) -> tuple[Preprocessing | None, tu
         own = PREPROCESSINGS["imagenet"]
         if name == "Inception3":
             own = own.resized(299)
-        note = f"{name}: photos were prepared as for torchvision's ImageNet weights; if it wants others, say so"
+        note = (
+            f"{name}: photos were prepared as for torchvision's ImageNet weights; set preprocessing if "
+            "the model needs another"
+        )
         return own, None, (note,) if options.preprocessing is None else ()
     return None, None, ()

@@ -29,7 +29,7 @@ from seewhy.models.torch.modules import module_model
 
 _FORMULA = re.compile(r"([A-Z][A-Za-z]*|'[a-z]+\d+'|[a-z]+=(True|False)|-?\d+(\.\d+)?|[(), ])*")
 """Lengths of axes as sympy writes them: functions, symbols and numbers, and nothing else that could be called."""
-_RATHER = "save the network with torch.export.save or torch.jit.save, or hand the module itself over from Python"
+_RATHER = "save the network with torch.export.save or torch.jit.save, or pass the module itself from Python"
 
 
 def load_torchscript(rest: str, options: ModelOptions) -> NetworkModel:
@@ -117,7 +117,7 @@ def _members(path: Path, name: str, writer: str) -> list[str]:
     except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
         rule = f"must be a whole file of {writer}: {one_line(error)}"
         raise ModelError(
-            f"{name} {rule}. If torch.save wrote it, it is a pickle, which is never read; {_RATHER}",
+            f"{name} {rule}. If it is from torch.save, it is a pickle, which seewhy never reads; {_RATHER}",
             setting=name,
             rule=f"be a whole file of {writer}",
         ) from error
@@ -131,8 +131,9 @@ def _refused(name: str, inside: list[str], writer: str) -> str:
         return f"{name} is a file of torch.export.save; load it as torchexport:FILE"
     if any(member.endswith("data.pkl") for member in inside):
         return (
-            f"{name} is a pickle of torch.save, a module or bare weights. Reading it would run whatever code it holds, "
-            f"and weights alone are no network, so it is not read: {_RATHER}"
+            f"{name} is a pickle of torch.save, a module or weights alone. seewhy never reads a pickle, "
+            "because that runs "
+            f"the code in it: {_RATHER}"
         )
     return f"{name} must be a file of {writer}; it is another archive"
 

@@ -202,7 +202,10 @@ class TorchRuntime:
             with autocast:
                 answer = self._read(self._module(pictures.to(self._type)))
             if len(answer) != len(batch):
-                msg = f"it must give one row of numbers a picture, gave {tuple(answer.shape)} for {len(batch)} pictures"
+                msg = (
+                    f"it must return one row of numbers per image, returned {tuple(answer.shape)} for "
+                    f"{len(batch)} images"
+                )
                 raise ModelError(msg, setting="model", rule="return one row of numbers per image")
             answer = answer.detach().float().reshape(len(batch), -1)
             on_gpu = self.device.type == "cuda"

@@ -29,8 +29,8 @@ class Antithetic:
 
     name: ClassVar[str] = "antithetic"
     estimand: ClassVar[str] = (
-        "by how much the score changes on average when a segment is kept, each other one staying with chance keep "
-        "(at 0.5: the Banzhaf value)"
+        "the average change of the score when a segment is kept, while each other segment is kept with probability "
+        "keep (at 0.5: the Banzhaf value)"
     )
     pairs: ClassVar[bool] = True
     alike: ClassVar[bool] = True

@@ -18,8 +18,8 @@ class Bernoulli:
 
     name: ClassVar[str] = "bernoulli"
     estimand: ClassVar[str] = (
-        "by how much the score changes on average when a segment is kept, each other one staying with chance keep "
-        "(at 0.5: the Banzhaf value)"
+        "the average change of the score when a segment is kept, while each other segment is kept with probability "
+        "keep (at 0.5: the Banzhaf value)"
     )
     pairs: ClassVar[bool] = False
     alike: ClassVar[bool] = True

@@ -22,8 +22,8 @@ class DropFraction:
 
     name: ClassVar[str] = "drop-fraction"
     estimand: ClassVar[str] = (
-        "two values differ by how much the score changes on average when one segment is kept in the other's stead, "
-        "at the fixed number of kept segments; the level common to all values is not determined"
+        "differences of values only: the average change of the score when one segment is kept instead of another, at "
+        "the fixed number of kept segments; a constant common to all values is not determined"
     )
     pairs: ClassVar[bool] = False
     alike: ClassVar[bool] = True

@@ -23,7 +23,7 @@ class Exhaustive:
 
     name: ClassVar[str] = "exhaustive"
     estimand: ClassVar[str] = (
-        "by how much the score changes on average over all coalitions of the other segments when a segment is kept "
+        "the average change of the score when a segment is kept, over all coalitions of the other segments "
         "(the Banzhaf value), exactly"
     )
     pairs: ClassVar[bool] = True

@@ -20,7 +20,7 @@ class LeaveOneOut:
     """All segments, then all but one, for each in order; ``keep`` is not used and must be left at 1/2."""
 
     name: ClassVar[str] = "leave-one-out"
-    estimand: ClassVar[str] = "by how much the score falls when only this segment is dropped from the whole picture"
+    estimand: ClassVar[str] = "the drop of the score when only this segment is masked"
     pairs: ClassVar[bool] = False
     alike: ClassVar[bool] = False
     keep: float = 0.5

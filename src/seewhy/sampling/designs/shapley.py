@@ -49,8 +49,8 @@ class ShapleyDesign:
 
     name: ClassVar[str] = "shapley"
     estimand: ClassVar[str] = (
-        "by how much the score changes on average when a segment is added after others in a random order "
-        "(the Shapley value), given a fit that meets the scores of the whole and the empty picture"
+        "the average change of the score when segments are added in random order (the Shapley value); needs a fit that "
+        "equals the scores of the unmasked and the fully masked image"
     )
     pairs: ClassVar[bool] = True
     alike: ClassVar[bool] = False

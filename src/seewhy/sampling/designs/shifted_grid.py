@@ -22,7 +22,7 @@ class ShiftedGrid:
 
     name: ClassVar[str] = "bernoulli"
     estimand: ClassVar[str] = (
-        "by how much the score changes on average when a cell is kept, each other one staying with chance keep, "
+        "the average change of the score when a cell is kept, while each other cell is kept with probability keep, "
         "over all shifts of the grid"
     )
     pairs: ClassVar[bool] = False
@@ -63,7 +63,7 @@ class FoldoverGrid:
 
     name: ClassVar[str] = "foldover-hadamard"
     estimand: ClassVar[str] = (
-        "by how much the score changes on average when a cell is kept, each other one staying with chance 0.5, "
+        "the average change of the score when a cell is kept, while each other cell is kept with probability 0.5, "
         "over all shifts of the grid"
     )
     pairs: ClassVar[bool] = True

@@ -135,7 +135,7 @@ function sentence(data, labels, target, view, pointed) {
   if (!target.map) {
     const i = pointed.segment;
     if (i < 0) return "Not part of the model input.";
-    const told = target.told[i] ? "" : "; cannot be told from no effect";
+    const told = target.told[i] ? "" : "; not distinguishable from 0";
     const low = target.low ? target.low[i] : null;
     return `Segment ${i}: ${effect(target, target.values[i], low, target.high ? target.high[i] : null)}${told}.`;
   }
@@ -145,15 +145,15 @@ function sentence(data, labels, target, view, pointed) {
     + Math.min(width - 1, Math.floor(pointed.x * width));
   const value = levels[at] * step;
   const reach = half ? half[at] * halfStep : null;
-  if (!levels[at]) return "Here: no effect that can be told from 0.";
+  if (!levels[at]) return "Here: no effect that is distinguishable from 0.";
   return `Here: ${effect(target, value, reach === null ? null : value - reach, reach === null ? null : value + reach)}.`;
 }
 
 function summary(data, target, view) {
-  if (view.show === "photo") return "The photo alone.";
+  if (view.show === "photo") return "The photo without the map.";
   const how = view.sign === "all" ? "" : view.sign === "supports" ? " that support the class" : " that contradict it";
   if (target.map) {
-    return `Outlined: the strongest ${percent(view.share / 100)} of the model input${how}, where told from no effect.`;
+    return `Outlined: the strongest ${percent(view.share / 100)} of the model input${how}, as far as distinguishable from 0.`;
   }
   const some = chosen(target, view);
   if (!some.length) return `No segment${how} is shown.`;
