@@ -95,8 +95,8 @@ def explain(  # noqa: PLR0913  # the front door
         photo without it and the fully masked photo, with two fills each; see :class:`Verdict`. Settings of
         :class:`Display` choose the region, such as ``{"regions": 3}``.
     on_update
-        A function that receives partial explanations: the first as soon as possible, then about two per second, or fewer
-        if computing them would take more than 2 % of the run. They can be drawn and saved.
+        A function that receives partial explanations: the first as soon as possible, then about two per second, or
+        fewer if computing them would take more than 2 % of the run. They can be drawn and saved.
     max_pixels, scale, order, page
         How the photo is read, see :func:`load_image`: the maximum number of pixels, the value of white (``scale=4095``
         for 12 bits), ``"CHW"`` for an array with channels first, and the page or frame of a file.

@@ -190,7 +190,7 @@ def updating(
         part = part_of(samples)
         if isinstance(report, Bar):
             known = part.error is not None and math.isfinite(part.error)
-            doubt = f"error about {as_percent(part.error or 0.0)}" if known else "error not known yet"
+            doubt = f"error about {as_percent(part.error or 0.0)}" if known else "error unknown"
             report.tell(f"{part.targets[0].label}: {doubt}")
         if on_update is not None:
             on_update(part)

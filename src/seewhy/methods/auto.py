@@ -76,7 +76,7 @@ class Auto(Amount):
     estimate_from: Annotated[
         int | None,
         setting(
-            "samples from which an estimated error at the tolerance ends the run; not given: only one that surely is",
+            "minimum number of samples before the estimated error can end the run; none: use the strict stopping rule",
             ge=16,
             le=10_000_000,
         ),
