@@ -135,7 +135,7 @@ def test_quiet_says_on_stderr_that_a_name_was_taken(call: Call, place: Path) -> 
     found = call("explain", "cat.png", *GRID, "--seed", "1", "--quiet")
 
     assert (found.code, found.out) == (0, "")
-    assert found.err.startswith("note: seewhy-out/cat.lime.seewhy has other settings: kept")
+    assert found.err.startswith("note: seewhy-out/cat.lime.seewhy has other settings, so it was kept")
 
 
 def test_resume_goes_on_in_its_own_file_whatever_it_is_called(call: Call, place: Path) -> None:

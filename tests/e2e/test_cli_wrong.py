@@ -175,7 +175,7 @@ def test_a_file_that_cannot_be_written_costs_only_its_photo(call: Call, place: P
 
 
 FAILING = {
-    "raises": "error: cat.png: RuntimeError: weights exploded (in model raises, batch of 1 pictures",
+    "raises": "error: cat.png: RuntimeError: weights exploded (in model raises, batch of 1 images",
     "garbage": "error: cat.png: model garbage must return numbers, one row for each image",
     "nan": "error: cat.png: model nan must return finite scores, returned nan at image 0, class 0",
 }

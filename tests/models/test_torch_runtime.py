@@ -159,7 +159,7 @@ def test_a_model_that_takes_rows_and_answers_other_pictures_is_found_out():
         def _start(self, batch):
             return super()._start(Masked(batch.parts[::-1]) if isinstance(batch, Masked) else batch)
 
-    with pytest.raises(AssertionError, match="rows must be answered as their pictures are"):
+    with pytest.raises(AssertionError, match="rows must get the same scores as their images"):
         check_model(model_of(Forgetful(Net(), composes=True)))
 
 

@@ -223,7 +223,7 @@ def _usual(given: dict[str, Any]) -> str:
     """Return the method that is meant where none is named: auto, or the first that has the settings that were given."""
     used = [flag for flag in _METHOD_FLAGS if given.get(flag.key) is not None]
     if given.get("until") is not None:
-        return "lime"  # the strongest segments are told apart, and maps have none
+        return "lime"  # the strongest segments are distinguishable, and maps have none
     return next((name for name in ("auto", *METHODS) if all(name in flag.owners for flag in used)), "lime")
 
 

@@ -43,7 +43,7 @@ class Wanted:
     """What is drawn beside the result, and how; none of it is of the run."""
 
     examples: int | None = None
-    """Masked pictures to draw."""
+    """Masked images to draw."""
     html: bool = False
     """Whether the report is written."""
     cutout: bool = False

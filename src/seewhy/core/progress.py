@@ -86,7 +86,7 @@ class _Patient:
             self._stream.write(text)
 
     def flush(self) -> None:
-        """Hand over what was written, if that can be done."""
+        """Flush what was written, if that can be done."""
         with suppress(AttributeError, OSError, ValueError):
             self._stream.flush()
 

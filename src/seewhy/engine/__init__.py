@@ -1,1 +1,1 @@
-"""The one loop from rows to masked images to scores, and runs that stop when they are sure enough."""
+"""The one loop from rows to masked images to scores, and runs that stop by the stopping rule."""

@@ -57,7 +57,7 @@ class Buffers:
     Parameters
     ----------
     ahead
-        Batches that must stay as they are while the next is filled; 0: each is handed over for good.
+        Batches that must stay unchanged while the next is filled; 0: the receiver owns each.
     spare
         Where memory comes from and goes to.
     """

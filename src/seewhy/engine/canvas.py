@@ -1,4 +1,4 @@
-"""Masked pictures that are not composed yet: bits go to the device that runs the model, and it composes them there."""
+"""Masked images that are not composed yet: bits go to the device that runs the model, and it composes them there."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Canvas:
 
 @dataclass(frozen=True, eq=False)
 class Masked:
-    """A batch of masked pictures, as rows; those of several photos may stand in one batch."""
+    """A batch of masked images, as rows; those of several photos may stand in one batch."""
 
     parts: tuple[tuple[Canvas, Block], ...]
 

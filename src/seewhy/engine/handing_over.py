@@ -1,4 +1,4 @@
-"""What is known of a run that goes on, handed over while it does: to a file, and to whoever looks on."""
+"""Partial results of a run, passed on while it goes on: to a file, and to a caller."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def handing_over(
     report
         Is told every time.
     readable
-        Samples from which anything can be read; before, nothing is handed over.
+        Samples from which anything can be read; before, nothing is passed on.
     head
         Returns the first samples.
     save

@@ -1,6 +1,6 @@
 """The one loop: rows of a design in, scores out, one batch in memory at a time.
 
-The picture and the fill are preprocessed once; every masked picture is a mixture of the two. The next batch
+The picture and the fill are preprocessed once; every masked image is a mixture of the two. The next batch
 is composed in a second thread while the model works on the one before.
 """
 
@@ -42,7 +42,7 @@ class Clock:
 
     model: float = 0.0
     deadline: float | None = None
-    """When the time allowed is over, as :func:`time.perf_counter` counts; None: it never is."""
+    """When the time limit is reached, as :func:`time.perf_counter` counts; None: it never is."""
     picture: float | None = None
     """Seconds that the last call took for each of its pictures; None: there was none."""
 
@@ -207,7 +207,7 @@ def collect(
 ) -> Generator[tuple[Block, Scores], None, None]:
     """Score the rows of ``blocks`` and yield them with their scores (B, K), in order, holding few batches.
 
-    ``batch_size``: pictures a batch; None: what suits the model. ``classes`` is the K of the untouched picture;
+    ``batch_size``: pictures a batch; None: what suits the model. ``classes`` is the K of the unmasked image;
     ``first`` the number of the first row, for messages.
 
     Raises

@@ -116,7 +116,7 @@ class Method(Protocol):
 
     @property
     def estimates_from(self) -> int | None:
-        """Samples from which the estimated error alone ends a run; None: only an error that is surely low enough."""
+        """Samples from which the estimated error alone ends a run; None: the strict stopping rule applies."""
 
     @property
     def free(self) -> frozenset[str]:

@@ -303,7 +303,7 @@ class Run:
     def _settle(
         self, samples: Samples, first: NDArray[np.intp], whole: NDArray[np.bool_], rest: NDArray[np.intp]
     ) -> None:
-        """Answer rows that repeat an earlier one or are the untouched picture, up to the first that is still open."""
+        """Answer rows that repeat an earlier one or are the unmasked image, up to the first that is still open."""
         end = int(rest[0]) if len(rest) else len(samples)
         places = np.arange(self._done, end)
         again = places[first[places] < places]
@@ -340,7 +340,7 @@ def first_equal(samples: Samples) -> NDArray[np.intp]:
     """Return (n,): for each row the place of the first one that asks for the same picture."""
     asked = np.ascontiguousarray(samples.asked())
     if samples.parts is not None or samples.shifts is not None:
-        # The bare fill is the same picture whatever divides it, wherever a grid lies.
+        # The fully masked image is the same picture whatever divides it, wherever a grid lies.
         asked = np.where(samples.bits.any(axis=1, keepdims=True), asked, 0)
     keys = asked.view(np.dtype((np.void, asked.shape[1]))).ravel()
     _, first, group = np.unique(keys, return_index=True, return_inverse=True)

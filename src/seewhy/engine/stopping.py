@@ -304,7 +304,7 @@ class Looks:
 
     @property
     def _most(self) -> int:
-        """Most samples: the untouched picture is one evaluation more, and pairs stay whole."""
+        """Most samples: the unmasked image is one evaluation more, and pairs stay whole."""
         rounded = 2 if self.twice else 0  # the share is rounded up to a pair
         return int((self.amount.max_evaluations - 1 - rounded) / (1 + self.twice)) // 2 * 2
 

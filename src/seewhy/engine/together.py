@@ -121,7 +121,7 @@ class _Server:
         self._thread.start()
 
     def ask(self, batch: Batch) -> _Item:
-        """Line up a batch; it must stay as it is until its answer is there."""
+        """Line up a batch; it must stay unchanged until its scores are there."""
         item = _Item(batch.copy() if self._copies else batch)
         self._items.put(item)
         return item

@@ -62,7 +62,7 @@ class SegmentAttribution:
 
     @property
     def prediction(self) -> float:
-        """The surrogate's own score for the untouched picture, to hold against the model's."""
+        """The surrogate's own score for the unmasked image, to hold against the model's."""
         return float(self.intercept + self.values.sum())
 
     def with_spread(self, spread: Spread, stability: Stability | None) -> SegmentAttribution:

@@ -100,7 +100,7 @@ class Spread:
     def ranks(self, level: float = LEVEL) -> NDArray[np.intp]:
         """Return (m, 2): the best and the worst rank by magnitude that each value may have, all at once.
 
-        Two values are told apart if their difference is significant after Bonferroni's correction for all pairs.
+        Two values are distinguishable if their difference is significant after Bonferroni's correction for all pairs.
         """
         m = len(self.values)
         limit = _t(1 - (1 - level) / max(m * (m - 1), 1), self.df)
@@ -111,7 +111,7 @@ class Spread:
         return np.stack([1 + ahead.sum(axis=0), m - ahead.sum(axis=1)], axis=1)
 
     def separated(self, k: int, alpha: float) -> bool:
-        """Say whether the ``k`` largest magnitudes are told apart from all others at level ``alpha``.
+        """Say whether the ``k`` largest magnitudes are distinguishable from all others at level ``alpha``.
 
         Pairs closer than 5 % of the range of values, with a difference known to within that zone, count as settled:
         either of the two may be in the set.

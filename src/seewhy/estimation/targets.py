@@ -34,7 +34,7 @@ _VERSUS = re.compile(r"\s+vs\.?\s+")
 
 @dataclass(frozen=True)
 class Prediction:
-    """The model's answer for one class, on the untouched picture."""
+    """The model's answer for one class, on the unmasked image."""
 
     index: int
     label: str
@@ -59,7 +59,7 @@ class Target(Prediction):
         *,
         log_odds: bool = False,
     ) -> Target:
-        """Return the target for a class or a contrast, with its score on the untouched picture.
+        """Return the target for a class or a contrast, with its score on the unmasked image.
 
         ``auto`` is probability, and log-odds for contrasts or if ``log_odds`` is set, where the model allows them.
         """
@@ -110,7 +110,7 @@ def label_of(index: int, labels: Mapping[int, str] | Sequence[str] | None) -> st
 
 
 def resolve_targets(targets: Targets, scores: Floats, labels: Sequence[str] | None) -> tuple[Class, ...]:
-    """Return classes and contrasts, without repeats, for the scores (K,) of the untouched picture.
+    """Return classes and contrasts, without repeats, for the scores (K,) of the unmasked image.
 
     Raises
     ------

@@ -25,7 +25,7 @@ from seewhy.truth import Known
 EXPLANATION = ""
 """Stands where the name of a metric would, for the explanation itself."""
 _SQUARE = 300
-"""Side of a photo by which models with other inputs are told apart."""
+"""Side of a photo by which models with other inputs are distinguished."""
 MEASURED_ALWAYS = ("seconds", "calls")
 """What the explanation itself costs."""
 

@@ -70,7 +70,7 @@ class Evaluation:
     plan: Plan
     rows: tuple[Row, ...]
     complete: bool
-    """False if it was stopped before everything asked was done; the same call goes on."""
+    """False if it was stopped before all work was done; the same call resumes it."""
     notes: tuple[str, ...] = ()
     """What was decided on the way."""
     out: Path | None = None

@@ -214,7 +214,7 @@ class ExplanationFacts(Portable):
         return found.values - reach, found.values + reach
 
     def significant(self, target: int = 0) -> NDArray[np.bool_]:
-        """Return which values are told from 0: (d,) for segments, (H, W) for maps; regions are chosen among these.
+        """Return which values are distinguishable from 0, (d,) or (H, W) for maps; regions are chosen among these.
 
         Beyond the 95 % interval, beyond rounding, and not by chance among many. Without intervals only rounding counts.
         """
@@ -224,7 +224,7 @@ class ExplanationFacts(Portable):
         return self.seen & self.limits(target).told(self.changes(target), self.standard_error(target))
 
     def evidence(self, target: int = 0) -> Heatmap:
-        """Return what pictures show in color, (H, W): :meth:`changes`, and 0 where it is not told from 0."""
+        """Return what pictures show in color, (H, W): :meth:`changes`, and 0 where it is not distinguishable from 0."""
         told = self.significant(target)
         if told.ndim == 1:
             told = np.append(told, np.False_)[self._segments()]
@@ -243,7 +243,7 @@ class ExplanationFacts(Portable):
         return limits.told(attribution.heatmap.astype(np.float64) - attribution.level, attribution.se)
 
     def top(self, n: int = 5, *, target: int = 0, sign: Sign = "auto") -> list[Region]:
-        """Return the ``n`` strongest segments that are told from 0, strongest first, with value, area and box."""
+        """Return the ``n`` strongest segments distinguishable from 0, strongest first, with value, area and box."""
         told, count = self.significant(target), whole_number("n", n, 1)
         chosen = regions.strongest(self.values(target), told, count, regions.checked(sign))
         known = self.regions(target)
@@ -257,7 +257,7 @@ class ExplanationFacts(Portable):
         Parameters
         ----------
         n
-            Segments taken, strongest first; fewer if not enough have the sign and are told from 0: none is an answer.
+            Segments taken, strongest first; fewer if not enough have the sign and are distinguishable from 0.
         sign
             ``positive`` supports the class, ``negative`` contradicts it, ``both`` goes by magnitude; ``auto``: both
             for segments, positive for pixels of a map.
@@ -306,7 +306,7 @@ class ExplanationFacts(Portable):
         return self.segments
 
     def _strongest_pixels(self, target: int, share: float | None, sign: Sign) -> NDArray[np.bool_]:
-        """Return the strongest ``share`` of the seen pixels (H, W), of those told from 0; None: as the method cuts."""
+        """Return the strongest ``share`` of the pixels distinguishable from 0, (H, W); None: the method's threshold."""
         told, changes = self.evidence(target) != 0, self.changes(target)
         if share is None and self.method.cut == "otsu":
             return np.asarray(told & regions.above_otsu(changes, self.seen, sign))

@@ -64,7 +64,7 @@ class Inputs:
 
 @dataclass(frozen=True, eq=False)
 class FirstLook:
-    """What the model that is asked says of the untouched picture, and what follows from it."""
+    """What the model that is asked says of the unmasked image, and what follows from it."""
 
     asker: Asker
     kind: ScoreKind
@@ -91,7 +91,7 @@ class RunPlan:
 
 
 def first_look(inputs: Inputs, targets: Targets) -> FirstLook:
-    """Check the settings on the photo, then the model, and ask it for the untouched picture."""
+    """Check the settings on the photo, then the model, and ask it for the unmasked image."""
     begun = perf_counter()
     auto = inputs.method if isinstance(inputs.method, Auto) else None
     method: AnyMethod = inputs.method.usual if isinstance(inputs.method, Auto) else inputs.method
@@ -213,7 +213,7 @@ def _checked_after(inputs: Inputs, asker: Asker, samples: Samples, stop: Stop) -
 def _first_answer(
     inputs: Inputs, subject: Subject, clock: Clock
 ) -> tuple[Asker, Scores, tuple[str, ...], tuple[str, ...]]:
-    """Return who asks the model that was chosen, its scores (1, K) of the untouched picture, and what is to be said.
+    """Return who asks the model that was chosen, its scores (1, K) of the unmasked image, and what is to be said.
 
     Where the time is limited, the answer comes first and shows whether there is time to check the model as well.
     """
@@ -243,7 +243,7 @@ def _kept(scores: Scores, wanted: Container[int], *, everything: bool) -> tuple[
 
 
 def _idle_fill(subject: Subject) -> Iterator[str]:
-    """Say where the fill is the photo itself, so that every masked picture is the photo again."""
+    """Say where the fill is the photo itself, so that every masked image is the photo again."""
     pixels, fill = subject.scene.pixels, subject.scene.fill
     if not hides(pixels, fill):
         other = most_different(pixels, subject.seed)

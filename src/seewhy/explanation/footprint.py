@@ -1,7 +1,7 @@
 """What a result file would take in memory once it is opened and read again, told from its header.
 
 A few bytes may claim anything: rows that are drawn again, segments of one color, a view as large as a hall.
-So the claim is weighed before anything of its size is allocated.
+So the claim is checked before anything of its size is allocated.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Does the shown region do what the map says? The model is sent it alone, the photo without it, and the bare fill."""
+"""Does the shown region do what the map says? Tests it alone, the photo without it, and the fully masked image."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class RegionCheck:
 
     @property
     def enough(self) -> bool:
-        """Whether the region alone keeps at least half of what the photo scores above the bare fill."""
+        """Whether the region alone keeps at least half of what the photo scores above the fully masked image."""
         return self.kept_alone is not None and self.kept_alone >= HALF
 
     @property

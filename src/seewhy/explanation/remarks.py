@@ -90,7 +90,7 @@ def _in_pairs(samples: Samples) -> bool:
 
 
 def _no_evidence(found: ExplanationFacts) -> Iterator[str]:
-    """Say where no value at all is told from 0 although the scores change: an empty region is the answer."""
+    """Say where no value at all is distinguishable from 0 although the scores change: an empty region is the answer."""
     for i, (target, one) in enumerate(zip(found.targets, found.attributions, strict=True)):
         values = one.values if isinstance(one, SegmentAttribution) else one.heatmap - one.level
         if one.se is not None and values.any() and not _constant(target.read(found.samples)):

@@ -160,7 +160,7 @@ def _facts(explanation: ExplanationFacts, i: int, panel: TargetPanel) -> Iterato
 
 
 def _rows(explanation: ExplanationFacts, i: int, panel: TargetPanel) -> Iterator[JsonObject]:
-    """Yield the strongest segments, first those that are told from 0."""
+    """Yield the strongest segments, first those that are distinguishable from 0."""
     told, known, total = explanation.significant(i), explanation.regions(i), int(explanation.seen.sum())
     values = explanation.values(i)
     order = np.lexsort((-np.abs(values), ~told))[:_ROWS]

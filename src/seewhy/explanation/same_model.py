@@ -122,7 +122,8 @@ def _compared_alone(asker: Asker, samples: Samples, asked: NDArray[np.intp]) -> 
     if worst <= _SAME + _MOODS * moods:
         return ()
     warning = (
-        f"{asker.model.name}: alone, an image of the run gets scores that differ by up to {worst:.2g} from those in "
+        f"{asker.model.name}: evaluated alone, an image of the run gets scores that differ by up to "
+        f"{worst:.2g} from those in "
         f"its batch of {len(asked)}; use batch_size=1 to query images one by one"
     )
     return (warning,)

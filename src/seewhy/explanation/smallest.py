@@ -38,7 +38,7 @@ def smallest_region(explanation: ExplanationFacts, model: Model, target: int) ->
     """Show growing shares of the strongest pixels, 5 % to 100 %, and return the smallest that keeps the class.
 
     Pixels that support the class and differ from 0 come first. The class is kept where no more classes score above
-    it than on the whole picture. Costs 20 evaluations.
+    it than on the unmasked image. Costs 20 evaluations.
     """
     wanted = explanation.targets[target]
     if wanted.versus is not None:
@@ -49,7 +49,7 @@ def smallest_region(explanation: ExplanationFacts, model: Model, target: int) ->
     asker = Asker(model, explanation.subject())
     whole, scores = asker.untouched(), asker.score(masks.astype(np.float32))
     allowed = _above(whole, wanted.index)[0]
-    step = int(np.flatnonzero(_above(scores, wanted.index) <= allowed)[0])  # the whole picture, at the latest
+    step = int(np.flatnonzero(_above(scores, wanted.index) <= allowed)[0])  # the unmasked image, at the latest
     answers = Answers.of(scores, explanation.samples.kind, explanation.samples.classes)
     found = wanted.scores(answers)
     region = explanation.view.map_to_photo(masks[step].astype(np.float32)) > 0.5

@@ -59,7 +59,7 @@ class Verdict:
     share: float
     """Of the seen photo that the region covers, 0..1."""
     error: float | None
-    """Estimated relative error; None where nothing is left to chance, or not enough is known."""
+    """Estimated relative error; None where nothing is random, or not enough is known."""
     stability: float | None
     """Overlap of the regions after half and after all samples, 0..1; None where there are no halves."""
     advice: str

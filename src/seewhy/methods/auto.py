@@ -38,7 +38,7 @@ _FILLS: dict[str, AnyFill] = {"blur": Blur(), "image-mean": ImageMean(), "black"
 """In order of preference: the first that does its work is taken."""
 _GRID = (2, 3)
 _PILOT = 35
-"""Pictures of the pilot, at most: every bare fill, and a block of 16 for each of two."""
+"""Pictures of the pilot, at most: every fill alone, and a block of 16 for each of two."""
 _FEW, _COARSE = 300, (15, 30)
 """Samples up to which fewer and larger regions found objects better."""
 _SOME, _MIDDLING = 600, (15, 40)
@@ -48,7 +48,7 @@ _HARDLY, _COARSEST = 120, (8, 12)
 _BLOCK, _TIME = 16, 0.5
 """Pictures that a look at a grid takes, and the share of the time left that they may take."""
 _LEAVES = 0.5
-"""A bare fill that keeps this share of the class's score does not remove it."""
+"""A fill that alone keeps this share of the class's score does not remove it."""
 _AGREE = 0.5
 """Correlation of two fills' maps below which the explanation depends on the fill."""
 
@@ -159,9 +159,9 @@ class _Tried:
 
     asked: int
     left: float
-    """Probability of the class over the bare fill, as a share of the whole picture's."""
+    """Probability of the class over the fill alone, as a share of the unmasked image's."""
     kept: float | None = None
-    """Its mean through half of the photo, as a share of the whole picture's; None: not looked at."""
+    """Its mean with half of the photo masked, as a share of the unmasked image's; None: not looked at."""
     values: Floats | None = None
     """(cells,): what each cell adds to the target's score; None: not looked at."""
 
@@ -182,7 +182,7 @@ class Pilot:
     target: Target
     """What is judged by; for a contrast, its first class where a probability is needed."""
     whole: Answers
-    """What the model answered to the whole picture."""
+    """What the model answered to the unmasked image."""
     classes: int
     """Outputs of the model."""
     batch_size: int | None = None
@@ -256,7 +256,7 @@ class Pilot:
         return Subject.of(self.image, self.view, Lime(segmentation=grid, fill=fill), self.seed)
 
     def _bare(self, subject: Subject) -> _Tried:
-        """Ask the bare fill."""
+        """Evaluate the fully masked image."""
         left = self._shares(self._asked(subject, np.zeros((1, subject.masks.d), dtype=bool)))
         return _Tried(1, 0.0 if left is None else float(left[0]))
 
@@ -284,7 +284,7 @@ class Pilot:
         return Answers.of(scores, self.kind, self.whole.classes)
 
     def _shares(self, answers: Answers) -> Floats | None:
-        """Return (n,) the class's probability as a share of the whole picture's; None where scores are plain."""
+        """Return (n,) the class's probability as a share of the unmasked image's; None for raw scores."""
         if self.kind == "score":
             return None
         level = float(self.whole.target(self.target.index, "probability")[0])

@@ -283,7 +283,7 @@ _LEAST = 6
 _TOLD = 4
 """Blocks from which their spread is worth telling."""
 _MOST = 2**16
-"""Blocks that can be told apart in 16 bits."""
+"""Blocks that can be distinguished in 16 bits."""
 
 
 class _Blocks:

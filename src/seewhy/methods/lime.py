@@ -178,7 +178,7 @@ class Lime(SampledSettings):
         return DESIGNS[balanced if self.design == "auto" else self.design](keep=self.keep)
 
     def rows(self, masks: MaskMaker, seed: int) -> Iterator[Block]:
-        """Yield coalitions, the untouched picture first where draws are independent; pairs stay as they are."""
+        """Yield coalitions, the unmasked image first where draws are independent; pairs stay as they are."""
         design = self._design(masks)
         drawn = design.blocks(masks.d, seed)
         return drawn if design.pairs or design.total(masks.d) is not None else with_untouched(drawn)

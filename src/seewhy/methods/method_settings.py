@@ -14,7 +14,7 @@ _OF_SEGMENTS = frozenset({"until"})
 class MethodSettings(Settings):
     """Settings of a method, and its facts: commands, tuning and files read them, and need to know no method by name.
 
-    A method of one's own derives from this class where nothing is left to chance, else from :class:`SampledSettings`,
+    A method of one's own derives from this class where nothing is random, else from :class:`SampledSettings`,
     and offers what :class:`seewhy.engine.protocols.Method` lists.
     """
 
@@ -25,7 +25,7 @@ class MethodSettings(Settings):
     chance: ClassVar[bool] = False
     """Whether rows are drawn at random; else the design has an end, and a run always comes to it."""
     amounts: ClassVar[frozenset[str]] = frozenset()
-    """Settings by which more or less is sampled; empty where nothing is left to chance."""
+    """Settings by which more or less is sampled; empty where nothing is random."""
     searched: ClassVar[bool] = False
     """Whether :func:`seewhy.tune` may look for settings of this method; needs ``n_samples``."""
     cut: ClassVar[Literal["share", "otsu"]] = "share"
@@ -53,7 +53,7 @@ class MethodSettings(Settings):
 
     @property
     def estimates_from(self) -> int | None:
-        """Samples from which the estimated error alone ends a run: none, it must surely be below the tolerance."""
+        """Samples from which the estimated error alone ends a run; None: the strict stopping rule applies."""
         return None
 
     @property

@@ -79,7 +79,7 @@ class Occlusion(MethodSettings):
         return WholeBlocks(LeaveOneOut(), masks.d, first=masks.d + 1)
 
     def rows(self, masks: MaskMaker, seed: int) -> Iterator[Block]:
-        """Yield the whole picture, then the picture without each window."""
+        """Yield the unmasked image, then the picture without each window."""
         return LeaveOneOut().blocks(masks.d, seed)
 
     def estimate(self, samples: Samples, scene: Scene, scores: Floats) -> MapAttribution:

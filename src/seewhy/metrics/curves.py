@@ -23,7 +23,7 @@ FILLS: dict[str, Fill] = {"blur": Blur(), "black": Color(value=(0, 0, 0))}
 """What is put in place of a pixel. Blur leaves texture's color, black leaves the training pictures: neither is right
 alone."""
 _FLAT = 0.01
-"""Share of the score between which whole picture and bare fill are the same."""
+"""Share of the score below which the unmasked and the fully masked image count as equal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +37,12 @@ class Curves:
 
     @property
     def empty(self) -> float:
-        """Score of the bare fill."""
+        """Score of the fully masked image."""
         return float(self.strongest[0])
 
     @property
     def full(self) -> float:
-        """Score of the whole picture."""
+        """Score of the unmasked image."""
         return float(self.strongest[-1])
 
 

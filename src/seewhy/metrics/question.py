@@ -85,7 +85,7 @@ class Question:
         """Return the question for a photo; ``target`` is a class, or ``top1`` for the model's own.
 
         ``truth``: of the photo's size; what is not 0 is the object. ``untouched``: (1, K), what the model answered to
-        the whole picture before; None: it is asked.
+        the unmasked image before; None: it is asked.
 
         Raises
         ------
@@ -109,7 +109,7 @@ class Question:
 
     @property
     def untouched(self) -> NDArray[np.float32]:
-        """(1, K): what the model answers to the whole picture."""
+        """(1, K): what the model answers to the unmasked image."""
 
         def ask() -> NDArray[np.float32]:
             self.calls += 1
@@ -120,13 +120,13 @@ class Question:
 
     @property
     def unit(self) -> Unit:
-        """Probability, or the plain score of a model that has none."""
+        """Probability, or the raw score of a model that has none."""
         kind = self.model.kind or recognize_kind(self.untouched)
         return "score" if kind == "score" else "probability"
 
     @property
     def whole(self) -> float:
-        """The score of the class on the whole picture."""
+        """The score of the class on the unmasked image."""
         return float(self._of_class(self.untouched)[0])
 
     def scores(self, masks: NDArray[Any], fill: Fill | None) -> Floats:

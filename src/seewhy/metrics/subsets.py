@@ -31,7 +31,7 @@ class _Drops:
     removed: Floats
     """(shares, subsets, cells): 1 where a cell was replaced."""
     drops: Floats
-    """(shares, subsets): whole picture less what is left."""
+    """(shares, subsets): unmasked image less what is left."""
 
 
 def _asked(question: Question) -> _Drops:

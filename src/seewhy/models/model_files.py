@@ -1,4 +1,4 @@
-"""Files of networks: only regular ones are opened, and what one unpacks to is weighed before any library reads it.
+"""Files of networks: only regular ones are opened, and what one unpacks to is computed before any library reads it.
 
 A zip archive of a few megabytes may unpack to many gigabytes, and may claim less than it holds.
 """

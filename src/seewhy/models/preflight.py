@@ -34,7 +34,7 @@ _TOGETHER = 3
 _SAME = 1e-3
 """How far the answer to one picture may lie apart between two calls, on a scale of 0..1."""
 _MOODS = 3
-"""How many times what moods were seen to do is laid on them: they do more at other times."""
+"""How many times the seen randomness of repeated scores is allowed for: it may be larger at other times."""
 _FAINT = 0.02
 """What a picture in a range far too small moves at most: a probability, and log-odds as a share of their own size."""
 _SAID = 0.2
@@ -316,7 +316,7 @@ def _findings(asked: _TrialAnswers) -> Iterator[Finding]:
 
 
 def _of_neighbors(asked: _TrialAnswers) -> Iterator[Finding]:
-    """Judge what place and company in a batch do to an answer; what moods do is not laid on them."""
+    """Judge what place and company in a batch do to an answer; the randomness of repeated scores is allowed for."""
     checks = "independent of the batch", "same top class alone and in a batch"
     pairs = [(asked.alone, asked.together[:1]), (asked.together, asked.moved)]
     if asked.crowd is not None:

@@ -121,7 +121,7 @@ class Preprocessing(Settings):
         """
         wanted = (*(self.size or pixels.shape[:2]), self.channels)
         if pixels.shape != wanted:
-            raise InvalidInput.of("the network", f"get a picture {wanted}", pixels.shape)
+            raise InvalidInput.of("the network", f"get an image {wanted}", pixels.shape)
         ordered = pixels[..., ::-1] if self.order == "BGR" else pixels
         mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
         values = (ordered * np.float32(self.scale) - mean) / std

@@ -32,12 +32,12 @@ def examples_figure(
     label: str,
     title: str,
 ) -> Figure:
-    """Return a grid of masks, the masked pictures below them, and the scores below those.
+    """Return a grid of masks, the masked images below them, and the scores below those.
 
     Parameters
     ----------
     originals
-        (m, H, W, 3), 0..1: the masked pictures, before preprocessing.
+        (m, H, W, 3), 0..1: the masked images, before preprocessing.
     masks
         (m, H, W), 0..1: white keeps the pixel, black replaces it; None: not shown.
     scores

@@ -48,7 +48,7 @@ class TargetPanel:
     label: str
     index: int
     score: float
-    """The model's score of the whole picture, in ``unit``."""
+    """The model's score of the unmasked image, in ``unit``."""
     unit: Unit
     heatmap: Heatmap
     """(H, W), in ``unit``."""
@@ -63,7 +63,7 @@ class TargetPanel:
     intercept: float | None
     r2: float | None
     prediction: float | None
-    """What the surrogate says for the whole picture."""
+    """What the surrogate says for the unmasked image."""
     low: Floats | None = None
     """(d,), in ``unit``: where the 95 % interval of each value starts; not finite where a value has none."""
     high: Floats | None = None
@@ -120,7 +120,7 @@ class TargetPanel:
 
     @property
     def colorless(self) -> bool:
-        """Whether something in the heat map has no color because it is not told from 0."""
+        """Whether something in the heat map has no color because it is not distinguishable from 0."""
         if self.segments is None:
             return self.spread is not None
         return self.unsure is not None and bool(self.unsure.any())

@@ -84,7 +84,7 @@ class EnsembleMasks:
     """Whole segments are kept or replaced, but each block of rows has its own segmentation.
 
     Segmentations are drawn when they are first needed, and added to ``parts``, those (H, W) that there are. Rows are as
-    wide as the largest segmentation may be; what a smaller one does not need is kept only where the whole picture is.
+    wide as the largest segmentation may be; what a smaller one does not need is kept only where the unmasked image is.
     """
 
     columns: ClassVar[frozenset[Column]] = frozenset({"segments", "parts"})

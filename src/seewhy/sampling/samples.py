@@ -1,7 +1,7 @@
 """Samples: what was asked and what the model answered. Small, appendable, saved; every estimator reads only this.
 
 Coalitions are kept as packed bits, scores as the model gave them, for the kept classes alone. Masks and
-masked pictures are never stored.
+masked images are never stored.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _EVERY = 8
 """Pairs of rows of which the exact model is asked for one, where a model of lower precision answers the rest."""
 SHARE = 1 / _EVERY
 _LARGEST = 10
-"""Kept classes, the strongest on the untouched picture, from whose largest logit totals are measured."""
+"""Kept classes, the strongest on the unmasked image, from whose largest logit totals are measured."""
 _ROUNDING = 1e-6
 """How far probabilities in float32 may lie outside of 0..1."""
 
@@ -176,7 +176,7 @@ class Samples:
 
     @property
     def whole(self) -> NDArray[np.bool_]:
-        """(n,): True where a row keeps everything and so asks for the untouched picture."""
+        """(n,): True where a row keeps everything and so asks for the unmasked image."""
         full = np.packbits(np.ones(self.d, dtype=bool))
         return np.asarray((self.bits == full).all(axis=1))
 
@@ -361,7 +361,7 @@ def _probabilities(raw: Floats) -> Floats:
 
 
 def resolve_unit(kind: ScoreKind, unit: Unit | str, *, log_odds: bool = False) -> Unit:
-    """Return the unit that ``auto`` stands for: probability where the model allows it, else its plain score.
+    """Return the unit that ``auto`` stands for: probability where the model allows it, else its raw score.
 
     ``log_odds``: they, and not the probability, where the model allows them.
     """

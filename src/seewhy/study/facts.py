@@ -45,7 +45,7 @@ class StudyFacts:
     """The class that is explained, by photo and model."""
     faults: Faults
     complete: bool
-    """False if it was stopped before everything asked was done; the same call goes on."""
+    """False if it was stopped before all work was done; the same call resumes it."""
     notes: tuple[str, ...] = ()
     pictures: Mapping[tuple[str, str], tuple[Shown, ...]] = field(default_factory=dict)
     """By photo and model."""

@@ -170,7 +170,7 @@ def _asked(label: str, method: object, n_samples: int) -> tuple[AnyMethod, list[
     found = as_concrete(method)
     usual = {name: field.default for name, field in sorted(fields_of(found).items()) if name in AMOUNT}
     if "n_samples" not in found.amounts:
-        return found, []  # nothing is left to chance: it always takes all its rows
+        return found, []  # nothing is random: it always takes all its rows
     amount = usual | {"n_samples": n_samples}
     said = {name: getattr(found, name) for name in usual}
     lost = [f"{name} {value}" for name, value in said.items() if value not in (usual[name], amount[name])]

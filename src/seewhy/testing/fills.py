@@ -38,12 +38,12 @@ def check_fill(fill: Fill, *, without_segments: bool = True, channels: tuple[int
             made = fill_picture(fill, pixels, given, 0)
             must(
                 np.array_equal(pixels, kept_pixels) and np.array_equal(segments, kept_segments),
-                "a fill must change neither its picture nor the segments",
+                "a fill must change neither the image nor the segments",
             )
             must(made.dtype == np.float32, f"a fill must give float32, got {made.dtype}")
             must(
                 made.tobytes() == fill_picture(fill, pixels, given, 0).tobytes(),
-                "the same picture and seed must give the same fill",
+                "the same image and seed must give the same fill",
             )
     if isinstance(fill, Settings):
         again = type(fill)(**fill.to_dict())

@@ -42,7 +42,7 @@ def check_method(method: Method) -> None:
     _check_rows(method, first)
     _check_values(method, first)
     _check_kept(method, first)
-    must(repr(method) == before, "a run must leave no trace on the settings")
+    must(repr(method) == before, "a run must not change the settings")
 
 
 def _check_facts(method: Method) -> None:
@@ -52,14 +52,15 @@ def _check_facts(method: Method) -> None:
     must(method.amounts <= names, f"amounts must be settings, got {sorted(method.amounts - names)}")
     must(method.fits <= names, f"fits must be settings, got {sorted(method.fits - names)}")
     must(
-        method.chance or not names & set(_OF_CHANCE), "a method without chance must have no tolerance and no n_samples"
+        method.chance or not names & set(_OF_CHANCE),
+        ("a method without random sampling must have no tolerance and no n_samples"),
     )
     again = as_concrete(method.to_dict())
     must(again == method, f"settings must survive to_dict(), got {again!r}")
 
 
 def _check_rows(method: Method, explained: Explanation) -> None:
-    """Rows become masks in 0..1, the whole picture one of ones, and block i depends on the seed and i alone."""
+    """Rows become masks in 0..1, the unmasked image one of ones, and block i depends on the seed and i alone."""
     scene = method.scene(explained.image, explained.view, 0)
     masks = method.masks(scene)
     block = next(method.rows(masks, 0))
@@ -76,9 +77,12 @@ def _check_values(method: Method, explained: Explanation) -> None:
     """A planted corner is found, a constant model gives nothing, an added constant changes nothing."""
     evidence = explained.changes()
     inside, outside = evidence[: _HEIGHT // 2, : _WIDTH // 2], evidence[_HEIGHT // 2 :, _WIDTH // 2 :]
-    must(float(inside.mean()) > float(np.abs(outside).mean()), "what the model reads must weigh more than the rest")
+    must(
+        float(inside.mean()) > float(np.abs(outside).mean()),
+        ("the deciding region must have a larger value than the rest"),
+    )
     flat = _explained(method, lambda pictures: np.full(len(pictures), 0.4, np.float32)).changes()
-    must(float(np.abs(flat).max()) < 1e-6, f"a score that never changes must give no evidence, got {flat.max():.2g}")
+    must(float(np.abs(flat).max()) < 1e-6, f"a constant score must give no evidence, got {flat.max():.2g}")
     raised = _explained(method, lambda pictures: _corner(pictures) + 1).changes()
     off = float(np.abs(raised - evidence).max()) / max(float(np.abs(evidence).max()), 1e-9)
     must(off < 1e-3, f"a constant that is added to the score must change no evidence, it is {off:.2g} off")

@@ -77,10 +77,10 @@ def _check_view(model: Model, height: int, width: int) -> None:
 
 
 def _check_prepare(model: Model, one: Pixels, other: Pixels) -> None:
-    """Preparing acts on each pixel alone and commutes with mixing, or masked pictures would be wrong."""
+    """Preparing acts on each pixel alone and commutes with mixing, or masked images would be wrong."""
     kept_one, kept_other = one.copy(), other.copy()
     first, second = model.prepare(one), model.prepare(other)
-    must(np.array_equal(one, kept_one) and np.array_equal(other, kept_other), "prepare must not change its picture")
+    must(np.array_equal(one, kept_one) and np.array_equal(other, kept_other), "prepare must not change the image")
     height, width, channels = one.shape
     wanted = (channels, height, width) if model.layout == "NCHW" else (height, width, channels)
     must(first.shape == wanted, f"prepare must return {wanted} for layout {model.layout}, got {first.shape}")
@@ -88,7 +88,7 @@ def _check_prepare(model: Model, one: Pixels, other: Pixels) -> None:
     mixed = model.prepare((0.25 * one + 0.75 * other).astype(np.float32))
     off = float(np.abs(mixed - (0.25 * first + 0.75 * second)).max())
     scale = max(1.0, float(np.abs(first).max()))
-    must(off <= 1e-5 * scale, f"prepare must commute with mixing two pictures, it is {off:.2g} off")
+    must(off <= 1e-5 * scale, f"prepare must commute with mixing two images, it is off by {off:.2g}")
 
 
 def _check_stream(model: Model, prepared: Batch, tolerance: float) -> None:
@@ -102,12 +102,15 @@ def _check_stream(model: Model, prepared: Batch, tolerance: float) -> None:
         must(bool((alone >= -1e-6).all() and (alone <= 1 + 1e-6).all()), "probabilities must lie in 0..1")
     scale = max(float(np.abs(alone).max()), 1e-6)
     again = _answers(model, [prepared])
-    must(again.shape == alone.shape, f"five pictures must give {alone.shape}, gave {again.shape}")
+    must(again.shape == alone.shape, f"five images must give {alone.shape}, gave {again.shape}")
     off = float(np.abs(again - alone).max()) / scale
-    must(off <= tolerance, f"an answer must depend on its picture alone, in a batch of five it is {off:.2g} off")
+    must(
+        off <= tolerance,
+        (f"scores must not depend on the rest of the batch, in a batch of five they are {off:.2g} off"),
+    )
     order = [3, 0, 4, 1, 2]
     off = float(np.abs(_answers(model, [prepared[order[:2]], prepared[order[2:]]]) - alone[order]).max()) / scale
-    must(off <= tolerance, f"answers must come in the order of the pictures, they are {off:.2g} off")
+    must(off <= tolerance, f"scores must be in the order of the images, they are {off:.2g} off")
     off = float(np.abs(_overwritten(model, prepared) - alone).max()) / scale
     must(off <= tolerance, f"in_flight={model.in_flight} must be the batches that are still read, {off:.2g} off")
 
@@ -124,7 +127,7 @@ def _check_composes(model: Model, prepared: Batch, tolerance: float) -> None:
     wanted = _answers(model, [alone])
     found = next(iter(model.stream([merged(rows)])))  # type: ignore[list-item]  # it composes
     off = float(np.abs(found - wanted).max()) / max(float(np.abs(wanted).max()), 1e-6)
-    must(off <= tolerance, f"rows must be answered as their pictures are, they are {off:.2g} off")
+    must(off <= tolerance, f"rows must get the same scores as their images, they are {off:.2g} off")
 
 
 def _check_ends(model: Model, prepared: Batch) -> None:
@@ -135,7 +138,10 @@ def _check_ends(model: Model, prepared: Batch) -> None:
     if close is not None:
         close()
     again = next(iter(model.stream([prepared[:1].copy()])))
-    must(np.array_equal(first, again) or np.allclose(first, again, atol=1e-5), "a stopped stream must leave no trace")
+    must(
+        np.array_equal(first, again) or np.allclose(first, again, atol=1e-5),
+        ("a stopped stream must leave nothing behind"),
+    )
 
 
 def _answers(model: Model, batches: list[Batch]) -> Scores:

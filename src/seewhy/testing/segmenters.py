@@ -32,15 +32,15 @@ def check_segmenter(segmenter: Segmenter) -> None:
         pixels = _smooth(shape)
         kept = pixels.copy()
         ids = segment(segmenter, pixels, 0)
-        must(np.array_equal(pixels, kept), "a segmentation must not change its picture")
+        must(np.array_equal(pixels, kept), "a segmentation must not change the image")
         must(ids.shape == shape[:2], f"ids must be of shape {shape[:2]}, got {ids.shape}")
         must(
             np.array_equal(np.unique(ids), np.arange(ids.max() + 1)), f"ids must be 0..d-1 without gaps at {shape[:2]}"
         )
-        must(np.array_equal(ids, segment(segmenter, pixels, 0)), "the same picture and seed must give the same ids")
+        must(np.array_equal(ids, segment(segmenter, pixels, 0)), "the same image and seed must give the same ids")
         must(
             np.array_equal(ids, segment(segmenter, np.asfortranarray(pixels), 0)),
-            "ids must not depend on the layout of the picture in memory",
+            "ids must not depend on the layout of the image in memory",
         )
     if isinstance(segmenter, Settings) and segmenter.to_dict().keys() == type(segmenter).model_fields.keys():
         again = type(segmenter)(**segmenter.to_dict())

@@ -1,4 +1,4 @@
-"""Scores of maps that do not use the model, on what is reported."""
+"""Reported scores of maps that do not use the model."""
 
 from __future__ import annotations
 

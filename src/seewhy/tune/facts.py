@@ -66,11 +66,11 @@ class TuningFacts:
     held_out: tuple[str, ...]
     """What the score was not chosen on: ``fill``, ``photos``, both, or nothing."""
     start_score: float | None
-    """The score of the start, on what is reported."""
+    """The reported score of the starting settings."""
     lead: Lead | None
     """By how much the winner is better than the start, above 0 where it is; None: the start has no score."""
     baselines: Mapping[str, float | str]
-    """Scores of maps that do not use the model, on what is reported; or why there is none."""
+    """Reported scores of maps that do not use the model, or why there is none."""
     runners_up: tuple[Setting, ...]
     """The next best that score otherwise."""
     sampling_mattered: Mapping[str, float]

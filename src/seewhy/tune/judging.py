@@ -1,4 +1,4 @@
-"""What the tuner climbs: a metric, on which of its fills it chooses and on which it reports, and what it costs."""
+"""The metric of the tuner, on which of its fills it chooses and on which it reports, and what it costs."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Judge:
 
     @property
     def needs_intervals(self) -> bool:
-        """Whether what is judged depends on how sure values are: a region is chosen among those told from 0."""
+        """Whether the score depends on intervals: a region has only values that are distinguishable from 0."""
         return self.region or self.metric.facts.needs == "samples"
 
     @property
@@ -115,7 +115,7 @@ class Judge:
         except NotMeasured as why:
             return Grade(None, why=str(why))
         if not math.isfinite(found.value) or not {self.chosen, self.reported} <= {"", *found.parts}:
-            return Grade(None, why="it cannot be told on both fills" if self.chosen else "its value is not finite")
+            return Grade(None, why="it is not defined on both fills" if self.chosen else "its value is not finite")
         parts = {name: float(found.parts[name]) for name in (self.chosen, self.reported) if name}
         if self.region:
             parts["area"] = float(candidate.region.mean())

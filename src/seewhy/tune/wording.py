@@ -115,7 +115,7 @@ def said(value: Any) -> str:
 
 
 def worse(judge: Judge, winner: Setting, start: Setting, score: float, before: float | None) -> Iterator[str]:
-    """Yield what must be said where the settings that it started from do better, on what is reported."""
+    """Yield a note if the starting settings have a better reported score."""
     if before is not None and judge.better * (before - score) > 0 and changes(winner, start):
         yield (
             f"the {start.source} settings have a better reported score ({before:.4g}, winner {score:.4g}); "

@@ -1,4 +1,4 @@
-"""Locality kernels: how much a coalition counts, by how far it is from the untouched picture."""
+"""Locality kernels: how much a coalition counts, by how far it is from the unmasked image."""
 
 from typing import Annotated, TypeAlias
 

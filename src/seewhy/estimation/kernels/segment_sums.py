@@ -1,4 +1,4 @@
-"""Distances between masked pictures and the untouched one, from sums over segments, never from pixels."""
+"""Distances between masked images and the untouched one, from sums over segments, never from pixels."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SegmentSums:
 
     def _total(self, one: Pixels, other: Pixels) -> Floats:
         if self.scene.segments is None:
-            msg = "kernels on pictures need segments"
+            msg = "kernels on images need segments"
             raise ValueError(msg)
         product = np.einsum("hwc,hwc->hw", one, other, dtype=np.float64)
         return np.bincount(self.scene.segments.ravel(), weights=product.ravel()).astype(np.float64)
@@ -47,11 +47,11 @@ class SegmentSums:
         return np.maximum(self.picture - 2 * self.cross + self.fill, 0)
 
     def squared_l2(self, kept: Coalitions) -> Floats:
-        """Return ||x - z||**2 for each masked picture z."""
+        """Return ||x - z||**2 for each masked image z."""
         return np.asarray(canonical(~kept, np.float64) @ self.apart)
 
     def cosine(self, kept: Coalitions) -> Floats:
-        """Return 1 - cos(x, z) for each masked picture z; 1 where either is all black."""
+        """Return 1 - cos(x, z) for each masked image z; 1 where either is all black."""
         stays, goes = canonical(kept, np.float64), canonical(~kept, np.float64)
         own = stays @ self.picture
         dot = own + goes @ self.cross

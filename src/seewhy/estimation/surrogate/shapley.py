@@ -20,12 +20,12 @@ _COVERED = 0.999
 
 @dataclass(frozen=True)
 class ShapleyFit:
-    """Values that add up to the score of the whole picture less that of the bare fill."""
+    """Values that add up to the score of the unmasked image less that of the fully masked image."""
 
     values: Floats
     """(d,)"""
     base: float
-    """Score of the bare fill."""
+    """Score of the fully masked image."""
     spread: Spread | None
 
 
@@ -42,12 +42,12 @@ def shapley_values(samples: Samples, scores: Floats, *, pairs: bool, exact: bool
     pairs
         Rows 2i and 2i+1 are one draw.
     exact
-        The rows are all there are, so nothing is left to chance.
+        The rows are all there are, so nothing is random.
 
     Raises
     ------
     InvalidInput
-        The samples lack the bare fill or the whole picture, or sizes that the kernel needs: see the designs.
+        The samples lack the fully masked image or the unmasked image, or sizes that the kernel needs: see the designs.
 
     Source: Lundberg and Lee (2017), arXiv:1705.07874, theorem 2; Covert and Lee (2021), arXiv:2012.01536, eq. 7.
     """

@@ -77,5 +77,5 @@ class Color(Settings):
         if channels == 3:
             return np.full(pixels.shape, np.asarray(self.rgb) / 255, dtype=np.float32)
         if len(set(self.rgb)) > 1:
-            raise InvalidInput.of("Color.value", f"be a gray for a picture of {channels} channel(s)", self.value)
+            raise InvalidInput.of("Color.value", f"be a gray for an image of {channels} channel(s)", self.value)
         return np.full(pixels.shape, self.rgb[0] / 255, dtype=np.float32)

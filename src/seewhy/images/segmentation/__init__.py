@@ -49,7 +49,7 @@ SEGMENTATIONS: dict[str, type[Settings]] = members(Segmentation)
 """Every segmentation by its name."""
 
 MAX_SEGMENTS = 10_000
-"""More regions than this cannot be told apart with any number of samples one would pay for."""
+"""More regions than this are not distinguishable with any affordable number of samples."""
 
 _by_name = by_name(SEGMENTATIONS)
 

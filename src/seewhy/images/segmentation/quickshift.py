@@ -1,4 +1,4 @@
-"""Quickshift: each pixel climbs to a nearby, denser one."""
+"""Quickshift: each pixel moves to a nearby, denser one."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Found:
     notes: tuple[str, ...] = field(default=())
 
     def reading(self, output_name: str | None) -> Found:
-        """Return the same, told apart from what reads another output."""
+        """Return the same, distinguished from a model that reads another output."""
         return self if output_name is None else replace(self, fingerprint=f"{self.fingerprint} output:{output_name}")
 
 

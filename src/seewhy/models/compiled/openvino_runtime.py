@@ -142,7 +142,7 @@ class Network:
 
     def _checked(self, batch: Batch) -> Batch:
         if batch.shape[1:] != self._picture:
-            raise InvalidInput.of("a batch", f"hold pictures {self._picture}", batch.shape[1:])
+            raise InvalidInput.of("a batch", f"hold images {self._picture}", batch.shape[1:])
         if self._type.kind in "iu":
             ends = np.iinfo(self._type)
             batch = np.rint(batch).clip(ends.min, ends.max)

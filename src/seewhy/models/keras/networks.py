@@ -64,7 +64,7 @@ def load_keras(rest: str, options: ModelOptions) -> NetworkModel:
     if application not in APPLICATIONS or wanted not in {"", "imagenet", _UNTRAINED}:
         raise InvalidInput.of(
             "keras:NAME",
-            f"be one of {', '.join(APPLICATIONS)}, or FILE.keras; after :NAME may stand :imagenet or :none",
+            f"be one of {', '.join(APPLICATIONS)}, or FILE.keras; optionally followed by :imagenet or :none",
             rest,
         )
     trained = wanted != _UNTRAINED

@@ -1,4 +1,4 @@
-"""Masked pictures composed by torch, where its model runs: bits in, pictures out, nothing of their size is sent."""
+"""Masked images composed by torch, where its model runs: bits in, images out, nothing of their size is sent."""
 
 from __future__ import annotations
 

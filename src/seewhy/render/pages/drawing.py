@@ -102,7 +102,7 @@ def _by_segments(panel: TargetPanel, areas: Floats) -> JsonObject:
 
 
 def _told(panel: TargetPanel, count: int) -> NDArray[np.bool_]:
-    """Return which segments (d,) have a color: those whose values are told from 0."""
+    """Return which segments (d,) have a color: those whose values are distinguishable from 0."""
     found = np.zeros(count, bool)
     if panel.segments is not None:
         found[np.unique(panel.segments[panel.heatmap != 0])] = True

@@ -75,7 +75,7 @@ def rows(design: Design, d: int, n: int, seed: int, *, skip: int = 0) -> Iterato
 
 
 def with_untouched(blocks: Iterator[Block]) -> Iterator[Block]:
-    """Replace the very first row by the untouched picture, as ``lime`` does."""
+    """Replace the very first row by the unmasked image, as ``lime`` does."""
     first = next(blocks)
     coalitions = first.coalitions.copy()
     coalitions[0] = np.True_

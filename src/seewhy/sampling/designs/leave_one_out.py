@@ -1,4 +1,4 @@
-"""The whole picture, then the picture without each segment in turn: nothing is random.
+"""The unmasked image, then the picture without each segment in turn: nothing is random.
 
 A segment whose evidence another one repeats gets no value here, since the other one is always there.
 

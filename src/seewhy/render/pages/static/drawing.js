@@ -74,7 +74,7 @@ function decoded(target, data) {
   return { ...target, map: { width, height, step, levels, half, halfStep: target.map.half_step } };
 }
 
-/** Segments that are told from 0, strongest first. */
+/** Segments that are distinguishable from 0, strongest first. */
 function ranked(target) {
   const told = target.values.map((_, i) => i).filter((i) => target.told[i]);
   return told.sort((one, other) => Math.abs(target.values[other]) - Math.abs(target.values[one]));
