@@ -13,12 +13,12 @@ from seewhy.cli.flags import Option, describe
 from seewhy.core.errors import InvalidInput
 from seewhy.core.types import JsonObject
 from seewhy.engine.protocols import Model
-from seewhy.models import DEFAULT, PREFIXES
+from seewhy.models import DEFAULT, prefixes
 from seewhy.models.options import ModelOptions
 
 _SECTION = "About the model"
 _OPTIONS = ("preprocessing", "input_size", "head", "output_name", "labels", "runtime", "precision", "device")
-MODEL_HELP = f"Name of a model, {', '.join(f'{prefix}:...' for prefix in PREFIXES)} or py:module:attribute"
+MODEL_HELP = f"Name of a model, {', '.join(f'{prefix}:...' for prefix in prefixes())} or py:module:attribute"
 
 
 def model_options(command: Any) -> Any:

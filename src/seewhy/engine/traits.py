@@ -59,6 +59,15 @@ class ModelTraits:
 
 
 _DEFAULT = ModelTraits()
+_MEMBERS = (
+    *("name", "fingerprint", "kind", "labels", "channels", "layout", "batch_size", "in_flight"),
+    *("view", "prepare", "stream"),
+)
+
+
+def lacking(model: object) -> list[str]:
+    """Return what :class:`seewhy.engine.protocols.Model` lists and an object has not."""
+    return [name for name in _MEMBERS if not hasattr(model, name)]
 
 
 def traits_of(model: object) -> ModelTraits:

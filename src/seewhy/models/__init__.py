@@ -19,6 +19,7 @@ from seewhy.core.errors import InvalidInput
 from seewhy.core.plugins import entries, package_of
 from seewhy.core.text import shown
 from seewhy.engine.protocols import Model
+from seewhy.engine.traits import lacking
 from seewhy.models import hints
 from seewhy.models.function import FunctionModel
 from seewhy.models.network import NetworkModel
@@ -49,6 +50,8 @@ class Adapter(NamedTuple):
     """It has ``load_PREFIX(rest, options)``, and is imported when it is first needed."""
     form: str
     """What follows the colon, for help."""
+    file: bool = True
+    """Whether it may be the path of a file; a result that is pickled keeps that in full."""
     named: str = ""
     """Pattern of what a settings or result file may name: architectures that an installed library knows, whose weights
     have one known source. Empty: nothing, since it is a file, a repository, a server or a program of somebody's."""
@@ -56,14 +59,18 @@ class Adapter(NamedTuple):
 
 PREFIXES: dict[str, Adapter] = {
     "torchvision": Adapter(
-        "torch.hubs", "NAME, such as torchvision:resnet50", named=r"[A-Za-z0-9_]{1,80}(:[A-Za-z0-9_]{1,80})?"
+        "torch.hubs",
+        "NAME, such as torchvision:resnet50",
+        file=False,
+        named=r"[A-Za-z0-9_]{1,80}(:[A-Za-z0-9_]{1,80})?",
     ),
     "timm": Adapter(
         "torch.hubs",
         "NAME, such as timm:convnext_tiny.fb_in1k",
+        file=False,
         named=r"[A-Za-z0-9_]{1,80}(\.[A-Za-z0-9_]{1,80})?(:none)?",
     ),
-    "hf": Adapter("huggingface.networks", "ORG/NAME or a folder, an image classifier for transformers"),
+    "hf": Adapter("huggingface.networks", "ORG/NAME or a folder, an image classifier for transformers", file=False),
     "torchscript": Adapter("torch.program_files", "FILE of torch.jit.save"),
     "torchexport": Adapter("torch.program_files", "FILE of torch.export.save"),
     "keras": Adapter(
@@ -77,8 +84,9 @@ PREFIXES: dict[str, Adapter] = {
     "kserve": Adapter(
         "served.inference_server",
         "URL/v2/models/NAME[#output=NAME], Open Inference Protocol: KServe, Triton, MLServer, OVMS",
+        file=False,
     ),
-    "tfserving": Adapter("served.tensorflow_serving", "URL/v1/models/NAME[#output=NAME]"),
+    "tfserving": Adapter("served.tensorflow_serving", "URL/v1/models/NAME[#output=NAME]", file=False),
 }
 """What may stand before the colon of a model's text."""
 
@@ -139,8 +147,19 @@ def load_model(model: object = None, **options: Any) -> Model:
         model = model["name"]
     loaded = _loaded(model, ModelOptions(**options))
     if isinstance(loaded, NetworkModel) and loaded.recipe is None and loaded is not model:
-        loaded.made_from(Recipe.of(DEFAULT if model is None else model, options))
+        loaded.made_from(Recipe(DEFAULT if model is None else _in_full(model), options))
     return loaded
+
+
+def _in_full(model: object) -> object:
+    """Return what a model was loaded from, a file's path in full, since another process may work in another folder."""
+    if isinstance(model, Path):
+        return model.expanduser().absolute()
+    prefix, colon, rest = str(model).partition(":")
+    may_be_a_file = PREFIXES[prefix].file if prefix in PREFIXES else prefix in _OTHERS
+    if isinstance(model, str) and colon and may_be_a_file and Path(rest).expanduser().is_file():
+        return f"{prefix}:{Path(rest).expanduser().absolute()}"
+    return model
 
 
 def _loaded(model: object, options: ModelOptions) -> Model:
@@ -167,16 +186,34 @@ def _named(text: str, options: ModelOptions) -> Model:
             raise InvalidInput.of(f"{prefix}:...", "name something else", rest, f"{hints.for_saved_model(rest)}")
         return cast("Model", _adapter(PREFIXES[prefix].module, f"load_{prefix}")(rest, options))
     if colon and prefix in _OTHERS:
-        return cast("Model", _OTHERS[prefix].load()(rest, options))
+        return _from_plugin(prefix, rest, options)
     if text in MODELS:
         return _embedded(text, options)
     known = ", ".join([*MODELS, *(f"{name}:..." for name in prefixes())])
     raise InvalidInput(
-        (f"model must be one of {known}, or py:module:attribute, got {text!r}{hints.for_text(text, MODELS)}"),
+        (
+            f"model must be one of {known}, or py:module:attribute, got {text!r}"
+            f"{hints.for_text(text, MODELS, prefixes())}"
+        ),
         setting="model",
         rule="be a known name",
         value=text,
     )
+
+
+def _from_plugin(prefix: str, rest: str, options: ModelOptions) -> Model:
+    """Load a model by another package's ``load``; whatever goes wrong in it names the package."""
+    place = f"{prefix}:{rest} (package {package_of(_OTHERS[prefix])})"
+    try:
+        loaded = _OTHERS[prefix].load()(rest, options)
+    except Exception as error:
+        error.add_note(f"in the model {place}")
+        raise
+    if not lacking(loaded):
+        return cast("Model", loaded)
+    rule = "return a model (seewhy.engine.protocols.Model)"
+    got = f"a {type(loaded).__name__} without {', '.join(lacking(loaded))}"
+    raise InvalidInput(f"{place}: load must {rule}, got {got}", setting=f"{prefix}:{rest}", rule=rule, value=got)
 
 
 def _of_file(path: os.PathLike[Any]) -> str:
@@ -186,7 +223,7 @@ def _of_file(path: os.PathLike[Any]) -> str:
     if prefix is None:
         endings = ", ".join(hints.SUFFIXES)
         raise InvalidInput(
-            f"a model file must end in one of {endings}, got {text!r}{hints.for_text(text, ())}",
+            f"a model file must end in one of {endings}, got {text!r}{hints.for_text(text, (), ())}",
             setting="model",
             rule=f"end in one of {endings}",
             value=text,
@@ -250,7 +287,11 @@ def _import(module_name: str) -> object:
 def _adapt(found: object, options: ModelOptions) -> Model:
     if not isinstance(found, type):  # a class can be called too, but makes objects, not scores
         if all(callable(getattr(found, name, None)) for name in ("view", "prepare", "stream")):
-            options.refuse(str(getattr(found, "name", type(found).__name__)))
+            name = str(getattr(found, "name", type(found).__name__))
+            options.refuse(name)
+            if missing := lacking(found):
+                rule = f"have {', '.join(missing)} too"
+                raise InvalidInput(f"the model {name} must {rule}", setting="model", rule=rule, value=name)
             return cast("Model", found)
         for framework, module in _OBJECTS.items():
             adapted = None if framework not in sys.modules else _adapter(module, f"adapt_{framework}")(found, options)

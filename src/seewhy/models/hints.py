@@ -23,7 +23,7 @@ _WEIGHTS_ALONE = "weights alone are not a network"
 _BUILD = "build the module in Python, load the weights into it, and pass the module"
 
 
-def for_text(text: str, names: Iterable[str]) -> str:
+def for_text(text: str, names: Iterable[str], prefixes: Iterable[str]) -> str:
     """Return a hint at what an unknown text was probably meant to be, empty if there is none."""
     if text.lower().startswith(("http://", "https://")):
         return _for_address(text)
@@ -31,6 +31,9 @@ def for_text(text: str, names: Iterable[str]) -> str:
         return f"; {for_saved_model(text)}"
     if hint := _for_file(Path(text)):
         return hint
+    prefix, colon, rest = text.partition(":")
+    if colon and (near := difflib.get_close_matches(prefix, list(prefixes), n=1)):
+        return f"; did you mean {near[0]}:{rest}?"
     known = list(names)
     alike = difflib.get_close_matches(text, known)
     return next((f"; did you mean {name}?" for name in known if name in alike), "")  # of a family the first

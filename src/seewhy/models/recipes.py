@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from pathlib import Path
 from pickle import Pickler
 from typing import Any
 
 from seewhy.core.errors import InvalidInput
 from seewhy.engine.traits import Loadable, traits_of
 
-_FILES = {"torchscript", "torchexport", "keras", "onnx", "openvino", "tflite"}
-"""Prefixes that a file's path may follow."""
-
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """What :func:`seewhy.load_model` was called with."""
+    """What :func:`seewhy.load_model` was called with; the path of a file in full."""
 
     model: object
     options: dict[str, Any]
-
-    @classmethod
-    def of(cls, model: object, options: dict[str, Any]) -> Recipe:
-        """Return it with the path of a file in full, since another process may work in another folder."""
-        if isinstance(model, Path):
-            return cls(model.expanduser().absolute(), options)
-        if isinstance(model, str):
-            prefix, colon, rest = model.partition(":")
-            if colon and prefix in _FILES and Path(rest).expanduser().is_file():
-                model = f"{prefix}:{Path(rest).expanduser().absolute()}"
-        return cls(model, options)
 
     def load(self) -> Any:
         """Load the model again."""

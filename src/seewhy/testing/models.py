@@ -10,7 +10,7 @@ import numpy as np
 from seewhy.core.types import Batch, Pixels, ScoreKind, Scores
 from seewhy.engine.canvas import Canvas, Masked, merged
 from seewhy.engine.protocols import Model
-from seewhy.engine.traits import traits_of
+from seewhy.engine.traits import lacking, traits_of
 from seewhy.images import Image
 from seewhy.sampling.blocks import Block
 from seewhy.sampling.masks import GridMasks
@@ -35,6 +35,7 @@ def check_model(model: Model, *, tolerance: float = 1e-5) -> None:
     AssertionError
         Names the first rule that is broken, and how.
     """
+    must(not lacking(model), f"a model must have {', '.join(lacking(model))} too")
     _check_facts(model)
     _check_traits(model)
     for height, width in _PHOTOS:
@@ -42,6 +43,7 @@ def check_model(model: Model, *, tolerance: float = 1e-5) -> None:
     view = model.view(*_PHOTOS[0])
     pictures = [view.apply(Image(_noise(*_PHOTOS[0], model.channels or 3, seed))) for seed in range(_PICTURES)]
     _check_prepare(model, pictures[0], pictures[1])
+    _check_range(model, pictures[0])
     prepared = np.stack([model.prepare(picture) for picture in pictures])
     _check_stream(model, prepared, tolerance)
     if traits_of(model).composes:
@@ -89,6 +91,17 @@ def _check_prepare(model: Model, one: Pixels, other: Pixels) -> None:
     off = float(np.abs(mixed - (0.25 * first + 0.75 * second)).max())
     scale = max(1.0, float(np.abs(first).max()))
     must(off <= 1e-5 * scale, f"prepare must commute with mixing two images, it is off by {off:.2g}")
+
+
+def _check_range(model: Model, picture: Pixels) -> None:
+    """What a model says of the range of its input is what it makes of black and white, or no wrong range is noticed."""
+    made = np.stack([model.prepare(np.full_like(picture, shade)) for shade in (0, 1)])
+    low, high, ends = float(made.min()), float(made.max()), traits_of(model).ends
+    off = max(abs(low - ends[0]), abs(high - ends[1]))
+    must(
+        off <= 1e-3 * max(1.0, abs(low), abs(high)),
+        f"traits.ends must be what prepare makes of black and white, ({low:.4g}, {high:.4g}), got {ends}",
+    )
 
 
 def _check_stream(model: Model, prepared: Batch, tolerance: float) -> None:

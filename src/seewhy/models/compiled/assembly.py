@@ -43,6 +43,9 @@ class Found:
     """Its own framework."""
     preprocessing: Preprocessing
     last: LastLayer = "unknown"
+    """What its last layer is; it decides how its outputs are read, unless ``head`` says that."""
+    head: str | None = None
+    """What its outputs are, where the file format states it: ``logits``, ``softmax``, ...; None: not said."""
     labels: tuple[str, ...] | None = None
     convert: Callable[[], Any] | None = None
     """Makes an ``openvino.Model`` of it; None where there can be none."""
@@ -113,7 +116,8 @@ def _assembled(found: Found, options: ModelOptions) -> NetworkModel:
 def _original(found: Found, options: ModelOptions) -> NetworkModel:
     """Return the model run by its own framework."""
     raw = probe(found.native, found.preprocessing, found.name)
-    head, notes = options.head_of(raw, found.last, found.name)
+    stated = options.model_copy(update={"head": found.head}) if options.head == "auto" and found.head else options
+    head, notes = stated.head_of(raw, found.last, found.name)
     classes = head.scores(raw).shape[1]
     labels = checked_labels(options.labels_of(found.labels, classes), classes, found.name)
     read = tuple(f"{found.name} {note}" for note in traits_of(found.native).notes)

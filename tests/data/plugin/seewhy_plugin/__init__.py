@@ -64,7 +64,8 @@ PEAK = Metric(
 
 
 def bright(rest, options):
-    """Return a model that reads the upper left quarter: ``bright:NAME``."""
+    """Return a model that reads the upper left quarter: ``bright:NAME``; it has no settings."""
+    options.refuse(f"bright:{rest}")
 
     def model(pictures):
         height, width = pictures.shape[1:3]
