@@ -53,13 +53,17 @@ def real_error(explanation: seewhy.Explanation, others: list[seewhy.Explanation]
     return float(np.sqrt(away / max(float((mean**2).sum() - noise), 1e-12)))
 
 
-def main() -> None:
+def arguments() -> Arguments:
     parser = Arguments(__doc__, photos=1, seeds=2)
     parser.add_argument("--photos", type=int, default=20, help="photos, of as many sequences as there are")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--model", default="efficientnet-lite0")
     parser.add_argument("--method", default="auto")
-    asked = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    asked = arguments().parse_args()
     with tempfile.TemporaryDirectory() as folder:
         files = sorted(made_up_photos(Path(folder), 1).glob("*.png"))[:1] if asked.smoke else photos(asked.photos)
         model = tiny_model() if asked.smoke else load_model(asked.model)
