@@ -19,38 +19,12 @@ import numpy as np
 
 import seewhy
 from arguments import Arguments
-from measure import made_up_photos, photos, tiny_model
-from seewhy.core.types import Floats
-from seewhy.explanation.verdict import supporting_region
+from measure import distance, made_up_photos, overlap, photos, tiny_model
 from seewhy.models import load_model
-from seewhy.render.display import Display
 
 SAME = 0.8
 """Overlap above which two regions count as the same."""
 GRADES = ("firm", "fair", "rough", "do not use")
-
-
-def overlap(one: seewhy.Explanation, other: seewhy.Explanation) -> float:
-    """Return the intersection over the union of two shown regions; 1 where both are empty."""
-    first, second = (supporting_region(each, Display()) for each in (one, other))
-    return float((first & second).sum() / (first | second).sum()) if (first | second).any() else 1.0
-
-
-def blocks(explanation: seewhy.Explanation) -> Floats:
-    """Return the map in 16 x 16 rectangles less its mean, as its estimated error reads it."""
-    heatmap = explanation.changes()
-    rows, columns = (np.array_split(np.arange(side), 16) for side in heatmap.shape)
-    cells = np.array([[heatmap[np.ix_(down, across)].mean() for across in columns] for down in rows])
-    return cells - cells.mean()
-
-
-def real_error(explanation: seewhy.Explanation, others: list[seewhy.Explanation]) -> float:
-    """Return the relative distance of a map to the mean of others; their own noise is taken off."""
-    known = np.stack([blocks(other) for other in others])
-    mean = known.mean(axis=0)
-    noise = known.var(axis=0, ddof=1).sum() / len(others) if len(others) > 1 else 0.0
-    away = max(float(((blocks(explanation) - mean) ** 2).sum() - noise), 0.0)
-    return float(np.sqrt(away / max(float((mean**2).sum() - noise), 1e-12)))
 
 
 def arguments() -> Arguments:
@@ -87,7 +61,7 @@ def table(files: list[Path], model: object, method: str, seeds: int) -> None:
         errors += [np.inf if one.error is None else one.error for one in found]
         grades += [one.verdict.grade for one in found]
         same = np.mean([overlap(found[0], other) for other in found[1:]])
-        true = real_error(found[0], found[1:])
+        true = distance(found[0], found[1:])
         row = f"{found[0].n_evaluations:7}{errors[-seeds]:8.3f}{true:8.3f}{same:7.2f}  {found[0].verdict.grade}"
         print(f"{file.stem[:27]:28}{row}", flush=True)
     good = np.mean(np.array(errors) <= 0.3)

@@ -12,6 +12,8 @@ from PIL import Image
 
 from seewhy import Explanation, FunctionModel
 from seewhy.core.types import Floats, Pixels
+from seewhy.explanation.verdict import supporting_region
+from seewhy.render.display import Display
 from seewhy.sampling.samples import Samples
 
 SHIPPED = [Path(skimage.__file__).parent / "data" / name for name in ("chelsea.png", "coffee.png")]
@@ -87,6 +89,30 @@ def error(read: Callable[[Samples], Floats], samples: Samples, truth: Floats, n:
     """Return the relative root mean square error of answers from pieces of ``n`` samples."""
     found = [np.sum((read(piece) - truth) ** 2) for piece in pieces(samples, n)]
     return float(np.sqrt(np.mean(found) / np.sum(truth**2)))
+
+
+def overlap(one: Explanation, other: Explanation) -> float:
+    """Return the intersection over union of two shown regions; 1 where both are empty."""
+    first, second = (supporting_region(each, Display()) for each in (one, other))
+    either = np.count_nonzero(first | second)
+    return np.count_nonzero(first & second) / either if either else 1.0
+
+
+def cells(explanation: Explanation) -> Floats:
+    """Return the map in 16 x 16 rectangles less its mean, as its estimated error reads it."""
+    heatmap = explanation.changes()
+    rows, columns = (np.array_split(np.arange(side), 16) for side in heatmap.shape)
+    means = np.array([[heatmap[np.ix_(down, across)].mean() for across in columns] for down in rows])
+    return means - means.mean()
+
+
+def distance(one: Explanation, others: Sequence[Explanation]) -> float:
+    """Return the relative distance of a map to the mean of others, whose own noise is taken off."""
+    known = np.stack([cells(other) for other in others])
+    mean = known.mean(axis=0)
+    noise = known.var(axis=0, ddof=1).sum() / len(others) if len(others) > 1 else 0.0
+    away = max(float(((cells(one) - mean) ** 2).sum() - noise), 0.0)
+    return float(np.sqrt(away / max(float((mean**2).sum() - noise), 1e-12)))
 
 
 def gains(
