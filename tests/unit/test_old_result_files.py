@@ -79,6 +79,7 @@ def test_an_ensemble_older_than_its_settings_can_be_read_in_the_new_way_and_goes
         model=seewhy.FunctionModel(square, kind="score", name="planted"), n_samples=340, progress=False
     )
 
-    assert new.method == seewhy.EnsembleLime(n_segments=(6, 30), fill="black", unit="score", n_samples=300)
+    drawn = seewhy.EnsembleLime(n_segments=(6, 30), fill="black", unit="score", n_samples=300, order="drawn")
+    assert new.method == drawn
     assert not np.array_equal(new.heatmap(), old.heatmap())
     assert more.method == old.method.replace(n_samples=340)

@@ -20,7 +20,7 @@ from pydantic import BeforeValidator, model_validator
 from seewhy.core.errors import InvalidInput
 from seewhy.core.layout import canonical
 from seewhy.core.settings import setting
-from seewhy.core.types import Floats, JsonObject, Segments
+from seewhy.core.types import Floats, JsonObject, Pixels, Segments
 from seewhy.estimation.attribution import MapAttribution
 from seewhy.estimation.intervals import Spread
 from seewhy.estimation.weighted import Shares, mean_and_variance
@@ -64,7 +64,7 @@ class EnsembleLime(SampledSettings):
 
     source: ClassVar[str] = "Ribeiro, Singh and Guestrin (2016), arXiv:1602.04938; many segmentations: this project"
     fits: ClassVar[frozenset[str]] = frozenset({"weighting", "averaging", "smoothing"})
-    before: ClassVar[dict[str, str]] = {"averaging": "equal", "smoothing": "none"}
+    before: ClassVar[dict[str, str]] = {"averaging": "equal", "smoothing": "none", "order": "drawn"}
     log_odds: ClassVar[bool] = True
     cut: ClassVar[Literal["share", "otsu"]] = "otsu"
 
@@ -101,6 +101,10 @@ class EnsembleLime(SampledSettings):
         float,
         setting("maximum shift of the image before segmentation, as a share of its shorter side", ge=0, le=0.5),
     ] = 0.0
+    order: Annotated[
+        Literal["drawn", "coarse-first"],
+        setting("order of the first six blocks: as they are drawn, or those of the fewest regions first"),
+    ] = "coarse-first"  # so that there is something to look at early
     fill: Annotated[FillSetting, setting("replacement for masked segments")] = Blur()
     weighting: Annotated[
         Literal["value", "root-area", "density"],
@@ -144,6 +148,15 @@ class EnsembleLime(SampledSettings):
             algorithms=self.algorithms, n_segments=self.n_segments, compactness=self.compactness, jitter=self.jitter
         )
 
+    def _drawn_as(self, seed: int, index: int) -> int:
+        """Return which block of the family, and of the design, stands at a place."""
+        early = index < _LEAST and self.order == "coarse-first"
+        return self._family.coarse_first(seed, _LEAST)[index] if early else index
+
+    def _member(self, pixels: Pixels, seed: int, index: int) -> Segments:
+        """Return the segmentation of the block at a place."""
+        return self._family.member(pixels, seed, self._drawn_as(seed, index))
+
     @property
     def estimates_from(self) -> int | None:
         """Samples from which the estimated error alone ends a run."""
@@ -156,21 +169,20 @@ class EnsembleLime(SampledSettings):
     def scene(self, image: Image, view: View, seed: int, segments: Segments | None = None) -> Scene:
         """Return the picture the model sees, and its fill; ``segments`` (B, h, w) are those of the first blocks."""
         pixels = view.apply(image)
-        first = self._family.member(pixels, seed, 0) if segments is None else segments[0]
+        first = self._member(pixels, seed, 0) if segments is None else segments[0]
         drawn = [small(part) for part in (first[None] if segments is None else segments)]
         return Scene(pixels, fill_picture(self.fill, pixels, first, seed), segments, seed, drawn)
 
     def masks(self, scene: Scene) -> EnsembleMasks:
         """Return what keeps or replaces whole segments, block by block."""
-        family = self._family
 
         def draw(index: int) -> Segments:
-            return family.member(scene.pixels, scene.seed, index)
+            return self._member(scene.pixels, scene.seed, index)
 
         if scene.segments is not None and not scene.drawn:
             scene.drawn.extend(small(part) for part in scene.segments)
         height, width = scene.pixels.shape[:2]
-        return EnsembleMasks((height, width), family.most, draw, scene.drawn)
+        return EnsembleMasks((height, width), self._family.most, draw, scene.drawn)
 
     def draws(self, masks: MaskMaker) -> _Blocks:
         """Return the blocks, each as long as its segmentation needs."""
@@ -181,7 +193,7 @@ class EnsembleLime(SampledSettings):
         found = _own(masks)
         for index in range(_MOST):
             d = found.size(index)
-            drawn = FoldoverHadamard().block(d, seed, index)
+            drawn = FoldoverHadamard().block(d, seed, self._drawn_as(seed, index))
             padded = np.repeat(drawn.all(axis=1, keepdims=True), found.d, axis=1)
             padded[:, :d] = drawn
             yield Block(padded, None, np.full(len(padded), index))

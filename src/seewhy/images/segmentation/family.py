@@ -77,12 +77,19 @@ class Family(Settings):
         """More segments than this none of its members has."""
         return 2 * self.n_segments[1]
 
+    def coarse_first(self, seed: int, n: int) -> list[int]:
+        """Return the first ``n`` blocks in order of the regions that are asked for, the fewest first."""
+        return sorted(range(n), key=lambda block: self._regions(seed, block))
+
+    def _regions(self, seed: int, block: int) -> float:
+        """Return how many regions a block asks for, before rounding."""
+        low, high = (float(n) for n in self.n_segments)
+        return low * (high / low) ** ((generator(seed, "segmentation").random() + _GOLDEN * block) % 1)
+
     def member(self, pixels: Pixels, seed: int, block: int) -> Segments:
         """Divide ``pixels`` (H, W, C) in 0..1 as block ``block`` does; ids (H, W), 0..d-1 without gaps."""
         rng = generator(seed, "segmentation", block)
-        start = generator(seed, "segmentation").random()
-        low, high = (float(n) for n in self.n_segments)
-        wanted = round(low * (high / low) ** ((start + _GOLDEN * block) % 1))
+        wanted = round(self._regions(seed, block))
         least, most = self.compactness
         compactness = least * (most / least) ** rng.random()
         margin = round(self.jitter * min(pixels.shape[:2]))
