@@ -17,7 +17,7 @@ from seewhy.engine.run import Subject
 from seewhy.engine.traits import traits_of
 from seewhy.estimation.targets import Targets
 from seewhy.explanation.explanation import Explanation
-from seewhy.explanation.first_run import Checkpoint, Inputs, OnUpdate, explained, first_look, plan_of
+from seewhy.explanation.first_run import Checkpoint, Inputs, OnUpdate, explained, first_look, plan_of, updating
 from seewhy.explanation.verdict import shown_region
 from seewhy.images import MAX_PIXELS, Background, Image, Order, Reading, Scale
 from seewhy.images.geometry import View
@@ -96,7 +96,8 @@ def explain(  # noqa: PLR0913  # the front door
         :class:`Display` choose the region, such as ``{"regions": 3}``.
     on_update
         A function that receives partial explanations: the first as soon as possible, then about two per second, or
-        fewer if computing them would take more than 2 % of the run. They can be drawn and saved.
+        fewer if computing them would take more than 2 % of the run. They can be drawn and saved. With ``auto``
+        the first one is LIME on the six cells of the pilot.
     max_pixels, scale, order, page
         How the photo is read, see :func:`load_image`: the maximum number of pixels, the value of white (``scale=4095``
         for 12 bits), ``"CHW"`` for an array with channels first, and the page or frame of a file.
@@ -139,8 +140,9 @@ def explain(  # noqa: PLR0913  # the front door
     )
     with reporting(progress, inputs.image.name) as report:
         look = first_look(inputs, targets)
-        plan = plan_of(inputs, look, cancel)
-        found = explained(inputs, look, plan, report, cancel, checkpoint, on_update=on_update)
+        updates = updating(report, on_update)
+        plan = plan_of(inputs, look, cancel, updates)
+        found = explained(inputs, look, plan, report, cancel, checkpoint, updates=updates)
     return _timed(found, started)
 
 

@@ -116,6 +116,10 @@ def test_with_enough_samples_the_estimate_alone_may_end_a_run():
     assert isinstance(Looks(amount, Rows()).next(160, [unsure]), int)
     assert isinstance(looks().next(160, [unsure, noisy(0.12)]), int)
     assert isinstance(looks().next(160, [unsure, None]), int)
+    begun = looks()
+    assert begun.first() < begun.forecast == 160  # a bar shows from the beginning what there is to do
+    few = Looks(Amount(max_evaluations=100), Rows(), estimate_from=160)
+    assert few.first() <= few.forecast == 98  # pairs beside the untouched picture
     following = looks()
     assert following.next(160, [noisy(0.15)]) == -(-math.ceil(1.1 * 360) // 16) * 16  # the estimate falls as 1 / root n
     assert following.forecast == 360

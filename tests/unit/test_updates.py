@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -72,6 +74,47 @@ def test_updates_that_take_long_come_less_often(monkeypatch: pytest.MonkeyPatch)
     cheap, dear = updates(monkeypatch, 0.5), updates(monkeypatch, 0.5, cost=0.018)
 
     assert len(dear) == -(-len(cheap) // 2)  # 0.018 seconds are 2 % of 0.9, so every second one
+
+
+LARGER = np.random.default_rng(1).integers(0, 256, (48, 72, 3), dtype=np.uint8)
+
+
+def test_the_pilot_of_auto_gives_the_first_map_at_no_call_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handing_over, "_UPDATE_SECONDS", 0.0)
+    monkeypatch.setattr(handing_over, "_UPDATE_PART", np.inf)
+    asked, seen = [], list[tuple[int, seewhy.Explanation]]()
+
+    def corner(batch: np.ndarray) -> np.ndarray:
+        asked.append(len(batch))
+        return batch[:, :24, :24].mean((1, 2, 3), keepdims=False)
+
+    def explained(**given: Any) -> seewhy.Explanation:
+        asked.clear()
+        model = seewhy.FunctionModel(corner, kind="score")
+        auto = {"name": "auto", "n_samples": 240}
+        return seewhy.explain(
+            LARGER, model=model, method=auto, preflight=False, progress=False, seed=3, batch_size=8, **given
+        )
+
+    found = explained(on_update=lambda part: seen.append((sum(asked), part)))
+    calls, first = seen[0]
+    whole = sum(asked)
+    alone = explained()
+
+    assert sum(asked) == whole
+    assert found.heatmap().tobytes() == alone.heatmap().tobytes()
+    assert calls - 1 <= first.n_evaluations <= calls  # a bare fill and the whole picture may be asked twice
+    assert calls <= 0.1 * whole
+    grid = seewhy.Lime(segmentation=seewhy.Grid(rows=2, columns=3), fill="blur", unit="score", n_samples=16)
+    straight = seewhy.explain(LARGER, model=corner, method=grid, seed=3, progress=False, targets=0)
+    assert first.values().tobytes() == straight.values().tobytes()
+    assert int(np.argmax(np.abs(first.values()))) == 0
+    assert not first.complete
+    assert first.continue_(model=corner, n_samples=32, progress=False).complete
+    assert [part.method.name for _, part in seen[1:]] == ["ensemble-lime"] * (len(seen) - 1)
+    rows = np.diff([0, *np.flatnonzero(np.diff(found.samples.parts)) + 1, len(found.samples)])
+    assert len(seen[1][1].samples) < rows[0] + 8  # as soon as the first block is there
+    assert rows[0] == np.min(rows[:-1])  # the last may have been cut short
 
 
 def test_an_error_of_the_one_who_looks_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,20 +5,42 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from time import perf_counter
+from typing import Generic, TypeVar
 
 from seewhy.core.progress import Progress
 from seewhy.sampling.samples import Samples
 
 Save = Callable[[Samples], object]
 """Is given the samples that are answered."""
+Update = Callable[[Callable[[], Samples]], object]
+"""Is given a function that returns them, which it calls if an update is due."""
+
+Known = TypeVar("Known")
 
 _SAVE_SECONDS = 20.0
 _UPDATE_SECONDS, _UPDATE_PART = 0.5, 0.02
 """Least time between two updates, and the most of a run's time that they may take."""
 
 
+class Updates(Generic[Known]):
+    """Hands on what is known: at once, then about twice a second, and less often where that takes long."""
+
+    def __init__(self, give: Callable[[Known], object]) -> None:
+        self._give = give
+        self._last, self._pause = -math.inf, _UPDATE_SECONDS
+
+    def offer(self, make: Callable[[], Known]) -> None:
+        """Hand on what ``make`` returns, if it is time."""
+        begun = perf_counter()
+        if begun - self._last < self._pause:
+            return
+        self._give(make())
+        self._last = perf_counter()
+        self._pause = max(_UPDATE_SECONDS, (self._last - begun) / _UPDATE_PART)
+
+
 def handing_over(
-    report: Progress, readable: int, head: Callable[[int], Samples], save: Save | None, update: Save | None
+    report: Progress, readable: int, head: Callable[[int], Samples], save: Save | None, update: Update | None
 ) -> Progress:
     """Return a report that also saves and updates.
 
@@ -33,20 +55,17 @@ def handing_over(
     save
         Is given what there is every 20 seconds.
     update
-        Is given it as soon as it can be read, then about twice a second; less often where one update takes long.
+        Is offered it every time.
     """
-    saved, updated, pause = perf_counter(), -math.inf, _UPDATE_SECONDS
+    saved = perf_counter()
 
     def report_and_hand_over(done: int, total: int) -> None:
-        nonlocal saved, updated, pause
+        nonlocal saved
         report(done, total)
         if done < readable:
             return
-        if update is not None and perf_counter() - updated >= pause:
-            begun = perf_counter()
-            update(head(done))
-            updated = perf_counter()
-            pause = max(_UPDATE_SECONDS, (updated - begun) / _UPDATE_PART)
+        if update is not None:
+            update(lambda: head(done))
         if save is not None and perf_counter() - saved > _SAVE_SECONDS:
             save(head(done))
             saved = perf_counter()

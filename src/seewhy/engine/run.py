@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from seewhy.core.errors import Cancelled, InvalidInput
 from seewhy.core.progress import Progress
 from seewhy.core.types import Batch, Masks, Scores, Segments
-from seewhy.engine.handing_over import Save, handing_over
+from seewhy.engine.handing_over import Save, Update, handing_over
 from seewhy.engine.loop import Cancel, Clock, Composer, best_batch_size, collect, score_masks, score_untouched
 from seewhy.engine.protocols import Method, Model
 from seewhy.engine.stopping import Looks, Stop, StopReason
@@ -153,11 +153,11 @@ class Run:
         report: Progress,
         cancel: Cancel | None,
         save: Save | None = None,
-        update: Save | None = None,
+        update: Update | None = None,
     ) -> Outcome:
         """Ask until an aim or a limit is reached, or somebody stops it.
 
-        ``save`` gets what there is every 20 seconds, ``update`` as soon as it can be read, then about twice a second.
+        ``save`` gets what there is every 20 seconds, ``update`` is offered it as soon as it can be read.
 
         Where the asker's model is one of lower precision, its original is asked for a share of the rows as well. Where
         a model fails, what it has answered is saved before its error passes through.

@@ -245,6 +245,8 @@ class Looks:
         """Return the samples before the first look; all of them where their number is given."""
         if self.amount.n_samples is not None:
             return self._whole(self.amount.n_samples)
+        if self.estimate_from is not None:
+            self.forecast = min(self.estimate_from, self._most)
         return self._whole(min(self.draws.least(), self._most))
 
     def next(self, n: int, spreads: Iterable[Spread | None]) -> int | StopReason:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 from typing import TypeAlias
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from seewhy.core.progress import Bar, Progress
 from seewhy.core.types import ScoreKind, Scores
+from seewhy.engine.handing_over import Updates
 from seewhy.engine.loop import Cancel, Clock
 from seewhy.engine.protocols import Model
 from seewhy.engine.run import Asker, Run, Subject, saved_if_interrupted
@@ -28,11 +30,12 @@ from seewhy.images import Image
 from seewhy.images.fills import hides, most_different
 from seewhy.images.geometry import View
 from seewhy.methods import AnyMethod, Auto, MethodSetting
-from seewhy.methods.auto import Pilot
+from seewhy.methods.auto import Cells, Pilot
 from seewhy.models.preflight import vetted
 from seewhy.render.display import Display
 from seewhy.render.numbers import as_percent
-from seewhy.sampling.samples import Answers, Samples, recognize_kind
+from seewhy.sampling.blocks import Block
+from seewhy.sampling.samples import Answers, Recorder, Samples, recognize_kind
 
 OnUpdate: TypeAlias = Callable[[Explanation], object]
 """What is given a partial explanation while a run is under way."""
@@ -121,14 +124,16 @@ def first_look(inputs: Inputs, targets: Targets) -> FirstLook:
     )
 
 
-def plan_of(inputs: Inputs, look: FirstLook, cancel: Cancel | None) -> RunPlan:
+def plan_of(
+    inputs: Inputs, look: FirstLook, cancel: Cancel | None, updates: Updates[Explanation] | None = None
+) -> RunPlan:
     """Return the settings that were asked for, or those that ``auto`` chooses by a pilot."""
     asker, findings, pilot = look.asker, look.findings, 0
     subject, model = asker.subject, asker.model
     if isinstance(inputs.method, Auto):
         first = Pilot(
             inputs.image, inputs.view, model, inputs.seed, look.targets[0], look.untouched, look.classes,
-            inputs.batch_size, cancel, asker.clock,
+            inputs.batch_size, cancel, asker.clock, None if updates is None else partial(_first_map, look, updates),
         )  # fmt: skip
         method, pilot, reasons = inputs.method.choose(first)
         findings = (*findings, *reasons)
@@ -139,6 +144,25 @@ def plan_of(inputs: Inputs, look: FirstLook, cancel: Cancel | None) -> RunPlan:
     return RunPlan(asker, ModelFacts.of(model, look.kind, look.classes, kept, (*findings, *_idle_fill(subject))), pilot)
 
 
+def _first_map(look: FirstLook, updates: Updates[Explanation], cells: Cells) -> None:
+    """Hand on the first coarse map, out of what the pilot asks anyway."""
+    asker, kept = look.asker, look.untouched.classes
+
+    def make() -> Explanation:
+        unit = look.targets[0].unit
+        subject = replace(cells.subject, method=cells.subject.method.replace(unit=unit))
+        recorder = Recorder(subject.masks.d, look.untouched)
+        recorder.ask(Block(cells.rows))
+        recorder.answer(slice(None), cells.answers)
+        facts = ModelFacts.of(asker.model, look.kind, look.classes, kept, look.findings)
+        stop = Stop("interrupted", 0)
+        return Explanation.of(
+            subject, facts, recorder.samples(), look.targets, stop, cells.beside, black_box=asker.model
+        )
+
+    updates.offer(make)
+
+
 def explained(
     inputs: Inputs,
     look: FirstLook,
@@ -147,7 +171,7 @@ def explained(
     cancel: Cancel | None,
     checkpoint: Checkpoint | None,
     *,
-    on_update: OnUpdate | None = None,
+    updates: Updates[Explanation] | None = None,
 ) -> Explanation:
     """Draw the samples, have them answered, and read the explanation out of them."""
     asker, facts = plan.asker, plan.model
@@ -162,8 +186,12 @@ def explained(
         part = part_of(samples)
         return checkpoint(part) if callable(checkpoint) else part.save(checkpoint)
 
+    def update(head: Callable[[], Samples]) -> None:
+        if updates is not None:
+            updates.offer(lambda: part_of(head()))
+
     run = Run(asker.subject, look.targets, look.untouched, exact=asker.exact is not None, started=look.begun)
-    found = run.collect(asker, look.classes, report, cancel, save, updating(report, on_update, part_of))
+    found = run.collect(asker, look.classes, report, cancel, save, None if updates is None else update)
     notes, stop = _checked_after(inputs, asker, found.samples, found.stop)
     if again := traits_of(asker.model).halved - look.halved:
         notes = (
@@ -179,15 +207,12 @@ def explained(
     return replace(explanation, warnings=(*explanation.warnings, *look.unchecked))
 
 
-def updating(
-    report: Progress, on_update: OnUpdate | None, part_of: Callable[[Samples], Explanation]
-) -> Callable[[Samples], object] | None:
-    """Return what hands a partial explanation on, to whoever asked for it and to a bar; None: nobody listens."""
+def updating(report: Progress, on_update: OnUpdate | None) -> Updates[Explanation] | None:
+    """Return what hands partial explanations on, to whoever asked for them and to a bar; None: nobody listens."""
     if on_update is None and not isinstance(report, Bar):
         return None
 
-    def update(samples: Samples) -> None:
-        part = part_of(samples)
+    def give(part: Explanation) -> None:
         if isinstance(report, Bar):
             known = part.error is not None and math.isfinite(part.error)
             doubt = f"error about {as_percent(part.error or 0.0)}" if known else "error unknown"
@@ -195,7 +220,7 @@ def updating(
         if on_update is not None:
             on_update(part)
 
-    return update
+    return Updates(give)
 
 
 def _checked_after(inputs: Inputs, asker: Asker, samples: Samples, stop: Stop) -> tuple[tuple[str, ...], Stop]:

@@ -164,11 +164,24 @@ class _Tried:
     """Its mean with half of the photo masked, as a share of the unmasked image's; None: not looked at."""
     values: Floats | None = None
     """(cells,): what each cell adds to the target's score; None: not looked at."""
+    cells: tuple[Coalitions, Answers] | None = None
+    """What was asked of the cells, and the answers; None: not looked at."""
 
     @property
     def removes(self) -> bool:
         """Whether the class is gone where the fill is."""
         return self.left < _LEAVES
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """What the pilot asked of the cells of its grid, over the fill that is taken: a first, coarse answer."""
+
+    subject: Subject
+    rows: Coalitions
+    answers: Answers
+    beside: int
+    """Pictures asked before, beside the untouched one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +201,8 @@ class Pilot:
     batch_size: int | None = None
     cancel: Cancel | None = None
     clock: Clock = field(default_factory=Clock)
+    first_map: Callable[[Cells], object] | None = None
+    """Is given the cells over the first fill that is looked at closer."""
 
     @property
     def kind(self) -> ScoreKind:
@@ -237,6 +252,9 @@ class Pilot:
                 ask = partial(self._grid, subjects[name], found[name])
                 failed = self._try(name, found, notes, ask) or failed
                 looked += name in found
+                cells = found[name].cells if looked == 1 and name in found else None
+                if cells is not None and self.first_map is not None:
+                    self.first_map(Cells(subjects[name], *cells, beside=len(found)))
         return failed
 
     @staticmethod
@@ -267,7 +285,8 @@ class Pilot:
         kept = self._shares(answers)
         signs = np.where(rows, 2.0, -2.0)  # columns are balanced and orthogonal
         values = signs.T @ self.target.scores(answers) / len(signs)
-        return _Tried(bare.asked + len(rows), bare.left, None if kept is None else float(kept.mean()), values)
+        level = None if kept is None else float(kept.mean())
+        return _Tried(bare.asked + len(rows), bare.left, level, values, (rows, answers))
 
     def _asked(self, subject: Subject, rows: Coalitions) -> Answers:
         asker = Asker(self.model, subject, self.batch_size, self.clock)

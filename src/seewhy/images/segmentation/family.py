@@ -84,7 +84,8 @@ class Family(Settings):
     def _regions(self, seed: int, block: int) -> float:
         """Return how many regions a block asks for, before rounding."""
         low, high = (float(n) for n in self.n_segments)
-        return low * (high / low) ** ((generator(seed, "segmentation").random() + _GOLDEN * block) % 1)
+        start = generator(seed, "segmentation").random()
+        return float(low * (high / low) ** ((start + _GOLDEN * block) % 1))
 
     def member(self, pixels: Pixels, seed: int, block: int) -> Segments:
         """Divide ``pixels`` (H, W, C) in 0..1 as block ``block`` does; ids (H, W), 0..d-1 without gaps."""
