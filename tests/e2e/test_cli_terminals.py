@@ -64,7 +64,7 @@ def test_a_terminal_shows_a_bar_with_a_forecast(place: Path, modules: Path) -> N
     assert "/12 [" in shown
     assert "<00:0" in shown  # time left
     assert "samples/s" in shown
-    assert "13 model calls" in shown
+    assert "19 model calls" in shown  # 12 samples, the photo itself, and six for the verdict
 
 
 @pytest.mark.slow
