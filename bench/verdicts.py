@@ -100,13 +100,17 @@ def table(found: list[Read], title: str, names: tuple[object, ...], key: str) ->
         )
 
 
-def main() -> None:
+def arguments() -> Arguments:
     parser = Arguments(__doc__, photos=1, seeds=2, samples=[96, 192])
     parser.add_argument("--photos", type=int, default=12, help="photos with masks, beside chelsea and coffee")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--samples", type=int, nargs="+", default=[96, 192, 384, 768])
     parser.add_argument("--model", default="efficientnet-lite0")
-    asked = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    asked = arguments().parse_args()
     found: list[Read] = []
     with tempfile.TemporaryDirectory() as folder:
         files = sorted(made_up_photos(Path(folder), 1).glob("disk?.png")) if asked.smoke else photos(asked.photos)
