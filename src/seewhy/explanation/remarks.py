@@ -15,6 +15,9 @@ from seewhy.render.numbers import as_percent
 from seewhy.sampling.designs import FoldoverHadamard
 from seewhy.sampling.samples import LOG_ODDS_LIMIT, Samples, to_be_exact
 
+_ALONG = 1 / 3
+"""Part of an edge that a region must cover to count as touching it."""
+
 
 def remarks(found: ExplanationFacts) -> Iterator[str]:
     """Yield what a reader of the result must know: assumptions, cuts, what stopped it short."""
@@ -35,6 +38,7 @@ def remarks(found: ExplanationFacts) -> Iterator[str]:
         yield f"{cut} of {total} scores {'was' if cut == 1 else 'were'} cut at log-odds of +-{LOG_ODDS_LIMIT:g}"
     yield from _weak_fit(found)
     yield from _no_evidence(found)
+    yield from _cut_off(found)
     yield from found.method.warnings(samples)
 
 
@@ -101,6 +105,24 @@ def _no_evidence(found: ExplanationFacts) -> Iterator[str]:
                     "evaluations, so no region is shown; resume with more samples, or use larger segments or "
                     "another fill"
                 )
+
+
+def _cut_off(found: ExplanationFacts) -> Iterator[str]:
+    """Say where the region lies along an edge at which the model input ends and the photo goes on."""
+    view, region = found.view, found.region(sign="positive")
+    rows, columns = np.flatnonzero(found.seen.any(axis=1)), np.flatnonzero(found.seen.any(axis=0))
+    edges = {
+        "top": (view.top > 0, region[rows[0], columns]),
+        "bottom": (view.top + view.height < view.resized[0], region[rows[-1], columns]),
+        "left": (view.left > 0, region[rows, columns[0]]),
+        "right": (view.left + view.width < view.resized[1], region[rows, columns[-1]]),
+    }
+    cut = [name for name, (goes_on, edge) in edges.items() if goes_on and edge.mean() >= _ALONG]
+    if cut:
+        yield (
+            f"the model sees only the center of this photo, and the region touches its {' and '.join(cut)}: the object "
+            "may be cut off; crop the photo around the object and explain that"
+        )
 
 
 def _constant(scores: Floats) -> bool:
