@@ -374,3 +374,22 @@ def test_parameters_can_be_replaced():
 
     assert algorithm.target_params == {"n_segments": 9, "compactness": 1000.0}
     assert len(np.unique(algorithm(IMAGE))) > 4
+
+
+@pytest.mark.parametrize(
+    ("color", "scaled"),
+    [([255, 0, 0], "[1.0, -1.0, -1.0]"), ([0, 255, 0], "[-1.0, 1.0, -1.0]"), (255, "1.0"), (-3, None)],
+)
+def test_a_color_beyond_the_range_of_the_image_is_named_with_the_right_one(color: object, scaled: str | None) -> None:
+    image = np.linspace(-1, 1, SEGMENTS.size * 3, dtype=np.float64).reshape(*SEGMENTS.shape, 3)
+    with pytest.warns(UserWarning) as found:
+        explained(image, hide_color=color, classify=lambda batch: brightness(100 + batch.clip(-1, 1)))
+    text = str(found[0].message)
+    assert "lies outside of -1..1" in text
+    assert (f"the same color there is {scaled}" in text) if scaled else ("the same color" not in text)
+
+
+@pytest.mark.parametrize("color", [[0, 0, 0], [1, -1, -1], -1, None])
+def test_a_color_in_the_range_of_the_image_is_taken(color: object) -> None:
+    image = np.linspace(-1, 1, SEGMENTS.size * 3, dtype=np.float64).reshape(*SEGMENTS.shape, 3)
+    assert explained(image, hide_color=color, classify=lambda batch: brightness(100 + batch)) is not None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 
+import numpy as np
 import pytest
 
 import seewhy
@@ -65,10 +67,43 @@ def test_lime_lab_is_w4() -> None:
     assert preset.method.num_features == 100_000
     assert (preset.method.n_samples, preset.method.design, preset.method.keep) == (5000, "bernoulli", 0.5)
     assert (preset.method.surrogate, preset.method.kernel) == (seewhy.Ridge(alpha=1), seewhy.Cosine(width=0.25))
-    assert preset.method.fill == BLACK
+    assert preset.method.fill == seewhy.Color(value="gray")
     assert isinstance(preset.method.segmentation, seewhy.Quickshift)
     assert preset.targets == "top3"
-    assert (preset.display.regions, preset.display.sign, preset.display.hide_rest) == (15, "positive", False)
+    assert (preset.display.regions, preset.display.sign, preset.display.hide_rest) == (15, "positive", True)
+
+
+def test_lime_lab_hides_what_the_lab_hid() -> None:
+    """The lab gave ``hide_color=[0, 0, 0]`` for an image that Keras had scaled to -1..1, as Xception wants it."""
+    photo = np.random.default_rng(1).integers(0, 256, (32, 40, 3), dtype=np.uint8)
+    preprocessed = (photo / np.float32(127.5) - 1).astype(np.float32)
+    segments = np.arange(40)[None].repeat(32, axis=0) // 10
+    sent: dict[str, list[np.ndarray]] = {"lab": [], "preset": []}
+
+    def record(name: str) -> Callable[[np.ndarray], np.ndarray]:
+        def scores(batch: np.ndarray) -> np.ndarray:
+            sent[name].extend(np.array(batch))
+            left = batch[:, :, :20].mean((1, 2, 3))
+            return np.stack([0.5 + left / 4, 0.5 - left / 4], axis=1)
+
+        return scores
+
+    lime_image = pytest.importorskip("lime.lime_image", reason="lime is not installed")
+    explainer = lime_image.LimeImageExplainer(random_state=0)
+    explainer.explain_instance(
+        preprocessed.astype(np.double), record("lab"), hide_color=[0, 0, 0], num_samples=30,
+        segmentation_fn=lambda _: segments, progress_bar=False,
+    )  # fmt: skip
+    method = PRESETS["lime-lab"].method.replace(n_samples=30, segmentation=seewhy.Labels(array=segments))
+    network = record("preset")
+    model = seewhy.FunctionModel(lambda batch: network(2 * batch - 1), kind="probability")
+    seewhy.explain(photo, model=model, method=method, targets=[0], progress=False)
+
+    def hidden(name: str) -> np.ndarray:
+        return np.concatenate([image[image != preprocessed].ravel() for image in sent[name]])
+
+    assert np.abs(hidden("lab")).max() < 1e-6
+    assert np.abs(hidden("preset")).max() < 0.005  # one part of 255: 128 / 255 is the gray nearest to the middle
 
 
 def test_lime_scratch_resnet18_is_w2() -> None:

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 
 from seewhy.compat.coalitions import Asked, CoinFlips, Repainted, as_random_state, ask
 from seewhy.compat.fitting import SELECTIONS, Kernel, LocalFit, exponential, fit_label, weights_of
+from seewhy.compat.hidden import painted, segment_means
 from seewhy.compat.wrappers.scikit_image import SegmentationAlgorithm
 from seewhy.core.errors import ImageError, InvalidInput
 from seewhy.core.progress import reporting
 from seewhy.core.settings import whole_number
-from seewhy.core.types import Segments
 from seewhy.images import check_shape
 
 __all__ = ["ImageExplanation", "LimeImageExplainer", "SegmentationAlgorithm"]
@@ -234,7 +234,7 @@ class LimeImageExplainer:
         segments = _segmented(segmentation_fn or _quickshift(pixels.shape[2], seed), pixels)
         ids, dense = np.unique(segments, return_inverse=True)
         places = np.asarray(dense.reshape(segments.shape), dtype=np.int32)
-        fill = _segment_means(pixels, places) if hide_color is None else _painted(hide_color, pixels)
+        fill = segment_means(pixels, places) if hide_color is None else painted(hide_color, pixels)
         model = Repainted(classifier_fn, pixels, fill, places, whole_number("batch_size", batch_size, 1))
         method = CoinFlips(design="bernoulli", n_samples=wanted, start=start)
         with reporting(None if progress_bar else False, "lime") as report:
@@ -303,40 +303,6 @@ def _segmented(segmentation_fn: Callable[..., Any], pixels: NDArray[Any]) -> NDA
     if found.dtype.kind not in "biu" and not (found.dtype.kind == "f" and np.array_equal(found, np.rint(found))):
         raise InvalidInput.of("segmentation_fn", "give whole numbers", found.dtype)
     return found
-
-
-def _segment_means(pixels: NDArray[Any], places: Segments) -> NDArray[Any]:
-    """Return the image with each segment replaced by its mean; whole numbers lose what is behind the point."""
-    flat = places.ravel()
-    counts = np.bincount(flat)
-    channels = [np.bincount(flat, weights=channel) / counts for channel in pixels.reshape(len(flat), -1).T]
-    return np.stack(channels, axis=-1).astype(pixels.dtype)[places]
-
-
-def _painted(hide_color: Any, pixels: NDArray[Any]) -> NDArray[Any]:
-    """Return the color everywhere, in the shape and type of the image."""
-    color = np.asarray(hide_color)
-    whole = pixels.dtype.kind in "iu"
-    limits = np.iinfo(pixels.dtype) if whole else None
-    try:
-        spread = np.broadcast_to(color, pixels.shape)
-    except ValueError:
-        raise InvalidInput(
-            (
-                f"hide_color must be one number, one for each of {pixels.shape[2]} channels, or an image "
-                f"of shape {pixels.shape}, got shape {color.shape}"
-            ),
-            setting="hide_color",
-            rule="be a number, one per channel, or an image",
-            value=color.shape,
-        ) from None
-    if color.dtype.kind not in "biuf" or not np.isfinite(color).all():
-        raise InvalidInput.of("hide_color", "hold finite numbers", hide_color)
-    if limits is not None and not (color.min() >= limits.min and color.max() <= limits.max):
-        raise InvalidInput.of(
-            "hide_color", f"lie in {limits.min}..{limits.max} for an image of {pixels.dtype}", hide_color
-        )
-    return spread.astype(pixels.dtype)
 
 
 def _labels(named: list[int] | None, top_labels: int | None, asked: Asked) -> list[int]:

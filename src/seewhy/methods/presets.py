@@ -39,10 +39,10 @@ PRESETS: dict[str, Preset] = {
         display=Display(regions=5, sign="positive"),
     ),
     "lime-lab": Preset(
-        summary="parameter lab: lime with 5000 samples, all features, black fill, top 3 classes, 15 regions",
+        summary="parameter lab: lime, 5000 samples, all features, mid-gray fill, top 3 classes, 15 regions alone",
         method=Lime(
             segmentation=Quickshift(kernel_size=4, max_dist=200, ratio=0.2),
-            fill=Color(value="black"),
+            fill=Color(value="gray"),  # hide_color=[0, 0, 0] of an image in -1..1 is the middle of its range
             design="bernoulli",
             n_samples=5000,
             kernel=Cosine(width=0.25),
@@ -51,7 +51,7 @@ PRESETS: dict[str, Preset] = {
             num_features=100_000,
         ),
         targets="top3",
-        display=Display(regions=15, sign="positive"),
+        display=Display(regions=15, sign="positive", hide_rest=True),
     ),
     "lime-scratch-resnet18": Preset(
         summary="LIME by hand: 50 segments, each sample drops a fifth, inverse L2 weights, lasso, 7 largest shown",
