@@ -382,7 +382,7 @@ def test_parameters_can_be_replaced():
 )
 def test_a_color_beyond_the_range_of_the_image_is_named_with_the_right_one(color: object, scaled: str | None) -> None:
     image = np.linspace(-1, 1, SEGMENTS.size * 3, dtype=np.float64).reshape(*SEGMENTS.shape, 3)
-    with pytest.warns(UserWarning) as found:
+    with pytest.warns(UserWarning, match="hide_color") as found:
         explained(image, hide_color=color, classify=lambda batch: brightness(100 + batch.clip(-1, 1)))
     text = str(found[0].message)
     assert "lies outside of -1..1" in text

@@ -92,7 +92,7 @@ def test_lime_lab_hides_what_the_lab_hid() -> None:
     explainer = lime_image.LimeImageExplainer(random_state=0)
     explainer.explain_instance(
         preprocessed.astype(np.double), record("lab"), hide_color=[0, 0, 0], num_samples=30,
-        segmentation_fn=lambda _: segments, progress_bar=False,
+        segmentation_fn=lambda _: segments,
     )  # fmt: skip
     method = PRESETS["lime-lab"].method.replace(n_samples=30, segmentation=seewhy.Labels(array=segments))
     network = record("preset")
