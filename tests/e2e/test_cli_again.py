@@ -324,7 +324,12 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "tolerance": (["explain", "cat.png", "--tolerance", "0"], "--tolerance must be at least 0.001, at most 1, got"),
     "evaluations": (["explain", "cat.png", "--max-evaluations", "3"], "--max-evaluations must be at least 16"),
     "seconds": (["explain", "cat.png", "--max-seconds", "0"], "--max-seconds must be above 0"),
-    "kept": (["explain", "cat.png", "--keep-scores", "top3"], "invalid value for '--keep-scores'"),
+    "kept": (
+        ["explain", "cat.png", "--keep-scores", "top3"],
+        "--keep-scores must be one of 'top10', 'all', got 'top3'",
+    ),
+    "flag of explain": (["refit", "x.seewhy", "--fill", "red"], "refit has no --fill; it changes the masked images"),
+    "flag of refit": (["resume", "x.seewhy", "--kernel", "none"], "resume has no --kernel; use seewhy refit"),
     "contrast": (["explain", "cat.png", *LOGITS, "--targets", "a vs a"], "name two different classes"),
 }
 
@@ -345,7 +350,7 @@ def test_what_is_wrong_is_one_line_and_changes_no_file(name: str, lime: str, cal
 def test_bad_usage_is_one_line_in_a_process_too(lime: str, run: Call) -> None:
     found = run("refit", "no.seewhy", "--json")
 
-    assert found.error == "error: invalid value for 'FILE': File 'no.seewhy' does not exist; see seewhy refit --help"
+    assert found.error == "error: no.seewhy: no such file; see seewhy refit --help"
     assert (found.code, found.out) == (2, "")
 
 

@@ -151,7 +151,7 @@ def test_the_embedded_model_is_tuned_on_a_cat(call: Call, place: Path) -> None:
         (["--space", "wrong.toml"], "must hold only the tables sampling and free"),
         (["--space", "flat.toml"], "sampling must be a table"),
         (["--calls", "5"], "is too small for the settings that tuning starts from"),
-        (["--seconds", "0"], "0.0 is not in the range"),
+        (["--seconds", "0"], "--seconds must be above 0, got 0.0"),
         (["--target", "zebra"], "targets='zebra' is not a class"),
     ],
 )

@@ -44,9 +44,9 @@ WRONG: dict[str, tuple[list[str], str]] = {
     ),
     "target index": (["explain", "cat.png", "--model", TINY, "--targets", "7"], "class indices from 0 to 2, got 7"),
     "several targets": (["explain", "cat.png", "--targets", "top5,3"], "write --targets top5 --targets 3"),
-    "seed": (["explain", "cat.png", "--seed", "-1"], "invalid value for '--seed': -1"),
-    "batch size": (["explain", "cat.png", "--batch-size", "0"], "invalid value for '--batch-size': 0"),
-    "examples": (["explain", "cat.png", "--examples", "0"], "invalid value for '--examples': 0"),
+    "seed": (["explain", "cat.png", "--seed", "-1"], "--seed must be at least 0, got -1"),
+    "batch size": (["explain", "cat.png", "--batch-size", "0"], "--batch-size must be at least 1, got 0"),
+    "examples": (["explain", "cat.png", "--examples", "0"], "--examples must be at least 1, got 0"),
     "background": (["explain", "cat.png", "cat.png", "--background", "fo"], "background must be a color name"),
     "folder without photos": (
         ["explain", "bare"],

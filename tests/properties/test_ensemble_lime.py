@@ -137,7 +137,7 @@ def test_less_than_one_block_says_how_many_samples_it_needs():
     one = run(LIME.replace(n_samples=first))
     assert one.standard_error() is None
     assert one.error is None
-    assert any("too few to estimate the error" in text for text in one.warnings)
+    assert any("too few segmentations to estimate the error" in text for text in one.warnings)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-from pathlib import Path
 
 import click
 
@@ -13,6 +12,7 @@ from seewhy._version import __version__
 from seewhy.cli import signals
 from seewhy.cli.exit import DONE, WRONG, report
 from seewhy.cli.terminal import say
+from seewhy.cli.usage import usage
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(WRONG)
     except click.ClickException as error:
-        say(_usage(error, rest), err=True)
+        say(usage(error, rest, app.commands), err=True)
         sys.exit(WRONG)
     except Exception as error:  # noqa: BLE001  # the last place an error can become one line
         sys.exit(report(error, debug=debug))
@@ -88,16 +88,3 @@ def _print_anything() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _usage(error: click.ClickException, given: list[str]) -> str:
-    """Return click's complaint as one line that says where to read on."""
-    text = " ".join(error.format_message().split())
-    text = text.replace("'. (Did", "' (did").rstrip(".")
-    context = getattr(error, "ctx", None)
-    command = f"seewhy {given[0]}" if given and given[0] in app.commands else "seewhy"
-    advice = f"; see {context.command_path if context else command} --help"
-    if isinstance(error, click.NoSuchOption):
-        dashed = [word for word in given if word.startswith("-") and Path(word).is_file()]
-        advice = f"; a photo of that name is given as ./{dashed[0]}" if dashed else advice
-    return f"error: {text[:1].lower()}{text[1:]}{advice}"

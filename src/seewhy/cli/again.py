@@ -30,7 +30,7 @@ _FREE_FLAGS: list[Flag] = [flag for flag in method_flags() if flag.place[0] in _
 _AMOUNT_FLAGS: list[Flag] = [flag for flag in method_flags() if flag.place[0] in AMOUNT]
 
 
-@click.command(cls=Sectioned)
+@click.command(cls=Sectioned, short_help="Recompute an explanation from its saved samples.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False), metavar="FILE")
 @click.option(
     "--targets", multiple=True, metavar="CLASS", help="Other classes whose scores were kept; may be repeated."
@@ -58,7 +58,7 @@ def refit(context: click.Context, /, file: str, targets: tuple[str, ...], out: P
     return _given(found, writer, file, given | {"debug": context.obj}, perf_counter() - started)
 
 
-@click.command(cls=Sectioned)
+@click.command(cls=Sectioned, short_help="Resume a run: add samples.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False), metavar="FILE")
 @click.option("--model", metavar="MODEL", help="The model that was explained (default: the one named in the file).")
 @run_options.batch_size
@@ -105,7 +105,7 @@ def resume(context: click.Context, /, file: str, model: str | None, batch_size: 
     return _given(found, Writer(Path(file).parent, {}, own=file), file, given | {"debug": context.obj}, spent)
 
 
-@click.command()
+@click.command(short_help="Compare related methods on the samples of a result.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False), metavar="FILE")
 @run_options.as_json
 def compare(file: str, *, as_json: bool) -> int:

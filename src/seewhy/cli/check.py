@@ -15,7 +15,11 @@ from seewhy.cli.model import asked_model, model_options, named_model
 from seewhy.cli.terminal import say, say_json
 
 
-@click.command(cls=Sectioned, epilog="Exit codes: 0 no warnings, 1 warnings or failure, 2 wrong usage or input.")
+@click.command(
+    cls=Sectioned,
+    short_help="Check a model before you explain with it.",
+    epilog="Exit codes: 0 no warnings, 1 warnings or failure, 2 wrong usage or input.",
+)
 @click.argument("model", metavar="MODEL")
 @click.argument("photo", required=False, metavar="[PHOTO]")
 @run_options.batch_size

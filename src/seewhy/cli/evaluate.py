@@ -60,6 +60,7 @@ def _repeated(args: list[str]) -> list[str]:
 
 @click.command(
     cls=Listing,
+    short_help="Explain photos by several methods, and grade them.",
     epilog=(
         "Exit codes: 0 done, 1 something failed, 2 wrong usage or input, 130 interrupted; the same command resumes."
     ),

@@ -46,7 +46,11 @@ _FILE_HOLDS: dict[str, tuple[tuple[type, ...], str]] = {
 """What a settings file may hold."""
 
 
-@click.command(cls=Sectioned, epilog="Exit codes: 0 done, 1 failure, 2 wrong usage or input, 130 interrupted.")
+@click.command(
+    cls=Sectioned,
+    short_help="Show which regions of a photo led the model to its class.",
+    epilog="Exit codes: 0 done, 1 failure, 2 wrong usage or input, 130 interrupted.",
+)
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
 @click.option("--method", "method_name", metavar="NAME", help=_METHOD_HELP)
 @click.option("--auto", is_flag=True, help="Choose settings for each photo (same as --method auto).")

@@ -11,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import click
 from pydantic.fields import FieldInfo
 
+from seewhy.cli.usage import limits_in_words
 from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import Settings, bounds, limits, members
 from seewhy.core.types import JsonObject
@@ -85,7 +86,8 @@ class Sectioned(click.Command):
         for option in self.get_params(ctx):
             record = option.get_help_record(ctx)
             if record is not None and isinstance(option, click.Option):
-                sections.setdefault(getattr(option, "section", USUAL), []).append(record)
+                named, said = record
+                sections.setdefault(getattr(option, "section", USUAL), []).append((named, limits_in_words(said)))
         for heading, records in sections.items():
             with formatter.section(heading):
                 formatter.write_dl(records)

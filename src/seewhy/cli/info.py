@@ -35,7 +35,7 @@ _BACKENDS = ("tensorflow", "jax")
 _ENCODINGS = {"output": "output_encoding", "file names": "file_name_encoding", "locale": "locale_encoding"}
 
 
-@click.command()
+@click.command(short_help="Print versions and environment for a bug report.")
 @run_options.as_json
 def info(*, as_json: bool) -> int:
     """Print versions, processor, cache and environment settings for a bug report.

@@ -71,9 +71,9 @@ def summary(explanation: Explanation, files: list[str], display: Display, notes:
     state = "" if explanation.complete else " (partial)"
     model = "" if inside is None else f", {inside:.2f} s inside the model"
     page.line()
-    page.line(
-        f"{explanation.n_evaluations} model calls{state}, {seconds:.2f} s in all{model}; {WORDS[explanation.stop.by]}"
-    )
+    again = " of the saved run" if inside is None else ""  # a refit asks the model nothing
+    cost = f"{explanation.n_evaluations} model calls{again}{state}, {seconds:.2f} s in all{model}"
+    page.line(f"{cost}; {WORDS[explanation.stop.by]}")
     corrected = explanation.samples.n_exact
     if corrected is not None:
         ran = f"run by {explanation.model.run_by}"
@@ -115,8 +115,7 @@ def _target(page: Printed, explanation: Explanation, i: int, display: Display) -
         evidence = explanation.evidence(i)
         for sign in signs:
             if not (evidence < 0 if sign == "negative" else evidence > 0).any():
-                verb = "contradicts" if sign == "negative" else "supports"
-                page.line(f"nothing {verb} the class: no pixel has a {sign} value distinguishable from 0")
+                page.line(_NOTHING["negative" if sign == "negative" else "positive"].replace("segment", "pixel"))
         return
     top = explanation.top(display.regions, target=i, sign=display.sign)
     if top:
@@ -196,5 +195,5 @@ def side_by_side(explanation: Explanation, *, as_json: bool) -> str:
             row = (f"{one.correlation[0, k]:.4f}", as_percent(float(one.apart[k])), str(one.same_top[0, k]))
             table.row(name, shown, *row)
         page.table(table)
-        page.lines(f"{name}: {why}" for name, why in one.missing.items())
+        page.lines(f"{name} is not available: {why}" for name, why in one.missing.items())
     return str(page)

@@ -16,7 +16,7 @@ from seewhy.cli.terminal import say
 from seewhy.cli.writer import new_file, page_bytes
 
 
-@click.command(cls=Sectioned)
+@click.command(cls=Sectioned, short_help="Write one HTML page about results.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False), metavar="FILE...")
 @click.option("--regions", metavar="N", help="Segments marked at first, strongest first (default: as in each run).")
 @click.option("--share", metavar="SHARE", help="Share of a map marked at first (default: as in each run).")

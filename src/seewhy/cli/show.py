@@ -72,7 +72,7 @@ def models() -> int:
     return DONE
 
 
-@click.command()
+@click.command(short_help="List the methods, or show one with its settings.")
 @click.argument("name", required=False)
 def methods(name: str | None) -> int:
     """List the methods, or show one method with its settings, defaults and sources."""

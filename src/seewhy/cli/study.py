@@ -33,7 +33,11 @@ _EXAMPLE: dict[str, Any] = {
 """What ``--example`` says where nothing else is said."""
 
 
-@click.command(cls=Sectioned, epilog="Exit codes: 0 done, 1 failure, 2 wrong usage or input, 130 interrupted.")
+@click.command(
+    cls=Sectioned,
+    short_help="Find the best setting for each photo; test transfer.",
+    epilog="Exit codes: 0 done, 1 failure, 2 wrong usage or input, 130 interrupted.",
+)
 @click.argument("photos", nargs=-1, metavar="[PHOTO_OR_FOLDER]...")
 @click.option(
     "--class", "kinds", multiple=True, metavar="NAME=PATH", help="Photos of a class, a folder or a file; repeatable."

@@ -32,7 +32,11 @@ _WHERE = "What to search"
 _MUCH = "Budget"
 
 
-@click.command(cls=Sectioned, epilog="Exit codes: 0 done, 1 failure, 2 wrong usage or input, 130 interrupted.")
+@click.command(
+    cls=Sectioned,
+    short_help="Search for the settings that explain photos best.",
+    epilog="Exit codes: 0 done, 1 failure, 2 wrong usage or input, 130 interrupted.",
+)
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
 @click.option(
     "--truth", metavar="PATH", help="Ground truth: a mask (PNG) for one photo, or any format of seewhy evaluate."

@@ -237,7 +237,7 @@ def _said(grade: Firmness, error: float | None, stability: float | None, reason:
     if error is not None:
         parts.append(f"estimated error {as_percent(error)}" if math.isfinite(error) else "more noise than signal")
     if reason == "stability" and stability is not None:
-        parts.append(f"after half of the samples the region overlapped this one by only {as_percent(stability)}")
+        parts.append(f"the region after half of the samples overlaps this one by only {as_percent(stability)}")
     name = f"{grade[0].upper()}{grade[1:]}"
     return f"{name}: {'; '.join(parts)}." if parts else f"{name}."
 

@@ -126,8 +126,8 @@ class Auto(Amount):
         name, why = _fill(tried, asked.kind) if tried else _unchecked(untried)
         method = self.usual.replace(fill=_FILLS[name])
         few = {
-            _COARSE: f", because at most {_FEW} samples are requested",
-            _MIDDLING: f", because at most {_SOME} samples are requested",
+            _COARSE: f", planned for at most {_FEW} samples",
+            _MIDDLING: f", planned for at most {_SOME} samples",
         }.get(method.n_segments, "")
         affordable = asked.affordable
         if affordable is not None and affordable <= _FEW:

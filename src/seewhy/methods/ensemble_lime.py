@@ -285,9 +285,9 @@ class EnsembleLime(SampledSettings):
         """Yield what a reader of the result must know."""
         blocks = int(_parts(samples)[-1]) + 1
         if blocks < _TOLD:
-            yield f"{blocks} segmentations are too few to estimate the error; use more samples"
+            yield f"too few segmentations to estimate the error: {blocks}; use more samples"
         elif blocks < _LEAST:
-            yield f"{blocks} segmentations give only a rough estimate of the error; use more samples"
+            yield f"few segmentations, so the estimated error is only rough: {blocks}; use more samples"
 
 
 _LEAST = 6
