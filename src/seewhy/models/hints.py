@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,13 @@ def for_text(text: str, names: Iterable[str], prefixes: Iterable[str]) -> str:
         return f"; did you mean {near[0]}:{rest}?"
     known = list(names)
     alike = difflib.get_close_matches(text, known)
-    return next((f"; did you mean {name}?" for name in known if name in alike), "")  # of a family the first
+    named = next((f"; did you mean {name}?" for name in known if name in alike), "")  # of a family the first
+    return named or (_with_prefix(text) if known and re.fullmatch(r"[A-Za-z][\w-]*", text) else "")
+
+
+def _with_prefix(name: str) -> str:
+    """Say how to name an architecture of a library: its name alone does not say whose it is."""
+    return f"; name a network of a library with its prefix, such as torchvision:{name}, timm:{name} or keras:{name}"
 
 
 def _for_file(path: Path) -> str:
