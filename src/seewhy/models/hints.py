@@ -43,7 +43,7 @@ def for_text(text: str, names: Iterable[str], prefixes: Iterable[str]) -> str:
 
 def _with_prefix(name: str) -> str:
     """Say how to name an architecture of a library: its name alone does not say whose it is."""
-    return f"; name a network of a library with its prefix, such as torchvision:{name}, timm:{name} or keras:{name}"
+    return f"; name a network of a library with its prefix, such as torchvision:{name} or timm:{name}"
 
 
 def _for_file(path: Path) -> str:
