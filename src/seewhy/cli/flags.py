@@ -228,11 +228,10 @@ def describe(field: FieldInfo, usual: list[str] | None = None) -> str:
     if choice and "color" in choice:
         choice = [*choice, "or a color such as black"]
     default = field.get_default()
-    shown = default.name if isinstance(default, Settings) else default  # type: ignore[attr-defined]
     facts = [
         ", ".join(choice),
         bounds(field),
-        "" if field.is_required() or shown is None else f"default {_plain(shown)}",
+        "" if field.is_required() or default is None else f"default {as_typed(default)}",
         '"none" disables the limit' if _takes_none(field.annotation) and limits(field) else "",
     ]
     said = "; ".join(fact for fact in facts if fact)
@@ -240,8 +239,14 @@ def describe(field: FieldInfo, usual: list[str] | None = None) -> str:
     return f"{text[:1].upper()}{text[1:]}" + (f" ({said})." if said else ".")
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, bool):
+def as_typed(value: object) -> str:
+    """Return a default as people type it."""
+    if isinstance(value, Settings):
+        color = getattr(value, "value", "")
+        return f"{getattr(value, 'name', '')} {color}".strip()
+    if isinstance(value, tuple):
+        return ",".join(map(as_typed, value))
+    if isinstance(value, bool) or value is None:
         return str(value).lower()
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 

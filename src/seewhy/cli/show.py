@@ -10,7 +10,7 @@ import click
 
 from seewhy.cli import run_options
 from seewhy.cli.exit import DONE
-from seewhy.cli.flags import Flag, Sectioned, families, method_flags, options, settings_of
+from seewhy.cli.flags import Flag, Sectioned, as_typed, families, method_flags, options, settings_of
 from seewhy.cli.model import asked_model, model_options, named_model
 from seewhy.cli.terminal import say
 from seewhy.cli.writer import new_file, stems_of
@@ -136,8 +136,7 @@ def _list_settings(settings: type[Settings], indent: str) -> None:
     for name, field in settings.model_fields.items():
         if name == "name":
             continue
-        default = field.get_default()
-        shown = getattr(default, "name", default)
+        shown = as_typed(field.get_default())
         rule = limits(field)
         say(
             f"{indent}{name}"
