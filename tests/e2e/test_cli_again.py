@@ -295,25 +295,31 @@ def test_compare_of_rise_reads_its_other_estimators(call: Call) -> None:
 
 WRONG: dict[str, tuple[list[str], str]] = {
     "refit of nothing": (["refit"], "missing argument 'FILE'; see seewhy refit --help"),
-    "refit of a missing file": (["refit", "no.seewhy"], "'no.seewhy' does not exist; see seewhy refit --help"),
+    "refit of a missing file": (["refit", "no.seewhy"], "no.seewhy: no such file; see seewhy refit --help"),
     "refit of a folder": (["refit", "."], "'.' is a directory"),
     "refit of a photo": (["refit", "cat.png"], "cat.png is a photo, not a result file"),
-    "refit of the fill": (["refit", FILE, "--fill", "black"], "no such option '--fill'"),
-    "refit of the design": (["refit", FILE, "--design", "bernoulli"], "no such option '--design'"),
+    "refit of the fill": (["refit", FILE, "--fill", "black"], "refit has no --fill; it changes the masked images"),
+    "refit of the design": (
+        ["refit", FILE, "--design", "bernoulli"],
+        "refit has no --design; it changes the masked images",
+    ),
     "refit to more": (
         ["refit", FILE, "--n-samples", "91"],
-        "number from 2 to 90, the samples there are (more: seewhy resume)",
+        "number from 2 to 90, the number of saved samples (for more: seewhy resume)",
     ),
     "refit of another method": (["refit", FILE, "--estimator", "ratio"], "--estimator is a setting of rise, but the"),
     "refit of a value": (["refit", FILE, "--kernel", "gauss"], "--kernel must be one of cosine"),
     "refit of a class": (["refit", FILE, "--targets", "z"], "targets='z' is not a class of this model"),
-    "resume of a missing file": (["resume", "no.seewhy"], "'no.seewhy' does not exist; see seewhy resume --help"),
+    "resume of a missing file": (["resume", "no.seewhy"], "no.seewhy: no such file; see seewhy resume --help"),
     "resume by another model": (["resume", FILE, "--model", TINY], "the model does not match the saved result, "),
     "resume by no model": (["resume", FILE, "--model", "lenet"], "lenet"),
-    "resume to fewer": (["resume", FILE, *LOGITS, "--n-samples", "80"], "the samples there are (fewer: seewhy refit)"),
-    "resume of a kernel": (["resume", FILE, "--kernel", "none"], "no such option '--kernel'"),
+    "resume to fewer": (
+        ["resume", FILE, *LOGITS, "--n-samples", "80"],
+        "the number of saved samples (for fewer: seewhy refit)",
+    ),
+    "resume of a kernel": (["resume", FILE, "--kernel", "none"], "resume has no --kernel; use seewhy refit"),
     "resume of a value": (["resume", FILE, *LOGITS, "--tolerance", "7"], "--tolerance must be at least 0.001"),
-    "compare of a missing file": (["compare", "no.seewhy"], "'no.seewhy' does not exist; see seewhy compare --help"),
+    "compare of a missing file": (["compare", "no.seewhy"], "no.seewhy: no such file; see seewhy compare --help"),
     "until of rise": (["explain", "cat.png", "--method", "rise", "--until", "top3"], "needs segments"),
     "until of an ensemble": (["explain", "cat.png", "--method", "ensemble-lime", "--until", "top3"], "needs segments"),
     "until and a number": (
@@ -328,8 +334,6 @@ WRONG: dict[str, tuple[list[str], str]] = {
         ["explain", "cat.png", "--keep-scores", "top3"],
         "--keep-scores must be one of 'top10', 'all', got 'top3'",
     ),
-    "flag of explain": (["refit", "x.seewhy", "--fill", "red"], "refit has no --fill; it changes the masked images"),
-    "flag of refit": (["resume", "x.seewhy", "--kernel", "none"], "resume has no --kernel; use seewhy refit"),
     "contrast": (["explain", "cat.png", *LOGITS, "--targets", "a vs a"], "name two different classes"),
 }
 

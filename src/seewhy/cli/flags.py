@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from typing import Any, Literal, Union, get_args, get_origin
 import click
 from pydantic.fields import FieldInfo
 
-from seewhy.cli.usage import limits_in_words
 from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import Settings, bounds, limits, members
 from seewhy.core.types import JsonObject
@@ -75,6 +75,21 @@ class Option(click.Option):
     def __init__(self, *names: Any, section: str = USUAL, **given: Any) -> None:
         super().__init__(*names, **given)
         self.section = section
+
+
+_LIMITS = ((r"\[x>=([^\]]+)\]", r"(at least \1)"), (r"\[x>([^\]]+)\]", r"(above \1)"))
+"""How click writes limits in the help, and how the help of settings does."""
+
+
+def limits_in_words(text: str) -> str:
+    """Return a help text with limits in words.
+
+    >>> limits_in_words("Sampling settings to try (default 30).  [x>=1]")
+    'Sampling settings to try (at least 1; default 30).'
+    """
+    for pattern, words in _LIMITS:
+        text = re.sub(rf"\.?\s+{pattern}$", rf" {words}.", text)
+    return re.sub(r" \((default[^()]*)\) \(((?:at least|above) [^)]*)\)\.$", r" (\2; \1).", text)
 
 
 class Sectioned(click.Command):

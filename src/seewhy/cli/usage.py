@@ -17,19 +17,6 @@ _RULES = (
     (r"Invalid value for '.+?': (?:File|Path|Directory) '(.+)' does not exist", r"\1: no such file"),
 )
 """What click says, and the same as a rule and a value."""
-_LIMITS = ((r"\[x>=([^\]]+)\]", r"(at least \1)"), (r"\[x>([^\]]+)\]", r"(above \1)"))
-"""How click writes limits in the help, and how the help of settings does."""
-
-
-def limits_in_words(text: str) -> str:
-    """Return a help text with limits in words.
-
-    >>> limits_in_words("Sampling settings to try (default 30).  [x>=1]")
-    'Sampling settings to try (at least 1; default 30).'
-    """
-    for pattern, words in _LIMITS:
-        text = re.sub(rf"\.?\s+{pattern}$", rf" {words}.", text)
-    return re.sub(r" \((default[^()]*)\) \(((?:at least|above) [^)]*)\)\.$", r" (\2; \1).", text)
 
 
 def usage(error: click.ClickException, given: list[str], commands: Container[str]) -> str:
