@@ -41,7 +41,9 @@ def refitted(before: Facts, targets: Targets | None, changes: dict[str, Any]) ->
         )
     n, stop = len(before.samples), before.stop
     if "n_samples" in changes:
-        n = whole_number("n_samples", changes["n_samples"], 2, n, ", the number of saved samples (for more: continue_())")
+        n = whole_number(
+            "n_samples", changes["n_samples"], 2, n, ", the number of saved samples (for more: continue_())"
+        )
         stop = Stop("n-samples", 0)
         changes = changes | {"until": None}
     method = before.method.replace(**changes)
@@ -120,7 +122,9 @@ def _aimed(before: ExplanationFacts, amount: dict[str, Any]) -> dict[str, Any]:
         amount = amount | {"n_samples": None}
     if amount.get("n_samples") is not None:
         known = len(before.samples)
-        whole_number("n_samples", amount["n_samples"], known, advice=", the number of saved samples (for fewer: refit())")
+        whole_number(
+            "n_samples", amount["n_samples"], known, advice=", the number of saved samples (for fewer: refit())"
+        )
         amount = {"until": None} | amount
     return amount
 
