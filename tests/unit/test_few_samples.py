@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from skimage import data
 
 import seewhy
 from seewhy.models import FunctionModel
@@ -198,3 +199,14 @@ def test_each_of_several_targets_says_it_once():
 
     assert sum("too few" in note for note in got.warnings) == 1
     assert all(one.se is None for one in got.attributions)
+
+
+@pytest.mark.parametrize(("asked", "fewer"), [(20, True), (50, True), (30, False)])
+def test_far_fewer_segments_than_asked_for_are_said(asked: int, fewer: bool) -> None:
+    photo = data.astronaut()[::4, ::4] if fewer else data.coffee()[::4, ::4]
+    lime = seewhy.Lime(segmentation=seewhy.Slic(n_segments=asked), n_samples=200)
+    found = seewhy.explain(photo, model=lambda batch: batch.mean((1, 2, 3)), method=lime, progress=False)
+
+    assert (found.samples.d < 0.75 * asked) == fewer
+    said = f"SLIC made {found.samples.d} of the {asked} segments asked for; ask for more to get as many"
+    assert (said in found.warnings) == fewer

@@ -212,3 +212,20 @@ def test_the_page_says_what_the_metrics_say_of_themselves():
     assert lines[start + 2 : start + 2 + len(said) + 1] == [*said, ""]
     for name in BASELINES:
         assert f"`{name}`" in page
+
+
+def test_what_contradicts_the_class_is_no_part_of_the_object() -> None:
+    photo = np.full((16, 24, 3), 200, np.uint8)
+
+    def left_minus_right(batch: np.ndarray) -> np.ndarray:
+        return (batch[:, :, :12].mean((1, 2, 3)) - batch[:, :, 12:].mean((1, 2, 3)))[:, None]
+
+    lime = seewhy.Lime(segmentation=seewhy.Grid(rows=2, columns=2), fill="black", n_samples=32)
+    model = seewhy.FunctionModel(left_minus_right, kind="score")
+    found = seewhy.explain(photo, model=model, method=lime, targets=[0], progress=False)
+    left = np.zeros((16, 24), bool)
+    left[:, :12] = True
+
+    assert np.array_equal(Candidate.of(found).region, left)
+    assert np.array_equal(Candidate.of(found, display=seewhy.Display(sign="negative")).region, ~left)
+    assert Candidate.of(found, display=seewhy.Display(sign="both")).region.all()

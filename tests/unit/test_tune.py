@@ -247,7 +247,7 @@ def test_presets_are_shown_as_the_start_where_the_metric_does_not_judge_it(metri
 
 @pytest.mark.parametrize(("design", "most"), [("exhaustive", 16), ("leave-one-out", 6)])
 def test_designs_that_end_by_themselves_can_be_tuned(design, most):
-    start = seewhy.Lime(segmentation=seewhy.Grid(rows=2, columns=2), fill="blur", design=design)
+    start = seewhy.Lime(segmentation=seewhy.Grid(rows=2, columns=2), fill="black", design=design)
     found = only_free(start=start, truth=OBJECT, free=FREE | {"n_samples": [512], "regions": [1, 2]})
     assert found.calls.explaining <= 1 + most
     again = seewhy.explain(PHOTO, model=Counted(), method=found.winner.method, targets=0)

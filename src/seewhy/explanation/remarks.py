@@ -19,6 +19,10 @@ _ALONG = 1 / 3
 """Part of an edge that a region must cover to count as touching it."""
 
 
+_FEWER = 0.75
+"""Part of the segments asked for, below which that is said."""
+
+
 def remarks(found: ExplanationFacts) -> Iterator[str]:
     """Yield what a reader of the result must know: assumptions, cuts, what stopped it short."""
     yield from found.image.warnings
@@ -38,6 +42,7 @@ def remarks(found: ExplanationFacts) -> Iterator[str]:
         yield f"{cut} of {total} scores {'was' if cut == 1 else 'were'} cut at log-odds of +-{LOG_ODDS_LIMIT:g}"
     yield from _weak_fit(found)
     yield from _no_evidence(found)
+    yield from _fewer_segments(found)
     yield from _cut_off(found)
     yield from found.method.warnings(samples)
 
@@ -105,6 +110,14 @@ def _no_evidence(found: ExplanationFacts) -> Iterator[str]:
                     "evaluations, so no region is shown; resume with more samples, or use larger segments or "
                     "another fill"
                 )
+
+
+def _fewer_segments(found: ExplanationFacts) -> Iterator[str]:
+    """Say where SLIC made far fewer segments than it was asked for, as it does of smooth photos."""
+    settings = found.method.to_dict().get("segmentation")
+    asked = settings.get("n_segments") if isinstance(settings, dict) and settings.get("name") == "slic" else None
+    if isinstance(asked, int) and found.samples.d < _FEWER * asked:
+        yield f"SLIC made {found.samples.d} of the {asked} segments asked for; ask for more to get as many"
 
 
 def _cut_off(found: ExplanationFacts) -> Iterator[str]:

@@ -194,10 +194,15 @@ class Candidate:
     def of(
         cls, explanation: Explanation, target: int = 0, display: Display | None = None, name: str | None = None
     ) -> Candidate:
-        """Return the candidate of an explanation, with the region that ``display`` shows: shares are for maps alone."""
+        """Return the candidate of an explanation, with the region that ``display`` shows: shares are for maps alone.
+
+        Where no sign is asked for, only the part that supports the class is graded, for segments as for maps: what
+        contradicts it is no part of the object.
+        """
         shown = display or Display()
+        sign = "positive" if shown.sign == "auto" else shown.sign
         share = shown.share if explanation.segments is None else None
-        region = explanation.region(shown.regions, sign=shown.sign, share=share, target=target)
+        region = explanation.region(shown.regions, sign=sign, share=share, target=target)
         return cls(
             name or explanation.method.name,
             on_view(explanation.attributions[target], explanation.scene_segments),
