@@ -385,8 +385,8 @@ def test_a_color_beyond_the_range_of_the_image_is_named_with_the_right_one(color
     with pytest.warns(UserWarning, match="hide_color") as found:
         explained(image, hide_color=color, classify=lambda batch: brightness(100 + batch.clip(-1, 1)))
     text = str(found[0].message)
-    assert "lies outside of -1..1" in text
-    assert (f"the same color there is {scaled}" in text) if scaled else ("the same color" not in text)
+    assert "is outside -1..1" in text
+    assert (f"in this range the color is {scaled}" in text) if scaled else ("the same color" not in text)
 
 
 @pytest.mark.parametrize("color", [[0, 0, 0], [1, -1, -1], -1, None])

@@ -65,9 +65,9 @@ def _warn_beyond(color: NDArray[Any], pixels: NDArray[Any]) -> None:
     advice = ""
     if color.min() >= 0 and color.max() <= 255:
         scaled = np.round(color / 255 * (known[1] - known[0]) + known[0], 3).tolist()
-        advice = f"; the same color there is {scaled}"
+        advice = f"; in this range the color is {scaled}"
     warnings.warn(
-        f"hide_color={asked} lies outside of {known[0]:g}..{known[1]:g}, the range of this image, so masked segments "
-        f"hold values that no photo has{advice}",
+        f"hide_color={asked} is outside {known[0]:g}..{known[1]:g}, the range of this image, so masked segments "
+        f"have values that no photo has{advice}",
         stacklevel=4,
     )

@@ -133,8 +133,9 @@ def _cut_off(found: ExplanationFacts) -> Iterator[str]:
     cut = [name for name, (goes_on, edge) in edges.items() if goes_on and edge.mean() >= _ALONG]
     if cut:
         yield (
-            f"the model sees only the center of this photo, and the region touches its {' and '.join(cut)}: the object "
-            "may be cut off; crop the photo around the object and explain that"
+            "the model sees only the center of this photo, and the region touches its "
+            f"{' and '.join(cut)} edge: the object "
+            "may be cut off; crop the photo around the object and explain the crop"
         )
 
 

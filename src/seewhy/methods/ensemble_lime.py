@@ -103,7 +103,7 @@ class EnsembleLime(SampledSettings):
     ] = 0.0
     order: Annotated[
         Literal["drawn", "coarse-first"],
-        setting("order of the first six blocks: as they are drawn, or those of the fewest regions first"),
+        setting("order of the first six blocks: as drawn, or those with the fewest regions first"),
     ] = "coarse-first"  # so that there is something to look at early
     fill: Annotated[FillSetting, setting("replacement for masked segments")] = Blur()
     weighting: Annotated[
