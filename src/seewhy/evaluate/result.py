@@ -72,20 +72,20 @@ class Evaluation:
     complete: bool
     """False if it was stopped before all work was done; the same call resumes it."""
     notes: tuple[str, ...] = ()
-    """What was decided on the way."""
+    """Automatic decisions and warnings."""
     out: Path | None = None
-    """Where its files are."""
+    """Folder of its files."""
     independence: Independence | None = None
     """How photos were counted, and whether some seem to be frames of one sequence or near copies."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Names of the metrics asked, without ``seconds`` and ``calls``, which are always known."""
+        """Names of the metrics, without ``seconds`` and ``calls``, which are always known."""
         return tuple(self.plan.metrics)
 
     @property
     def faults(self) -> dict[str, str]:
-        """Why photos failed, by their names."""
+        """Reasons why photos failed, by name."""
         found = {row.photo: row.fault for row in reversed(self.rows) if row.fault}
         return dict(reversed(found.items()))
 

@@ -43,27 +43,27 @@ class ExplanationFacts(Portable):
 
     image: Image
     view: View
-    """How the photo became the picture that the model saw."""
+    """How the photo became the model input."""
     method: Method
     model: ModelFacts
     seed: int
     scene_segments: Segments | None
-    """(h, w) on the model's picture; (B, h, w) where each block has its own; None for methods without segments."""
+    """(h, w) on the model input; (B, h, w) if each block has its own; None for methods without segments."""
     samples: Samples
     predictions: tuple[Prediction, ...]
-    """The model's strongest classes on the untouched photo."""
+    """The model's strongest classes on the unmasked photo."""
     targets: tuple[Target, ...]
     attributions: tuple[Attribution, ...] = field(repr=False)
     n_evaluations: int
-    """Masked images sent to the model, those of a pilot and of the check of the region included."""
+    """Model evaluations, including those of a pilot and of the verdict."""
     stop: Stop
     """Why the run ended."""
     fill: str = field(repr=False)
     """What the fill looked like, as a digest."""
     pilot: int = 0
-    """Pictures by which ``auto`` chose the settings."""
+    """Evaluations of the pilot of ``auto``."""
     check: RegionCheck | None = None
-    """What the model says of the shown region of the first target, if it was asked."""
+    """Scores of the shown region of the first target, if they were measured."""
     warnings: tuple[str, ...] = ()
     version: str = __version__
     seconds: float | None = None
@@ -71,7 +71,7 @@ class ExplanationFacts(Portable):
     seconds_model: float | None = None
     """Part of it that the model took."""
     black_box: Model | None = field(default=None, repr=False)
-    """The model itself, to go on with; not kept in files."""
+    """The model itself, to resume the run; not kept in files."""
 
     @classmethod
     def of(
@@ -157,7 +157,7 @@ class ExplanationFacts(Portable):
         return found.values
 
     def heatmap(self, target: int = 0) -> Heatmap:
-        """Return the attribution per pixel (H, W) on the photo; 0 where the model did not see it (:attr:`seen`)."""
+        """Return the attribution per pixel (H, W) on the photo; 0 outside the model input (:attr:`seen`)."""
         found = self._attribution(target)
         if isinstance(found, MapAttribution):
             return self.view.map_to_photo(found.heatmap)
@@ -165,7 +165,7 @@ class ExplanationFacts(Portable):
         return np.append(found.values, 0.0).astype(np.float32)[segments]  # -1, not seen, takes the last
 
     def changes(self, target: int = 0) -> Heatmap:
-        """Return what pictures show, (H, W): the heat map less the value of a pixel that changes nothing.
+        """Return the effects that figures show, (H, W): the heat map minus the value of a pixel without effect.
 
         The same as :meth:`heatmap` but for RISE's ``reference`` and ``ratio`` maps, which hold scores.
         """
@@ -174,7 +174,7 @@ class ExplanationFacts(Portable):
         return np.where(self.seen, heatmap - level, 0).astype(np.float32) if level else heatmap
 
     def standard_error(self, target: int = 0) -> Heatmap | None:
-        """Return the standard error of the heat map (H, W) on the photo; None where the samples do not tell."""
+        """Return the standard error of the heat map (H, W) on the photo; None if it is unknown."""
         found = self._attribution(target)
         if found.se is None:
             return None
@@ -224,7 +224,7 @@ class ExplanationFacts(Portable):
         return self.seen & self.limits(target).told(self.changes(target), self.standard_error(target))
 
     def evidence(self, target: int = 0) -> Heatmap:
-        """Return what pictures show in color, (H, W): :meth:`changes`, and 0 where it is not distinguishable from 0."""
+        """Return the effects that figures color, (H, W): :meth:`changes`, or 0 if not distinguishable from 0."""
         told = self.significant(target)
         if told.ndim == 1:
             told = np.append(told, np.False_)[self._segments()]
@@ -279,12 +279,12 @@ class ExplanationFacts(Portable):
 
     @property
     def complete(self) -> bool:
-        """False if somebody stopped the run before its end."""
+        """False if the run was interrupted or cancelled."""
         return self.stop.complete
 
     @property
     def error(self) -> float | None:
-        """Estimated relative error of the worst target; infinite: more noise than signal; None: not known."""
+        """Estimated relative error of the worst target; infinite: more noise than signal; None: unknown."""
         errors = [found.error for found in self.attributions]
         known = [error for error in errors if error is not None]
         return max(known) if len(known) == len(errors) else None

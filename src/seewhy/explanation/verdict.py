@@ -51,19 +51,19 @@ class Verdict:
 
     grade: Firmness
     sentence: str
-    """About the first target: what the region does, then the grade and what it rests on."""
+    """About the first target: the effect of the region, the grade, and the reason."""
     alone: float | None
-    """Lowest score of the class over both fills where only the region is shown; None where nothing was asked."""
+    """Lowest score of the class over both fills if only the region is shown; None if it was not tested."""
     without: float | None
-    """Highest score of the class over both fills where all but the region is shown."""
+    """Highest score of the class over both fills if everything but the region is shown."""
     share: float
-    """Of the seen photo that the region covers, 0..1."""
+    """Share of the model input that the region covers, 0..1."""
     error: float | None
-    """Estimated relative error; None where nothing is random, or not enough is known."""
+    """Estimated relative error; None if nothing is random, or if it is unknown."""
     stability: float | None
-    """Overlap of the regions after half and after all samples, 0..1; None where there are no halves."""
+    """Overlap of the regions after half and after all samples, 0..1; None if the samples have no halves."""
     advice: str
-    """What would improve it: settings of ``resume``, or a flag of ``explain``; empty for the best grade."""
+    """How to improve the result: settings of ``resume``, or a flag of ``explain``; empty for the best grade."""
 
     def to_dict(self) -> JsonObject:
         """Return plain values."""

@@ -77,7 +77,7 @@ class StudyFacts:
 
     @cached_property
     def questions(self) -> tuple[Answer, ...]:
-        """The answers to the four questions."""
+        """The verdicts on the four questions."""
         kinds, groups = np.asarray(self.kinds), self.groups
         alike = kinds[:, None] == kinds
         mates = alike & ~np.eye(len(kinds), dtype=bool)
@@ -105,7 +105,7 @@ class StudyFacts:
         )
 
     def best(self, photo: str, model: str | None = None) -> StudySetting | None:
-        """Return the setting that explains a photo best; None where none could be judged."""
+        """Return the setting that explains a photo best; None if none could be graded."""
         m = 0 if model is None else self.models.index(model)
         place = int(self.tensor.best[m, self.photos.index(photo)])
         return None if place < 0 else self.plan.menu.settings[place]
@@ -145,7 +145,7 @@ class StudyFacts:
 
     @property
     def failed(self) -> list[JsonObject]:
-        """What could not be judged, and why."""
+        """What could not be graded, with the reasons."""
         whole = {**self.scores.not_measured, **self.faults.photos}
         found: list[JsonObject] = [
             {"photo": photo, "model": model, "setting": None, "reason": why} for (photo, model), why in whole.items()
@@ -157,7 +157,7 @@ class StudyFacts:
 
     @property
     def failed_in_brief(self) -> list[str]:
-        """What could not be judged, a line for all settings of a photo and model that share a reason."""
+        """What could not be graded, one line for all settings of a photo and model with the same reason."""
         lines: dict[tuple[str, str, str], list[str | None]] = {}
         for one in self.failed:
             lines.setdefault((one["photo"], one["model"], one["reason"]), []).append(one["setting"])

@@ -58,37 +58,36 @@ class TuningFacts:
     winner: Setting
     start: Setting
     score: float
-    """Mean over photos of what is reported."""
+    """Mean reported score over photos."""
     chosen_on: str
-    """In words: what settings were chosen by."""
+    """The score and photos used for choosing, in words."""
     reported_on: str
-    """In words: what the score was measured on."""
+    """The score and photos used for reporting, in words."""
     held_out: tuple[str, ...]
-    """What the score was not chosen on: ``fill``, ``photos``, both, or nothing."""
+    """What was held out: ``fill``, ``photos``, both, or nothing."""
     start_score: float | None
     """The reported score of the starting settings."""
     lead: Lead | None
-    """By how much the winner is better than the start, above 0 where it is; None: the start has no score."""
+    """Difference between the winner and the start, above 0 if the winner is better; None: the start has no score."""
     baselines: Mapping[str, float | str]
     """Reported scores of maps that do not use the model, or why there is none."""
     runners_up: tuple[Setting, ...]
-    """The next best that score otherwise."""
+    """The next best settings with other scores."""
     sampling_mattered: Mapping[str, float]
-    """Importance of each sampling setting, adding up to 1; empty where too few were tried, or only one is common."""
+    """Importance of each sampling setting, adding up to 1; empty if too few were tried, or only one is common."""
     free_mattered: Mapping[str, float]
-    """Share of the spread of the scores, among the readings of the winning samples, that lies between the values of
-    each free setting."""
+    """Share of the variance of the scores on the winning samples that lies between the values of each free setting."""
     fold_winners: tuple[str, ...]
-    """What each fold chose, in short."""
+    """The settings that each fold chose, in short."""
     photos: tuple[PhotoScore, ...]
     calls: Calls
     seconds: float
     ended: Ended
     n_trials: int
     n_settings: int
-    """Settings that were looked at, those included that differ in what no metric sees."""
+    """Number of settings that were tried."""
     target: str | int
-    """What the settings file names: the class asked for, else that of all photos, else ``top1``."""
+    """Class in the settings file: the requested one, else that of all photos, else ``top1``."""
     seed: int
     reason: str
     notes: tuple[str, ...]
@@ -97,11 +96,11 @@ class TuningFacts:
 
     @property
     def complete(self) -> bool:
-        """False if somebody stopped the tuning before its end."""
+        """False if the search was interrupted or cancelled."""
         return self.ended not in {"interrupted", "cancelled"}
 
     def settings(self, model: object = None) -> JsonObject:
-        """Return the settings that won, as ``seewhy explain --settings`` reads them; ``model``: how it is asked for."""
+        """Return the winning settings for ``seewhy explain --settings``; ``model``: its name in the file."""
         named = {} if model is None else {"model": model}
         return named | {
             "targets": self.target,
