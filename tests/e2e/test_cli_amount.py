@@ -48,7 +48,7 @@ def test_a_run_says_what_stopped_it(name: str, call: Call) -> None:
     assert said["n_samples"] == len(seewhy.load(FILE).samples)
     if name == "max-evaluations":
         assert said["n_evaluations"] <= 120
-        assert "stopped by max_evaluations=120 before tolerance 0.001" in "".join(said["warnings"])
+        assert "max_evaluations=120 stopped the run before tolerance 0.001" in "".join(said["warnings"])
 
 
 def test_a_run_may_be_short_of_time(call: Call) -> None:

@@ -109,7 +109,7 @@ def test_a_redirect_takes_no_credentials_along(monkeypatch):
         server.plan = [servers.says(307, b"", Location=f"{other.url}/infer")]
         text = fails(model)
 
-    assert f"go to {other.url}/infer; that is not followed" in text
+    assert f"a redirect to {other.url}/infer, which is not followed" in text
     assert other.asked == []
 
 

@@ -364,7 +364,7 @@ def test_autocast_that_is_too_far_off_is_not_used():
     net = Rounded()
     net.off = torch.tensor([3.0, 0.0, 0.0])
     got = seewhy.explain(planted.PHOTO, model=in_bf16(net), method=planted.LIME)
-    assert any(f"since {AUTOCAST} in bf16 was up to" in text for text in got.warnings)
+    assert any(f"{AUTOCAST} in bf16 was up to" in text for text in got.warnings)
     assert got.model.run_by == ""
     exact = seewhy.explain(planted.PHOTO, model=on_device(), method=planted.LIME)
     np.testing.assert_allclose(got.values(), exact.values(), atol=1e-5)

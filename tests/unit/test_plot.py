@@ -27,7 +27,7 @@ def found() -> seewhy.Explanation:
         return np.stack([left, 1 - left], 1)
 
     return seewhy.explain(
-        PHOTO, model=seewhy.FunctionModel(model, labels=two), method=lime, targets=two, progress=False
+        PHOTO, model=seewhy.FunctionModel(model, labels=two), method=lime, targets=two, progress=False, verdict=False
     )
 
 
@@ -61,8 +61,8 @@ def test_a_larger_limit_makes_colors_paler_and_a_smaller_one_is_noted(found: see
     grays = drawn(found, limit=1e9)
     usual, wide = (np.abs(drawn(found, limit=limit) - grays).sum() for limit in (strongest, 4 * strongest))
     assert 0 < wide < usual / 2
-    assert any("beyond" in text.get_text() for text in found.plot(limit=strongest / 2).texts)
-    assert not any("beyond" in text.get_text() for text in found.plot(limit=strongest * 2).texts)
+    assert any("effects above" in text.get_text() for text in found.plot(limit=strongest / 2).texts)
+    assert not any("effects above" in text.get_text() for text in found.plot(limit=strongest * 2).texts)
 
 
 @pytest.mark.parametrize("cmap", ["PiYG", mpl.colormaps["PiYG"]])
