@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 from unittest.mock import ANY
 
 import numpy as np
@@ -16,12 +17,13 @@ import seewhy
 from seewhy.core.errors import FileError, InvalidInput
 from seewhy.explanation import result_file
 from seewhy.explanation.region_check import RegionCheck
-from seewhy.explanation.verdict import ERROR, STABILITY, verdict_of
+from seewhy.explanation.verdict import ERROR, STABILITY, Firmness, verdict_of
 from support.refusing import refuses
 
 pytestmark = pytest.mark.verdict
 
 HEIGHT, WIDTH = 48, 64
+GRADES = get_args(Firmness)
 DATA = Path(__file__).parents[1] / "data"
 GRID = seewhy.Grid(rows=3, columns=4)
 
@@ -154,6 +156,68 @@ def test_the_check_limits_the_grade(photo: np.ndarray) -> None:
     }
     for grade, checks in weaker.items():
         assert {verdict_of(replace(found, check=check)).grade for check in checks} == {grade}
+
+
+def followed(found: seewhy.Explanation, model: object, **verdict: object) -> seewhy.Explanation:
+    """Return the result once its advice is followed, as ``seewhy resume`` follows it."""
+    flag, value = found.verdict.advice.split()
+    named = {"--regions": ("regions", int), "--share": ("share", float)}
+    if flag in named:
+        name, read = named[flag]
+        return found.continue_(model=model, n_samples=len(found.samples), verdict={name: read(value)}, progress=False)
+    assert flag == "--n-samples"
+    return found.continue_(model=model, n_samples=int(value), verdict=verdict, progress=False)
+
+
+@pytest.mark.parametrize("n", [16, 32, 48])
+def test_the_advised_number_of_samples_gives_a_better_grade(photo: np.ndarray, n: int) -> None:
+    def rough(batch: np.ndarray) -> np.ndarray:
+        share = 3 * batch[:, :16, :16].std((1, 2, 3))  # a blur removes it
+        noise = np.modf(batch.sum((1, 2, 3), dtype=np.float64) * 7919.37)[0] - 0.5  # by the image, the same each time
+        return np.stack([share + 0.25 * noise, 1 - share - 0.25 * noise], 1)
+
+    model = seewhy.FunctionModel(rough, labels=["here", "not here"], kind="score")
+    lime = seewhy.Lime(segmentation=GRID, fill="black", n_samples=n)
+    found = seewhy.explain(
+        photo, model=model, method=lime, targets=[0], progress=False, preflight=False, verdict={"regions": 1}
+    )
+    assert found.verdict.grade != "firm"
+    better = followed(found, model, regions=1)
+    assert GRADES.index(better.verdict.grade) < GRADES.index(found.verdict.grade)
+
+
+def test_where_the_region_is_not_enough_a_larger_one_is_advised(photo: np.ndarray) -> None:
+    found = explained(photo, together, verdict={"regions": 1})
+    assert found.verdict.grade == "fair"
+    assert found.verdict.advice == "--regions 2"
+    model = seewhy.FunctionModel(together, labels=["here", "not here"])
+    better = followed(found, model)
+    assert better.verdict.grade == "firm"
+    assert better.check is not None
+    assert better.check.share == pytest.approx(2 / 12)
+
+
+def test_a_map_is_advised_to_mark_twice_the_share(photo: np.ndarray) -> None:
+    rise = seewhy.Rise(grid=4, n_samples=2000)
+    model = seewhy.FunctionModel(together, labels=["here", "not here"])
+    found = seewhy.explain(photo, model=model, method=rise, targets=[0], progress=False, verdict={"share": 0.1})
+    check = found.check
+    assert check is not None
+    judged = verdict_of(replace(found, check=replace(check, alone=check.bare, without=check.bare)))
+    assert judged.grade == "fair"
+    assert judged.advice == f"--share {2 * check.share:.2g}"
+    full = replace(check, share=0.9, alone=check.bare, without=check.bare)
+    assert "--share" not in verdict_of(replace(found, check=full)).advice
+
+
+def test_a_region_that_was_not_tested_is_advised_to_be(photo: np.ndarray) -> None:
+    found = explained(photo, corner, verdict=False)
+    assert found.verdict.grade == "fair"
+    assert found.verdict.advice == f"--n-samples {len(found.samples)}"
+    model = seewhy.FunctionModel(corner, labels=["here", "not here"])
+    better = followed(found, model, regions=1)
+    assert better.verdict.grade == "firm"
+    assert better.n_evaluations == found.n_evaluations + 6
 
 
 def test_a_region_that_was_another_one_after_half_of_the_samples_is_not_firm(photo: np.ndarray) -> None:

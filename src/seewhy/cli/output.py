@@ -85,10 +85,10 @@ def summary(explanation: Explanation, files: list[str], display: Display, notes:
 
 def _advice(advice: str, explanation: Explanation, files: list[str]) -> str:
     """Return the command that an advice stands for."""
-    if advice.startswith("--n-samples"):
+    if explanation.method.amounts:
         file = next((file for file in files if file.endswith(".seewhy")), "FILE.seewhy")
         return f"seewhy resume {shlex.quote(file)} {advice}"
-    return f"seewhy explain {shlex.quote(explanation.image.name)} {advice}"
+    return f"seewhy explain {shlex.quote(explanation.image.name)} --method {explanation.method.name} {advice}"
 
 
 def _predictions(page: Printed, explanation: Explanation) -> None:

@@ -63,7 +63,7 @@ class Verdict:
     stability: float | None
     """Overlap of the regions after half and after all samples, 0..1; None if the samples have no halves."""
     advice: str
-    """How to improve the result: settings of ``resume``, or a flag of ``explain``; empty for the best grade."""
+    """How to improve the result: a flag of ``resume``, or of ``explain`` for a method without samples; may be empty."""
 
     def to_dict(self) -> JsonObject:
         """Return plain values."""
@@ -102,7 +102,9 @@ def verdict_of(explanation: ExplanationFacts, display: Display | None = None) ->
         share=share,
         error=error,
         stability=stability,
-        advice="" if grade == "firm" else _advice(explanation, error, reason),
+        advice=""
+        if grade == "firm"
+        else _advice(explanation, region, check, [k for k in grades if grades[k] == grade]),
     )
 
 
@@ -242,16 +244,45 @@ def _said(grade: Firmness, error: float | None, stability: float | None, reason:
     return f"{name}: {'; '.join(parts)}." if parts else f"{name}."
 
 
-def _advice(explanation: ExplanationFacts, error: float | None, reason: str) -> str:
-    """Return the one thing that would improve the result most."""
-    sampled = bool(explanation.method.amounts)
-    if reason == "check" and explanation.check is not None:
-        return "--smallest"  # asks which part is enough
-    if not sampled:
+def _advice(
+    explanation: ExplanationFacts, region: NDArray[np.bool_], check: RegionCheck | None, limits: list[str]
+) -> str:
+    """Return what improves the grade; ``limits``: which of the three rules give it.
+
+    More samples improve no grade that the region itself gives, a larger region none that too few samples give.
+    """
+    if "check" in limits and check is not None and (larger := _larger(explanation, check)):
+        return larger
+    if not explanation.method.amounts:
         return ""
-    known = len(explanation.samples)
-    if error is None or not math.isfinite(error) or reason != "error":
-        return f"--n-samples {2 * known}"
-    better = max((limit for limit in ERROR.values() if limit < error), default=ERROR["firm"])
-    more = math.ceil(known * (error / better) ** 2 / 10) * 10
-    return f"--n-samples {more}"
+    known, error = len(explanation.samples), explanation.attributions[0].error
+    if limits == ["check"] and check is None and region.any():
+        return f"--n-samples {known}"  # enough samples, but the region was not tested: resuming does that
+    more = 2.0
+    if "error" in limits and (error is None or not math.isfinite(error)):
+        more = 4.0
+    elif "error" in limits and error is not None:
+        better = max((limit for limit in ERROR.values() if limit < error), default=ERROR["firm"])
+        more = max((_MARGIN * error / better) ** 2, more if "stability" in limits else 1.0)
+    return f"--n-samples {math.ceil(known * more / 10) * 10}"
+
+
+def _larger(explanation: ExplanationFacts, check: RegionCheck) -> str:
+    """Return what marks twice as much as was tested; empty where all that supports is marked.
+
+    A larger region keeps more of the score alone, and leaves less without it.
+    """
+    if explanation.scene_segments is None or explanation.segments is None:
+        share = min(2 * check.share, _LARGEST)
+        return f"--share {share:.2g}" if share > check.share else ""
+    strongest = [one.segment for one in explanation.top(explanation.samples.d, sign="positive")]
+    areas = np.bincount(explanation.scene_segments.ravel())
+    marked = int(np.sum(np.cumsum(areas[strongest]) <= areas.sum() * check.share * _ROUNDING))
+    return f"--regions {min(2 * marked, len(strongest))}" if len(strongest) > marked else ""
+
+
+_ROUNDING = 1 + 1e-6
+_MARGIN = 1.2
+"""The estimated error of the longer run is off in its turn; without this, every third run misses the grade."""
+_LARGEST = 0.9
+"""A region of nearly the whole model input says nothing."""
