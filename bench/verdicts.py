@@ -4,7 +4,8 @@ Each photo is explained by ``ensemble-lime`` with several seeds. Every run is re
 judged, and its region is compared with those of the other seeds after as many samples. ``same`` is how often the two
 overlap (intersection over union) by at least 0.8, ``apart`` how often by less than 0.5. ``true`` is the median relative
 distance of the map to the mean of the other seeds' longest runs, less the noise of that mean. ``advised`` counts the
-runs whose advice is a number of samples that the run has; ``better`` is the share whose grade is better there.
+runs whose advice is a larger region, or a number of samples that the run has; ``better`` is the share whose grade is
+better once it is followed.
 
 Run: ``python bench/verdicts.py [--photos 12] [--seeds 3] [--samples 96 192 384 768] [--smoke]``
 """
@@ -29,7 +30,7 @@ from seewhy.render.display import Display
 
 GRADES = (*ERROR, "do not use")
 SAME, APART = 0.8, 0.5
-LONGEST = 1.25
+LONGEST = 1.5
 """Samples of a run, as a multiple of the most at which it is judged: advice mostly asks for more."""
 
 
@@ -44,12 +45,22 @@ class Read:
     """With the region of every other seed."""
     true: float
     then: str | None
-    """Grade once the advice is followed; None: it asks for something else, or for more than there is."""
+    """Grade once the advice is followed; None: there is none, or it asks for more samples than there are."""
 
 
 def judged(explanation: seewhy.Explanation, model: Model, n: int) -> seewhy.Explanation:
     """Return a run as it was after ``n`` samples, with what the model says of its region."""
     return with_check(explanation.refit(n_samples=n), model, Display())
+
+
+def followed(run: seewhy.Explanation, part: seewhy.Explanation, model: Model) -> str | None:
+    """Return the grade of a part of a run once its advice is followed."""
+    flag, _, value = part.verdict.advice.partition(" ")
+    if flag == "--share":
+        return with_check(part, model, Display(share=float(value))).verdict.grade
+    if flag != "--n-samples" or int(value) > len(run.samples):
+        return None
+    return judged(run, model, int(value)).verdict.grade
 
 
 def reads(file: Path, model: Model, seeds: int, samples: list[int]) -> Iterator[Read]:
@@ -64,15 +75,13 @@ def reads(file: Path, model: Model, seeds: int, samples: list[int]) -> Iterator[
         parts = [judged(run, model, n) for run in runs]
         for seed, part in enumerate(parts):
             verdict = part.verdict
-            flag, _, wanted = verdict.advice.partition(" ")
-            asked = int(wanted) if flag == "--n-samples" else most + 1
             yield Read(
                 photo=file.stem,
                 n=n,
                 verdict=verdict,
                 overlaps=[overlap(part, other) for k, other in enumerate(parts) if k != seed],
                 true=distance(part, [run for k, run in enumerate(runs) if k != seed]),
-                then=judged(runs[seed], model, asked).verdict.grade if asked <= most else None,
+                then=followed(runs[seed], part, model),
             )
 
 
@@ -91,12 +100,12 @@ def table(found: list[Read], title: str, names: tuple[object, ...], key: str) ->
             continue
         shared = np.array([value for read in group for value in read.overlaps])
         errors = [np.inf if read.verdict.error is None else read.verdict.error for read in group]
-        followed = [GRADES.index(read.then) < GRADES.index(read.verdict.grade) for read in group if read.then]
-        better = f"{np.mean(followed):8.2f}" if followed else f"{'-':>8}"
+        after = [GRADES.index(read.then) < GRADES.index(read.verdict.grade) for read in group if read.then]
+        better = f"{np.mean(after):8.2f}" if after else f"{'-':>8}"
         print(
             f"{name!s:14}{len(group):6}{np.mean(shared >= SAME):8.2f}{np.mean(shared < APART):8.2f}"
             f"{np.median(shared):9.2f}{np.median(errors):8.2f}{np.median([read.true for read in group]):8.2f}"
-            f"{len(followed):9}{better}"
+            f"{len(after):9}{better}"
         )
 
 

@@ -92,19 +92,17 @@ def verdict_of(explanation: ExplanationFacts, display: Display | None = None) ->
         "stability": "firm" if stability is None else _least(stability, STABILITY),
         "check": "do not use" if share == 0 else _by_check(check),
     }
-    reason = max(grades, key=lambda name: _GRADES.index(grades[name]))
-    grade = grades[reason]
+    grade = max(grades.values(), key=_GRADES.index)
+    limits = [name for name in grades if grades[name] == grade]
     return Verdict(
         grade=grade,
-        sentence=f"{_what(explanation.targets[0], check, share)} {_said(grade, error, stability, reason)}",
+        sentence=f"{_what(explanation.targets[0], check, share)} {_said(grade, error, stability, limits[0])}",
         alone=None if check is None else min(check.alone),
         without=None if check is None else max(check.without),
         share=share,
         error=error,
         stability=stability,
-        advice=""
-        if grade == "firm"
-        else _advice(explanation, region, check, [k for k in grades if grades[k] == grade]),
+        advice="" if grade == "firm" else _advice(explanation, region, check, limits),
     )
 
 
