@@ -283,4 +283,4 @@ _ROUNDING = 1 + 1e-6
 _MARGIN = 1.2
 """The estimated error of the longer run is off in its turn; without this, every third run misses the grade."""
 _LARGEST = 0.9
-"""A region of nearly the whole model input says nothing."""
+"""A region of nearly the whole model input carries no information."""
