@@ -127,3 +127,26 @@ def test_a_member_that_does_not_fit_is_left_out_with_a_warning(place, tmp_path):
     assert "'wrong' of the package broken" in done.stderr
     assert "doubled" in done.stdout
     assert "wrong" not in done.stdout
+
+
+@pytest.mark.slow
+def test_it_is_evaluated_on_ray_as_here(place):
+    pytest.importorskip("ray", reason="the extra ray is not installed")
+    code = """
+import json, warnings
+import seewhy
+warnings.simplefilter("ignore")
+lime = {"name": "lime", "segmentation": "grid", "fill": "stripes", "n_samples": 60}
+methods = {"lime": lime, "doubled": lime | {"name": "doubled", "segmentation": {"name": "halves"}}}
+asked = {"truth": "masks", "methods": methods, "metrics": ["iou", "peak"], "model": "bright:tiny", "progress": False}
+tables = []
+for more in ({"out": "here"}, {"out": "far", "ray": "local"}):
+    found = seewhy.evaluate("photos", **asked, **more)
+    tables.append([[row.photo, row.contender, row.value("iou"), row.value("peak")] for row in found.rows])
+print(json.dumps(tables))
+"""
+    here, far = json.loads(python(place, code).splitlines()[-1])
+
+    assert far == here
+    assert {"lime", "doubled"} < {row[1] for row in here}
+    assert all(row[3] > 0 for row in here if row[1] in {"lime", "doubled"})
