@@ -96,7 +96,7 @@ def explain(  # noqa: PLR0913  # the front door
         :class:`Display` choose the region, such as ``{"regions": 3}``.
     on_update
         A function that receives partial explanations: the first as soon as possible, then about two per second, or
-        fewer if computing them would take more than 2 % of the run. They can be drawn and saved. With ``auto``
+        fewer if all but the first would take more than 2 % of the time. They can be drawn and saved. With ``auto``
         the first one is LIME on the six cells of the pilot.
     max_pixels, scale, order, page
         How the photo is read, see :func:`load_image`: the maximum number of pixels, the value of white (``scale=4095``

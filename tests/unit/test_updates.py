@@ -72,8 +72,11 @@ def test_the_first_comes_at_once_and_the_others_not_more_than_twice_a_second(mon
 
 def test_updates_that_take_long_come_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
     cheap, dear = updates(monkeypatch, 0.5), updates(monkeypatch, 0.5, cost=0.018)
+    seconds = 0.5 * len(cheap) + 0.018 * len(dear)
 
-    assert len(dear) == -(-len(cheap) // 2)  # 0.018 seconds are 2 % of 0.9, so every second one
+    assert (len(dear) - 1) * 0.018 <= 0.02 * seconds  # the first one comes at once, whatever it takes
+    assert len(dear) * 0.018 > 0.015 * seconds
+    assert len(updates(monkeypatch, 0.5, cost=1.0)) == 1
 
 
 LARGER = np.random.default_rng(1).integers(0, 256, (48, 72, 3), dtype=np.uint8)

@@ -27,16 +27,19 @@ class Updates(Generic[Known]):
 
     def __init__(self, give: Callable[[Known], object]) -> None:
         self._give = give
-        self._last, self._pause = -math.inf, _UPDATE_SECONDS
+        self._begun, self._last = perf_counter(), -math.inf
+        self._spent, self._cost = 0.0, 0.0
 
     def offer(self, make: Callable[[], Known]) -> None:
-        """Hand on what ``make`` returns, if it is time."""
+        """Hand on what ``make`` returns, if it is time: the first at once, others once their cost is earned."""
         begun = perf_counter()
-        if begun - self._last < self._pause:
+        earned = _UPDATE_PART * (begun - self._begun)
+        if begun - self._last < _UPDATE_SECONDS or (self._spent and self._spent + self._cost > earned):
             return
         self._give(make())
         self._last = perf_counter()
-        self._pause = max(_UPDATE_SECONDS, (self._last - begun) / _UPDATE_PART)
+        self._cost = self._last - begun
+        self._spent += self._cost
 
 
 def handing_over(
