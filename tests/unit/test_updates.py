@@ -155,3 +155,14 @@ def test_a_bar_tells_the_class_and_the_error() -> None:
     assert bar.said[-1].startswith("class 0: error ")
     assert bar.said[-1].endswith(", about 0 more")
     assert (bar.n, bar.total) == (64, 64)
+
+
+def test_a_bar_tells_the_error_of_a_look_even_if_no_update_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handing_over, "_UPDATE_PART", 0.0)  # none but the first, which is too early for an error
+    bar = Lines()
+    auto = {"name": "auto", "estimate_from": 300, "max_evaluations": 400}
+    found = seewhy.explain(LARGER, model=brightness, method=auto, progress=Bar(bar), targets=0)
+
+    assert found.stop.looks > 1
+    assert bar.said[0].startswith("class 0: error unknown")
+    assert bar.said[-1].startswith("class 0: error about ")

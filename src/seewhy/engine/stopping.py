@@ -240,6 +240,8 @@ class Looks:
     """Looks that could have ended the run."""
     forecast: int | None = None
     """Samples that the aim is thought to need."""
+    error: float | None = None
+    """Largest estimated error of a target at the last look; None: unknown, or there was no look."""
 
     def first(self) -> int:
         """Return the samples before the first look; all of them where their number is given."""
@@ -258,6 +260,7 @@ class Looks:
         self.count += 1
         found = list(spreads)
         known = [spread for spread in found if spread is not None]
+        self.error = max((spread.error for spread in known), default=None)
         if len(known) == len(found) and (self._enough(known) or self._estimated(n, known)):
             return "tolerance" if self.amount.top is None else "until"
         self.forecast = self._forecast(n, known)

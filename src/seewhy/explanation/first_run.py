@@ -19,7 +19,7 @@ from seewhy.engine.handing_over import Updates
 from seewhy.engine.loop import Cancel, Clock
 from seewhy.engine.protocols import Model
 from seewhy.engine.run import Asker, Run, Subject, saved_if_interrupted
-from seewhy.engine.stopping import Stop
+from seewhy.engine.stopping import Looks, Stop
 from seewhy.engine.traits import traits_of
 from seewhy.estimation.targets import Target, Targets, classes_of, resolve_targets
 from seewhy.explanation.explanation import Explanation
@@ -191,7 +191,8 @@ def explained(
             updates.offer(lambda: part_of(head()))
 
     run = Run(asker.subject, look.targets, look.untouched, exact=asker.exact is not None, started=look.begun)
-    found = run.collect(asker, look.classes, report, cancel, save, None if updates is None else update)
+    told = _telling(report, look.targets[0], run.looks)
+    found = run.collect(asker, look.classes, told, cancel, save, None if updates is None else update)
     notes, stop = _checked_after(inputs, asker, found.samples, found.stop)
     if again := traits_of(asker.model).halved - look.halved:
         notes = (
@@ -207,6 +208,27 @@ def explained(
     return replace(explanation, warnings=(*explanation.warnings, *look.unchecked))
 
 
+def _doubt(target: Target, error: float | None) -> str:
+    known = error is not None and math.isfinite(error)
+    return f"{target.label}: {f'error about {as_percent(error or 0.0)}' if known else 'error unknown'}"
+
+
+def _telling(report: Progress, target: Target, looks: Looks) -> Progress:
+    """Return a report that also tells a bar the error of each look, which the run computes anyway."""
+    if not isinstance(report, Bar):
+        return report
+    told = 0
+
+    def report_and_tell(done: int, total: int) -> None:
+        nonlocal told
+        if looks.count > told:
+            told = looks.count
+            report.tell(_doubt(target, looks.error))
+        report(done, total)
+
+    return report_and_tell
+
+
 def updating(report: Progress, on_update: OnUpdate | None) -> Updates[Explanation] | None:
     """Return what hands partial explanations on, to whoever asked for them and to a bar; None: nobody listens."""
     if on_update is None and not isinstance(report, Bar):
@@ -214,9 +236,7 @@ def updating(report: Progress, on_update: OnUpdate | None) -> Updates[Explanatio
 
     def give(part: Explanation) -> None:
         if isinstance(report, Bar):
-            known = part.error is not None and math.isfinite(part.error)
-            doubt = f"error about {as_percent(part.error or 0.0)}" if known else "error unknown"
-            report.tell(f"{part.targets[0].label}: {doubt}")
+            report.tell(_doubt(part.targets[0], part.error))
         if on_update is not None:
             on_update(part)
 
