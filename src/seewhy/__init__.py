@@ -10,7 +10,7 @@ from seewhy import _start as _start  # first: what follows takes a while
 from seewhy._version import __version__
 from seewhy.api import check, explain, segment
 from seewhy.core.errors import Cancelled, FileError, ImageError, InvalidInput, MissingExtra, ModelError, SeewhyError
-from seewhy.estimation.kernels import Cosine, ImageCosine, InverseL2, Shapley, Uniform
+from seewhy.estimation.kernels import Cosine, CustomKernel, ImageCosine, ImageSimilarity, InverseL2, Shapley, Uniform
 from seewhy.estimation.surrogate import BayesianRidge, Lasso, LeastSquares, Ridge
 from seewhy.evaluate import evaluate
 from seewhy.explanation import record, result_file
@@ -42,6 +42,7 @@ __all__ = [
     "Cancelled",
     "Color",
     "Cosine",
+    "CustomKernel",
     "Display",
     "EnsembleLime",
     "Explanation",
@@ -53,6 +54,7 @@ __all__ = [
     "ImageCosine",
     "ImageError",
     "ImageMean",
+    "ImageSimilarity",
     "InvalidInput",
     "InverseL2",
     "Labels",

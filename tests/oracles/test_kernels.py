@@ -11,6 +11,7 @@ import seewhy
 from seewhy.estimation.kernels import Cosine, ImageCosine, InverseL2, Uniform
 from seewhy.estimation.kernels.segment_sums import SegmentSums
 from seewhy.images.scene import Scene
+from support.refusing import refuses
 
 ALL = np.array(list(product([False, True], repeat=6)))[::-1]  # the untouched picture first, the empty one last
 
@@ -157,3 +158,76 @@ def test_explain_weighs_its_samples_by_the_kernel_of_its_own_pictures(kernel, fi
     assert got.attributions[0].intercept == pytest.approx(expected.intercept_, abs=1e-6)
     assert got.attributions[0].prediction == pytest.approx(expected.predict(np.ones((1, 6)))[0], abs=1e-6)
     assert got.attributions[0].prediction != pytest.approx(got.attributions[0].intercept, abs=1e-3)
+
+
+@pytest.mark.parametrize("fill", ["noise", "black", "partly"])
+def test_image_similarity_is_one_minus_the_distance_of_masked_pictures(fill):
+    place = scene(fill=fill)
+
+    found = seewhy.ImageSimilarity()(ALL, SegmentSums(place))
+
+    np.testing.assert_allclose(found, 1 - cosine_distances(place), rtol=1e-9, atol=1e-12)
+
+
+OWN = {
+    "cosine": lambda place: 1 - np.sqrt(ALL.mean(axis=1)),
+    "image-cosine": cosine_distances,
+    "image-l2": l2_distances,
+}
+
+
+@pytest.mark.parametrize("distance", OWN)
+def test_a_function_of_ones_own_receives_the_distances(distance):
+    place = scene()
+    kernel = seewhy.CustomKernel(function=lambda d: np.exp(-3 * d), distance=distance)
+
+    np.testing.assert_allclose(kernel(ALL, SegmentSums(place)), np.exp(-3 * OWN[distance](place)), rtol=1e-5)
+
+
+def test_a_function_of_ones_own_may_receive_the_coalitions():
+    kernel = seewhy.CustomKernel(function=lambda kept: kept.sum(axis=1) ** 2, distance="coalitions")
+
+    np.testing.assert_array_equal(kernel(ALL, SegmentSums(scene())), ALL.sum(axis=1) ** 2)
+
+
+@pytest.mark.parametrize(
+    "kernel", ["image-similarity", lambda distance: 1 / (0.1 + distance)], ids=["image-similarity", "function"]
+)
+def test_the_fit_under_other_kernels_is_the_weighted_fit_of_scikit_learn(kernel):
+    """A from-scratch LIME: its own cells, its own masked pictures, its own distances, the same coalitions."""
+    rng = np.random.default_rng(5)
+    photo = rng.integers(40, 256, (24, 36, 3), dtype=np.uint8)
+    ids = (np.arange(24)[:, None] // 8) * 3 + np.arange(36)[None] // 12
+    method = seewhy.Lime(
+        segmentation=seewhy.Labels(array=ids), fill="black", design="bernoulli", n_samples=80, kernel=kernel,
+        surrogate=seewhy.Ridge(alpha=0.5), unit="score",
+    )  # fmt: skip
+
+    def model(batch):
+        left, right = batch[:, :8, :12].mean((1, 2, 3)), batch[:, 16:, 24:].mean((1, 2, 3))
+        return left * right + 0.3 * left
+
+    got = seewhy.explain(photo, model=model, method=method, progress=False)
+    kept = np.concatenate([block.coalitions for _, block in got.samples.blocks()])
+    x = (photo / 255).astype(np.float64)
+    masked = np.where(kept[:, ids][..., None], x, 0)
+    if kernel == "image-similarity":
+        flat = masked.reshape(len(kept), -1)
+        weights = flat @ x.ravel() / np.maximum(np.linalg.norm(flat, axis=1) * np.linalg.norm(x), 1e-300)
+    else:
+        weights = kernel(pairwise_distances(kept.astype(int), np.ones((1, 9)), metric="cosine").ravel())
+    theirs = Ridge(alpha=0.5).fit(kept.astype(float), model(masked), sample_weight=weights)
+
+    np.testing.assert_allclose(got.values(), theirs.coef_, atol=2e-6)
+
+
+@pytest.mark.parametrize("answer", [lambda d: d[:2], lambda d: -1 - d, lambda d: d * np.nan])
+def test_a_function_that_gives_no_weights_is_refused(answer):
+    with refuses(seewhy.InvalidInput, "CustomKernel.function"):
+        seewhy.CustomKernel(function=answer)(ALL, SegmentSums(scene()))
+
+
+@pytest.mark.parametrize("given", ["numpy.exp", 3])
+def test_a_kernel_by_the_name_of_its_function_is_refused(given):
+    with refuses(seewhy.InvalidInput, "CustomKernel.function"):
+        seewhy.CustomKernel(function=given)

@@ -14,12 +14,19 @@ from seewhy.models import FunctionModel
 from support.refitting import BLOCKS, ENSEMBLE, LIME, PHOTO, RISE, Counting, order, run, same_file
 from support.refusing import refuses
 
+
+def steep(distance):
+    return np.exp(-8 * distance)
+
+
 SELECTED = {"feature_selection": "highest-weights", "num_features": 4}
 CHANGES = {
     "cosine": (LIME, {"kernel": seewhy.Cosine(width=0.4)}),
     "no kernel": (LIME, {"kernel": "none"}),
     "inverse l2": (LIME, {"kernel": "inverse-l2"}),
     "image cosine": (LIME, {"kernel": "image-cosine"}),
+    "image similarity": (LIME, {"kernel": "image-similarity"}),
+    "a function": (LIME, {"kernel": seewhy.CustomKernel(function=steep)}),
     "image cosine of a blur": (LIME.replace(fill="blur"), {"kernel": seewhy.ImageCosine(width=0.7)}),
     "shapley kernel": (LIME.replace(design="shapley"), {"kernel": "shapley"}),
     "away from the shapley kernel": (LIME.replace(design="shapley", kernel="shapley"), {"kernel": "cosine"}),
@@ -188,7 +195,7 @@ def test_all_that_needs_the_model_is_named_at_once():
 
 @pytest.mark.parametrize("n", [97, 1, 0, -3, 10.0, "10", True], ids=repr)
 def test_samples_that_are_not_there_cannot_be_read(n):
-    with refuses(InvalidInput, "n_samples", rule="be a whole number from 2 to 96, the samples"):
+    with refuses(InvalidInput, "n_samples", rule="be a whole number from 2 to 96, the number of saved samples"):
         run().refit(n_samples=n)
 
 
@@ -257,3 +264,13 @@ def test_several_objects_may_be_lost_and_one_of_them_found_again(tmp_path):
     assert refitted.method.lost == ("segmentation",)
     assert same_file(refitted, run(method.replace(surrogate="ridge", kernel="none")), tmp_path)
     assert same_file(seewhy.load(tmp_path / "one").refit(unit="score"), refitted.refit(unit="score"), tmp_path)
+
+
+def test_a_lost_kernel_is_missed_by_whatever_reads_the_samples_and_may_be_given_again(tmp_path):
+    method = LIME.replace(kernel=steep)
+    found = loaded(method, tmp_path)
+
+    np.testing.assert_array_equal(found.values(), run(method).values())
+    with refuses(FileError, "kernel", rule="be in the result file"):
+        found.refit(unit="score")
+    assert same_file(found.refit(kernel=steep, unit="score"), run(method.replace(unit="score")), tmp_path)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import operator
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self, get_args
 
@@ -101,6 +101,21 @@ def by_name(family: Any) -> Any:
         return known[name](**{k: v for k, v in given.items() if k != "name"})
 
     return expand
+
+
+def a_function(value: Any) -> Any:
+    """Return a setting that is a function of the user's; its name alone does not load it."""
+    if isinstance(value, str):
+        raise ValueError(  # noqa: TRY004 - pydantic turns ValueError, not TypeError, into a message
+            "cannot be loaded by its name; pass the function itself"
+        )
+    return value
+
+
+def qualified(function: Callable[..., Any]) -> str:
+    """Return the name that stands in JSON for a function of the user's."""
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"
 
 
 def fields_of(settings: Any) -> dict[str, FieldInfo]:

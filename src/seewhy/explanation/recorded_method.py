@@ -123,15 +123,13 @@ class RecordedMethod:
         return self.stand_in.rows(masks, seed)
 
     def estimate(self, samples: Samples, scene: Scene, scores: Floats) -> Attribution:
-        """Read an attribution out of the samples, unless the surrogate is what is lost."""
-        if "surrogate" in self.lost:
-            raise self._error("surrogate")
+        """Read an attribution out of the samples, unless what reads them is lost."""
+        self._need_readers()
         return self.stand_in.estimate(samples, scene, scores)
 
     def spread(self, samples: Samples, scene: Scene, scores: Floats) -> Spread | None:
-        """Return how sure an attribution is, unless the surrogate is what is lost."""
-        if "surrogate" in self.lost:
-            raise self._error("surrogate")
+        """Return how sure an attribution is, unless what reads the samples is lost."""
+        self._need_readers()
         return self.stand_in.spread(samples, scene, scores)
 
     def warnings(self, samples: Samples) -> Iterator[str]:
@@ -144,6 +142,11 @@ class RecordedMethod:
         known = {key: value for key, value in stand_in.to_dict().items() if key not in self.lost or key in changes}
         lost = tuple(key for key in self.lost if key not in changes)
         return RecordedMethod({key: self.settings[key] for key in lost} | known, stand_in, lost)
+
+    def _need_readers(self) -> None:
+        for name in ("kernel", "surrogate"):
+            if name in self.lost:
+                raise self._error(name)
 
     def _error(self, name: str) -> FileError:
         value = self.settings[name]

@@ -10,21 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, PlainSerializer
 
-from seewhy.core.settings import Settings, setting
+from seewhy.core.settings import Settings, a_function, qualified, setting
 from seewhy.core.types import Pixels
-
-
-def _function(value: Any) -> Any:
-    if isinstance(value, str):
-        raise ValueError(  # noqa: TRY004 - pydantic turns ValueError, not TypeError, into a message
-            "cannot be loaded by its name; pass the function itself"
-        )
-    return value
-
-
-def _qualified(function: Callable[..., Any]) -> str:
-    named = function if hasattr(function, "__qualname__") else type(function)
-    return f"{named.__module__}.{named.__qualname__}"
 
 
 class Custom(Settings):
@@ -37,8 +24,8 @@ class Custom(Settings):
     name: Literal["custom"] = "custom"
     function: Annotated[
         Callable[..., Any],
-        BeforeValidator(_function),
-        PlainSerializer(_qualified, when_used="json"),
+        BeforeValidator(a_function),
+        PlainSerializer(qualified, when_used="json"),
         setting("function of the image, and of the seed if it has a parameter of that name"),
     ]
 
