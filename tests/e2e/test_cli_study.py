@@ -90,7 +90,7 @@ def test_a_study_prints_its_answers_and_writes_page_and_json(call: Call, there: 
     ]
     assert np.shape(held["chosen"]) == (2, 4, 4)
     assert {one["over"] for one in held["matrices"]} == {"photos", "classes", "models"}
-    assert [one["word"] for one in held["questions"].values()] == ["Too few photos"] * 4
+    assert [one["word"] for one in held["questions"].values()] == ["Seen here"] * 5
 
     again = call("study", "photos", "--model", TOP, "--model", CORNER, *ASKED, "--out", "new/folder", "--json")
     assert strict(again.out) == held
@@ -202,3 +202,19 @@ def test_a_killed_study_goes_on_to_the_same_bytes(there: Path, modules: Path, ho
     assert (there / "cut/study.json").read_bytes() == (there / "whole/study.json").read_bytes()
     assert len(asked.read_bytes()) - before < whole  # what was done was not asked again
     assert json.loads((there / "cut/study.json").read_text())["complete"]
+
+
+def test_models_have_the_names_and_options_of_their_own(call: Call, there: Path) -> None:
+    second = json.dumps({"name": CORNER})
+    got = call(
+        "study", "photos", "--model", f"first={TOP}", "--model", f"second={second}", *ASKED, "--out", "named", "--json"
+    )
+
+    assert list(strict(got.out)["models"]) == ["first", "second"]
+    for wrong in (f"={TOP}", "first=", "first={", 'first={"head": "logit"}'):
+        refused = call("study", "photos", "--model", wrong, *ASKED)
+        assert (refused.code, "--model must" in refused.err) == (2, True)
+    own = json.dumps({"name": TOP, "input_size": 32})
+    refused = call("study", "photos", "--model", TOP, "--model", f"second={own}", *ASKED)
+    assert refused.code == 2
+    assert "input" in refused.err  # the options are read, and this model takes none

@@ -11,8 +11,9 @@ from scipy import stats
 from seewhy.estimation.intervals import FEWEST
 from seewhy.evaluate.averages import interval
 from seewhy.study.chance import over_pairs, over_photos
+from seewhy.study.here import Names
 from seewhy.study.matrices import between_classes, between_models, between_photos
-from seewhy.study.questions import explains_best, fits_another_model, fits_elsewhere
+from seewhy.study.questions import better_explained, explains_best, fits_another_model, fits_elsewhere
 from seewhy.study.tensor import Tensor, mean
 
 M, P, S = 3, 6, 4
@@ -230,8 +231,8 @@ def test_a_photo_that_is_in_every_pair_leaves_no_interval():
     star = np.zeros((8, 8), dtype=bool)
     star[0, 1:] = star[1:, 0] = True
     said = fits_elsewhere("?", "on another class", tensor, star, names(8))
-    assert said.word == "Too few photos"
-    assert said.text.startswith("One photo or group is part of every case, which is too few")
+    assert said.word == "Seen here"
+    assert said.text.endswith("One photo or group is part of every case, so there is no interval.")
 
 
 # --- verdicts -------------------------------------------------------------------------------------------------
@@ -255,6 +256,7 @@ def asked(tensor):
     return fits_elsewhere("?", "on another photo", tensor, ~np.eye(n, dtype=bool), names(n))
 
 
+NAMES = Names([f"p{p}.jpg" for p in range(8)], ["net"], ["usual", *(f"s{p}" for p in range(8))])
 NOISE = np.random.default_rng(1).normal(0, 0.01, 8)
 
 
@@ -277,14 +279,18 @@ def test_verdicts_of_clear_cases(elsewhere, default, word, loss, gain, advice):
 
 def test_verdicts_without_enough_to_go_by():
     few = asked(made(0.5 + NOISE[:4], 0.49, 0.1))
-    assert few.word == "Too few photos"
-    assert few.text.startswith("4 independent photos are too few; 6 are needed for a verdict. Here,")
+    assert few.word == "Seen here"
+    assert few.text.startswith("Here, on another photo, the carried-over setting scores 0.0")
+    assert "It stays within 10 % of the best in 12 of 12 cases." in few.text
+    assert few.text.endswith(
+        "This describes 4 independent photos and says nothing about others; 2 more would give an interval."
+    )
     assert asked(made(-0.5 + NOISE, -0.5, -0.6)).word == "Not clear"  # nothing to lose a share of
     lonely = fits_elsewhere("?", "on another photo of the class", made([0.5], 0, 0), np.zeros((1, 1), bool), ["a"])
     assert (lonely.word, lonely.text) == ("Not asked", "No class has two photos.")
     assert fits_another_model(made([0.5], 0, 0), ["a"]).word == "Not asked"
     nothing = Tensor(np.full((1, 2, 2), np.nan), np.full((1, 2, 2), np.nan), {})
-    assert explains_best(nothing, ["a", "b"], apart=True).word == "Not measured"
+    assert explains_best(nothing, ["a", "b"], apart=True, names=NAMES).word == "Not measured"
     assert asked(nothing).word == "Not measured"
 
 
@@ -292,7 +298,7 @@ def test_verdicts_without_enough_to_go_by():
     ("default", "word"), [(0.4, "Yes"), (0.6, "No"), (0.5 + 3 * NOISE[::-1], "Not clear")], ids=["yes", "no", "unclear"]
 )
 def test_whether_choosing_pays(default, word):
-    found = explains_best(made(0.5 + NOISE, 0.1, default), names(8), apart=True)
+    found = explains_best(made(0.5 + NOISE, 0.1, default), names(8), apart=True, names=NAMES)
 
     assert found.word == word
     assert "beats the strongest baseline (edges) in 100 % of cases." in found.text
@@ -300,3 +306,70 @@ def test_whether_choosing_pays(default, word):
 
 def test_a_mean_of_nothing_is_nothing():
     np.testing.assert_equal(mean(np.array([[np.nan, 1], [np.nan, 3]]), axis=0), [np.nan, 2])
+
+
+# --- few photos, and which model ------------------------------------------------------------------------------
+
+
+def test_one_photo_is_enough_to_name_its_best_setting_and_the_runner_up():
+    chosen = np.array([[[0.1, 0.5, 0.4]]])
+    reported = np.array([[[0.2, 0.35, 0.45]]])
+    names_ = Names(["bear.jpg"], ["net"], ["usual", "black", "gray"])
+
+    found = explains_best(Tensor(chosen, reported, {}), ["a"], apart=True, names=names_)
+
+    assert found.word == "Seen here"
+    assert "bear.jpg: black is best (0.35; runner-up gray, 0.45; the default 0.2)." in found.text
+    assert "This describes 1 independent photo and says nothing about others; 5 more" in found.text
+
+
+def test_what_is_seen_on_two_photos_is_counted():
+    reported = np.zeros((1, 2, 3))
+    reported[0, 0] = [0.1, 0.6, 0.58]  # chosen here: the second setting
+    reported[0, 1] = [0.1, 0.2, 0.5]  # the third
+    chosen = reported.copy()
+
+    found = asked(Tensor(chosen, reported, {}))
+
+    assert found.loss.value == pytest.approx(((0.6 - 0.58) + (0.5 - 0.2)) / 2)
+    assert "scores 0.16 below the best setting there (0.55 on average)" in found.text
+    assert "within 10 % of the best in 1 of 2 cases" in found.text
+
+
+def test_a_carried_setting_that_scores_higher_is_not_a_negative_loss():
+    tensor = made(0.5 + NOISE, 0.52, 0.3)
+
+    assert "above the best setting there" in asked(tensor).text
+    assert "\N{MINUS SIGN}0.02 " not in asked(tensor).text.partition("[")[0]
+
+
+def two_models(gap, n=8):
+    """Two settings; the second is chosen under both models, and scores ``gap`` (n,) more under the first."""
+    reported = np.zeros((2, n, 2))
+    reported[0, :, 1] = 0.4 + gap
+    reported[1, :, 1] = 0.4
+    return Tensor(reported.copy(), reported, {})
+
+
+def test_the_better_explained_model_has_the_interval_of_a_paired_t_test():
+    from scipy import stats
+
+    gap = 0.1 + 0.05 * np.random.default_rng(3).normal(size=8)
+    found = better_explained(two_models(gap), names(8), ["Xception", "ResNet"])
+    low, high = stats.ttest_1samp(gap, 0).confidence_interval()
+
+    assert found.word == "Yes"
+    assert found.text.startswith("Xception is explained better: ")
+    assert (found.gain.value, found.gain.low, found.gain.high) == pytest.approx((gap.mean(), low, high))
+
+
+def test_the_better_explained_model_may_be_the_second_or_unclear_or_of_few_photos():
+    assert better_explained(two_models(np.full(8, -0.2) + NOISE), names(8), "AB").text.startswith("B is explained")
+    assert better_explained(two_models(10 * NOISE), names(8), "AB").word == "Not clear"
+    few = better_explained(two_models(np.full(2, 0.2), 2), names(2), ["A", "B"])
+    assert few.word == "Seen here"
+    assert "A 0.6, B 0.4; A scores 0.20 more than B" in few.text
+    assert better_explained(made([0.5], 0, 0), ["a"], ["A"]).word == "Not asked"
+    lost = two_models(np.zeros(2), 2)
+    lost.reported[0, 0] = lost.reported[1, 1] = np.nan
+    assert better_explained(lost, names(2), ["A", "B"]).word == "Not measured"

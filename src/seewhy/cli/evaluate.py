@@ -13,7 +13,7 @@ from seewhy.cli.exit import DONE, FAILED
 from seewhy.cli.explain import read_settings
 from seewhy.cli.flags import Option, Sectioned
 from seewhy.cli.from_files import check_paths
-from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
+from seewhy.cli.model import MODEL_HELP, model_options, named_models
 from seewhy.cli.replaced import Held
 from seewhy.cli.run_options import DETAILS
 from seewhy.cli.terminal import Printed, Rows, put, say, say_json
@@ -22,7 +22,6 @@ from seewhy.core.progress import is_terminal
 from seewhy.core.text import Words
 from seewhy.core.types import JsonObject
 from seewhy.evaluate.asking import DEFAULT_METRICS
-from seewhy.evaluate.plan import NamedModel
 from seewhy.methods import METHODS
 from seewhy.metrics import BASELINES, METRICS
 
@@ -126,7 +125,7 @@ def evaluate(photos: tuple[str, ...], **given: Any) -> int:
         truth=given["truth"],
         methods=methods,
         metrics=given["metrics"] or None,
-        model=_models(given),
+        model=named_models(given),
         baselines=() if baselines == ("none",) else baselines,
         groups=given["groups"],
         seed=given["seed"],
@@ -157,12 +156,6 @@ def _methods(given: dict[str, Any]) -> dict[str, object]:
         label = file if label in found or [Path(other).stem for other in files].count(label) > 1 else label
         found[label] = read
     return found or {"auto": "auto"}
-
-
-def _models(given: dict[str, Any]) -> list[NamedModel]:
-    """Return the models; what is said about one holds for all."""
-    asked = [asked_model(None, given | {"model": name}) for name in given["models"] or (None,)]
-    return [NamedModel("", named_model(one, given["batch_size"]), one) for one in asked]
 
 
 def _emit(found: Evaluation, given: dict[str, Any], notes: list[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,9 @@ from seewhy.core.types import JsonObject
 from seewhy.engine.protocols import Model
 from seewhy.models import DEFAULT, prefixes
 from seewhy.models.options import ModelOptions
+
+if TYPE_CHECKING:
+    from seewhy.evaluate.plan import NamedModel
 
 _SECTION = "About the model"
 _OPTIONS = ("preprocessing", "input_size", "head", "output_name", "labels", "runtime", "precision", "device")
@@ -67,6 +70,39 @@ def named_model(asked: str | JsonObject | None, batch_size: int | None = None) -
             flag = f"--{option.replace('_', '-')}"
             text = text.replace(f"ModelOptions.{option} ", f"{flag} ").replace(f"{option} is not a", f"{flag} is not a")
         raise InvalidInput(text, setting=error.setting, rule=error.rule, value=error.value) from error
+
+
+def named_models(given: dict[str, Any]) -> list[NamedModel]:
+    """Return the models of ``--model``, each a name, ``NAME=MODEL``, or ``NAME={JSON}`` with options of its own.
+
+    What the flags say about a model holds for all of them.
+    """
+    from seewhy.evaluate.plan import NamedModel
+
+    found = []
+    for text in given["models"] or (None,):
+        label, source = ("", text) if text is None else _label_of(text)
+        asked = asked_model(source, {name: value for name, value in given.items() if name != "model"})
+        found.append(NamedModel(label, named_model(asked, given["batch_size"]), asked))
+    return found
+
+
+def _label_of(text: str) -> tuple[str, str | JsonObject]:
+    """Return the name that the user gives a model, empty if none, and the model."""
+    label, equals, rest = text.partition("=")
+    if not equals or ":" in label or "{" in label:
+        label, rest = "", text
+    elif not label.strip() or not rest.strip():
+        raise InvalidInput.of("--model", "be MODEL, or NAME=MODEL", text)
+    if not rest.lstrip().startswith("{"):
+        return label, rest
+    try:
+        options: JsonObject = json.loads(rest)
+    except json.JSONDecodeError as error:
+        raise InvalidInput.of("--model", f"be a name, or options as JSON ({error})", text) from None
+    if "name" not in options:
+        raise InvalidInput.of("--model", 'hold "name" in its JSON', text)
+    return label, options
 
 
 def _value(name: str, text: str) -> Any:

@@ -10,7 +10,7 @@ import click
 from seewhy.cli import run_options, signals
 from seewhy.cli.exit import DONE, FAILED
 from seewhy.cli.flags import Option, Sectioned
-from seewhy.cli.model import MODEL_HELP, asked_model, model_options, named_model
+from seewhy.cli.model import MODEL_HELP, model_options, named_models
 from seewhy.cli.replaced import Held
 from seewhy.cli.run_options import DETAILS
 from seewhy.cli.terminal import Printed, Rows, put, say, say_json
@@ -42,7 +42,13 @@ _EXAMPLE: dict[str, Any] = {
 @click.option(
     "--class", "kinds", multiple=True, metavar="NAME=PATH", help="Photos of a class, a folder or a file; repeatable."
 )
-@click.option("--model", "models", multiple=True, metavar="MODEL", help=f"{MODEL_HELP}; repeatable, for question 4.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="[NAME=]MODEL",
+    help=f"{MODEL_HELP}; repeatable, for questions 4 and 5. NAME=MODEL names it in tables.",
+)
 @click.option(
     "--metric", metavar="NAME", default="srg", help=f"Metric that compares settings (default srg): {_METRICS}."
 )
@@ -66,9 +72,9 @@ _EXAMPLE: dict[str, Any] = {
 def study(photos: tuple[str, ...], out: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
     """Find the best setting for each photo, and test whether it transfers.
 
-    The class of a photo is the name of its folder. Answers four questions with numbers: which setting explains this
-    photo best, and does it also suit another photo of the class, another class, and another model? To resume an
-    interrupted study, run the same command again.
+    The class of a photo is the name of its folder. Answers five questions with numbers: which setting explains this
+    photo best, does it also suit another photo of the class, another class, and another model, and is one model
+    explained better than the others? To resume an interrupted study, run the same command again.
 
     \b
       seewhy study --example
@@ -82,8 +88,7 @@ def study(photos: tuple[str, ...], out: Path, *, as_json: bool, quiet: bool, **g
         given = _of_example(given, out)
     settings = {name: given[name] for name in ("metric", "truth", "target", "seed", "batch_size")}
     settings |= {name: given[name] for name in ("menu", "n_samples", "groups") if given[name] is not None}
-    said = [asked_model({"name": name}, given) for name in given["models"] or (None,)]
-    models = [named_model(one, given["batch_size"]) for one in said]
+    models = named_models(given)
     found = run(_photos(given), model=models, out=out, progress=False if quiet or as_json else None, **settings)
     held = Held(out, "study.json")
     files = [str(path) for path in found.write(out)]
@@ -145,7 +150,7 @@ def _code(found: Study) -> int:
 
 
 def _emit(found: Study, files: list[str], notes: list[str]) -> None:
-    """Print the best settings, the four answers, and the files."""
+    """Print the best settings, the answers, and the files."""
     page, table = Printed(), Rows("photo", "class", "model", "best setting")
     table.numbers("score", "default")
     kinds = dict(zip(found.photos, found.kinds, strict=True))

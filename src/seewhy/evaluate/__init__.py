@@ -59,7 +59,8 @@ def evaluate(  # noqa: PLR0913  # the front door
         that need ground truth are measured on photos that have it; naming one is an error if no photo has any. Seconds
         and model calls are always reported.
     model
-        As for :func:`seewhy.explain`; a list means several.
+        As for :func:`seewhy.explain`; a list means several, and a dict several by names of yours,
+        ``{"old": "onnx:old.onnx", "new": {"name": "onnx:new.onnx", "head": "logit"}}``.
     baselines
         Maps that do not use the model, which are graded too.
     groups

@@ -140,13 +140,26 @@ def lacking(metrics: Mapping[str, Metric], photos: Iterable[Photo], *, named: bo
 
 
 def models_of(model: object, batch_size: int | None = None) -> tuple[NamedModel, ...]:
-    """Return the models to ask; a list or tuple means several. One that is loaded here is told ``batch_size``."""
-    sources = list(model) if isinstance(model, list | tuple) else [model]
+    """Return the models to ask; a list or tuple means several, a dict without ``name`` several by names of the user's.
+
+    One that is loaded here is told ``batch_size``.
+    """
+    if isinstance(model, Mapping) and "name" not in model:
+        sources: list[object] = [_called(name, one, batch_size) for name, one in model.items()]
+    else:
+        sources = list(model) if isinstance(model, list | tuple) else [model]
     if not sources:
         raise InvalidInput("give at least one model", setting="model", rule="be at least one", value=())
     found = [one if isinstance(one, NamedModel) else NamedModel("", loaded(one, batch_size)[0], one) for one in sources]
-    labels = _unlike([printable(one.model.name) for one in found])
+    labels = _unlike([printable(one.label or one.model.name) for one in found])
     return tuple(replace(one, label=label) for one, label in zip(found, labels, strict=True))
+
+
+def _called(name: object, source: object, batch_size: int | None) -> NamedModel:
+    """Return a model under a name of the user's."""
+    if not isinstance(name, str) or not name.strip():
+        raise InvalidInput.of("the name of a model", "be text", name)
+    return NamedModel(name, loaded(source, batch_size)[0], source)
 
 
 def _found(sources: Iterable[FilePath], masks: set[Path]) -> tuple[dict[str, Path], list[Path]]:

@@ -59,7 +59,8 @@ def study(  # noqa: PLR0913  # the front door
         own with the name of the file (with its folders, if two names are equal). Or a dict of files and folders by
         class.
     model
-        As for :func:`seewhy.explain`; a list means several.
+        As for :func:`seewhy.explain`; a list means several, and a dict several by names of yours,
+        ``{"old": "onnx:old.onnx", "new": {"name": "onnx:new.onnx", "head": "logit"}}``.
     metric
         Metric that grades settings: ``srg``, ``sufficiency`` (the score of the shown region alone), ``insertion``, or,
         with ground truth, ``iou``, ``best-iou``, ``ap``, ``pointing``, ``energy``. The first three are measured with

@@ -13,11 +13,12 @@ from seewhy._version import __version__
 from seewhy.core.types import JsonObject
 from seewhy.evaluate.store import Record
 from seewhy.metrics import BASELINES
+from seewhy.study.here import Names
 from seewhy.study.matrices import Matrix, between_classes, between_models, between_photos, finite
 from seewhy.study.menu import StudySetting
 from seewhy.study.pictures import Shown
 from seewhy.study.plan import StudyPlan
-from seewhy.study.questions import Answer, explains_best, fits_another_model, fits_elsewhere
+from seewhy.study.questions import Answer, better_explained, explains_best, fits_another_model, fits_elsewhere
 from seewhy.study.tensor import Tensor
 from seewhy.study.work import Faults
 
@@ -77,12 +78,13 @@ class StudyFacts:
 
     @cached_property
     def questions(self) -> tuple[Answer, ...]:
-        """The verdicts on the four questions."""
+        """The verdicts on the five questions."""
         kinds, groups = np.asarray(self.kinds), self.groups
         alike = kinds[:, None] == kinds
         mates = alike & ~np.eye(len(kinds), dtype=bool)
+        names = Names(self.photos, self.models, [one.label for one in self.plan.menu.settings])
         return (
-            explains_best(self.tensor, groups, apart=self.plan.rule.apart),
+            explains_best(self.tensor, groups, apart=self.plan.rule.apart, names=names),
             fits_elsewhere(
                 "Does it fit another photo of the class?",
                 "on another photo of the class",
@@ -92,6 +94,7 @@ class StudyFacts:
             ),
             fits_elsewhere("Does it fit another class?", "on another class", self.tensor, ~alike, groups),
             fits_another_model(self.tensor, groups),
+            better_explained(self.tensor, groups, self.models),
         )
 
     @cached_property

@@ -20,7 +20,7 @@ _SIGNS = {
     "Yes": "\u2713",
     "No": "\u2717",
     "Not clear": "?",
-    "Too few photos": "\u2026",
+    "Seen here": "\u2026",
     "Not asked": "\u2013",
     "Not measured": "\u2013",
 }
@@ -44,7 +44,7 @@ def _words(study: StudyFacts) -> JsonObject:
         "one_for_all": None if one is None else one.label,
         "classes": len(set(study.kinds)),
         "answers": [_answer(i, one) for i, one in enumerate(study.questions, 1)],
-        "chart": _chart(study.questions[1:]),
+        "chart": _chart(study.questions[1:4]),
         "bests": [_best(study, row) for row in study.to_dict()["best"]],
         "baselines": list(study.tensor.baselines),
         "matrices": [_matrix(one) for one in matrices if len(one.names) > 1],

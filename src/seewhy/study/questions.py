@@ -1,4 +1,4 @@
-"""The four questions of a parameter study, answered with numbers and one plain sentence each."""
+"""The five questions of a parameter study, answered with numbers and one plain sentence each."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seewhy.core.types import Floats, JsonObject
-from seewhy.estimation.intervals import FEWEST
 from seewhy.study.chance import Estimate, over_pairs, over_photos
+from seewhy.study.here import Names, bests, reach
 from seewhy.study.tensor import Tensor, mean
 
 MARGIN = 0.1
 """Share of the own best setting's score that may be lost while a setting still counts as one that fits."""
 
-Word = Literal["Yes", "No", "Not clear", "Too few photos", "Not asked", "Not measured"]
+Word = Literal["Yes", "No", "Not clear", "Seen here", "Not asked", "Not measured"]
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,11 @@ class Answer:
         return asdict(self)
 
 
-def explains_best(tensor: Tensor, groups: Sequence[str], *, apart: bool) -> Answer:
-    """Answer question 1: which setting explains a photo best, and is choosing one worth it?"""
+def explains_best(tensor: Tensor, groups: Sequence[str], *, apart: bool, names: Names) -> Answer:
+    """Answer question 1: which setting explains a photo best, and is choosing one worth it?
+
+    One photo is enough for its best setting; the interval is about photos that were not studied.
+    """
     question = "Which setting explains this photo best?"
     gains = tensor.own - tensor.default
     gain = over_photos(mean(gains, axis=0), groups)
@@ -70,7 +73,7 @@ def explains_best(tensor: Tensor, groups: Sequence[str], *, apart: bool) -> Answ
         word: Word = "Not clear"
         text = f"Here {counted}, but the same number was used to choose and to report. Questions 2 to 4 tell more."
     elif gain.low is None or gain.high is None:
-        word, text = "Too few photos", f"{_few(gain)} to tell whether choosing a setting pays. Here {counted}."
+        word, text = "Seen here", f"{bests(tensor, names)} {_capital(counted)}. {reach(gain)}"
     elif gain.low > 0:
         word, text = "Yes", f"Choosing a setting for each photo pays: {counted}."
     elif gain.high < 0:
@@ -105,6 +108,45 @@ def fits_another_model(tensor: Tensor, groups: Sequence[str]) -> Answer:
     return _carried(question, "under another model", cases, groups)
 
 
+def better_explained(tensor: Tensor, groups: Sequence[str], models: Sequence[str]) -> Answer:
+    """Answer question 5: is one model explained better than the others, each photo with its own best setting?
+
+    The model with the highest mean is held against each of the others on the photos that both have. With more than two
+    models its interval has to stay above 0 for all of them.
+    """
+    question = "Is one model explained better than the others?"
+    if len(models) < 2:
+        return Answer(question, "Not asked", "There is one model only.")
+    shared = np.where(np.isfinite(tensor.own).all(axis=0), tensor.own, np.nan)
+    means = mean(shared, axis=1)
+    if not np.isfinite(means).all():
+        return Answer(question, "Not measured", "No photo has scores under every model.")
+    order = [int(m) for m in np.argsort(-means, kind="stable")]
+    first, second = order[:2]
+    gaps = [gap for m in order[1:] if (gap := over_photos(shared[first] - shared[m], groups)) is not None]
+    ends = [gap.low for gap in gaps if gap.low is not None]
+    scores = ", ".join(f"{models[m]} {means[m]:.3g}" for m in order)
+    word: Word = "Seen here" if len(ends) < len(gaps) else ("Yes" if min(ends) > 0 else "Not clear")
+    beginning = {"Yes": f"{models[first]} is explained better:", "Not clear": "It is not clear:"}.get(word, "Here,")
+    text = (
+        f"{beginning} with the best setting of each photo the mean scores are {scores}; {models[first]} scores "
+        f"{_worth(gaps[0])} more than {models[second]}."
+    )
+    usual = over_photos(
+        np.where(np.isfinite(shared[0]), tensor.default[first] - tensor.default[second], np.nan), groups
+    )
+    if usual is not None:
+        text += f" With the default setting, {models[first]} scores {_against(_turned(usual))} {models[second]}."
+    if word == "Seen here":
+        text += f" {reach(gaps[0])}"
+    wins = shared[first] - shared[second]
+    wins = wins[np.isfinite(wins)]
+    return Answer(
+        question, word, text, float(means[first]), gain=gaps[0],
+        better=float((wins > 0).mean()), equal=float((wins == 0).mean()),
+    )  # fmt: skip
+
+
 @dataclass(frozen=True, eq=False)
 class _Cases:
     """Scores (K, P, P) of the same cases; NaN in all three where there is none."""
@@ -132,9 +174,12 @@ def _carried(question: str, where: str, cases: _Cases, groups: Sequence[str]) ->
     score = float(mean(mean(own, axis=0)))
     word = _word(loss, score)
     text = (
-        f"{_beginning(word, loss)} {where}, the carried-over setting loses {_worth(loss)} of {score:.3g}; the default "
+        f"{_beginning(word)} {where}, the carried-over setting scores {_against(loss)} the best setting there "
+        f"({score:.3g} on average); the default scores {_against(default_loss)} it. {_advice(gain)}"
     )
-    text += f"loses {_worth(default_loss)}. {_advice(gain)}"
+    if word == "Seen here":
+        fits = (carried >= own - MARGIN * np.abs(own))[np.isfinite(carried)]
+        text += f" It stays within {_share(MARGIN)} of the best in {fits.sum()} of {fits.size} cases. {reach(loss)}"
     differences = carried - default
     differences = differences[np.isfinite(differences)]
     better, equal = float((differences > 0).mean()), float((differences == 0).mean())
@@ -144,7 +189,7 @@ def _carried(question: str, where: str, cases: _Cases, groups: Sequence[str]) ->
 def _word(loss: Estimate, score: float) -> Word:
     """Return the verdict: what is lost, held against a share of what there is to lose."""
     if loss.low is None or loss.high is None:
-        return "Too few photos"
+        return "Seen here"
     if score <= 0:
         return "Not clear"
     if loss.high <= MARGIN * score:
@@ -152,27 +197,29 @@ def _word(loss: Estimate, score: float) -> Word:
     return "No" if loss.low > MARGIN * score else "Not clear"
 
 
-def _beginning(word: Word, loss: Estimate) -> str:
+def _beginning(word: Word) -> str:
     return {
-        "Yes": f"The best setting fits, with a loss below {_share(MARGIN)} of the score:",
-        "No": f"The best setting does not fit; it loses more than {_share(MARGIN)} of the score:",
+        "Yes": f"The best setting fits, to within {_share(MARGIN)} of the score:",
+        "No": f"The best setting does not fit; it is more than {_share(MARGIN)} of the score worse:",
         "Not clear": "It is not clear whether the best setting fits:",
-        "Too few photos": f"{_few(loss)} for a verdict. Here,",
-        "Not asked": "",
-        "Not measured": "",
-    }[word]
+    }.get(word, "Here,")
 
 
-def _few(found: Estimate) -> str:
-    if found.groups >= FEWEST:
-        return "One photo or group is part of every case, which is too few"
-    return f"{found.groups} independent photos are too few; {FEWEST} are needed"
+def _against(loss: Estimate) -> str:
+    """Say how far a score lies from another, in words that have no negative numbers."""
+    return f"{_worth(_turned(loss))} above" if loss.value < 0 else f"{_worth(loss)} below"
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _advice(gain: Estimate) -> str:
     """Say whether the setting that is carried over is worth more than the default."""
     if gain.low is None or gain.high is None:
-        return f"The carried-over setting differs from the default by {_worth(gain)}."
+        if gain.value == 0:
+            return "The carried-over setting and the default score the same."
+        return f"The carried-over setting scores {_against(_turned(gain))} the default."
     if gain.low > 0:
         return f"The carried-over setting still beats the default, by {_worth(gain)}."
     if gain.high < 0:

@@ -6,10 +6,10 @@ from pydantic import BeforeValidator
 
 from seewhy.core.settings import Settings, by_name, members
 from seewhy.estimation.kernels.cosine import Cosine
-from seewhy.estimation.kernels.custom import CustomKernel
 from seewhy.estimation.kernels.image_cosine import ImageCosine
 from seewhy.estimation.kernels.image_similarity import ImageSimilarity
 from seewhy.estimation.kernels.inverse_l2 import InverseL2
+from seewhy.estimation.kernels.own_function import CustomKernel
 from seewhy.estimation.kernels.shapley import Shapley
 from seewhy.estimation.kernels.uniform import Uniform
 
