@@ -256,6 +256,18 @@ def test_lime_is_compared_with_banzhaf_and_shapley_values_of_the_same_samples():
     assert found.to_dict()["target"] == "class 0"
 
 
+def test_maps_are_compared_by_their_strongest_fifth():
+    found = explained(seewhy.Rise(grid=3, n_samples=300)).compare()
+    d = found.values.shape[1]
+    count = round(d / 5)
+    tops = [set(sorted(range(d), key=lambda i: (-row[i], i))[:count]) for row in found.values]
+
+    expected = [[len(one & other) / count for other in tops] for one in tops]
+    np.testing.assert_allclose(found.same_area, expected)
+    assert found.to_dict()["same_area"] == found.same_area.tolist()
+    assert explained(LIME).compare().same_area is None
+
+
 @pytest.mark.parametrize(
     ("change", "names", "missing"),
     [

@@ -188,11 +188,13 @@ def side_by_side(explanation: Explanation, *, as_json: bool) -> str:
     for one in found:
         page.line(f"{one.target}, {len(explanation.samples)} samples", bold=True)
         table = Rows("method")
-        table.numbers("error", "correlation", "difference", "same top 5")
+        areas = one.same_area
+        table.numbers("error", "correlation", "difference", "same top 5" if areas is None else "same top 20 % of area")
         for k, name in enumerate(one.names):
             error = one.errors[k]
             shown = "?" if error is None or math.isinf(error) else as_percent(error)
-            row = (f"{one.correlation[0, k]:.4f}", as_percent(float(one.apart[k])), str(one.same_top[0, k]))
+            same = str(one.same_top[0, k]) if areas is None else as_percent(float(areas[0, k]))
+            row = (f"{one.correlation[0, k]:.4f}", as_percent(float(one.apart[k])), same)
             table.row(name, shown, *row)
         page.table(table)
         page.lines(f"{name} is not available: {why}" for name, why in one.missing.items())

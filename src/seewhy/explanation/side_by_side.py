@@ -13,6 +13,8 @@ from seewhy.core.types import Floats, JsonObject
 from seewhy.explanation.facts import ExplanationFacts
 
 _TOP = 5
+AREA = 0.2
+"""Share of a map whose overlap is told: single pixels of two maps hardly ever agree, their regions do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +28,8 @@ class SideBySide:
     """(m, d) for segments, (m, H * W) for maps: pixels that the model saw."""
     errors: tuple[float | None, ...]
     """Estimated relative error of each."""
+    maps: bool
+    """Whether the values are those of pixels."""
     missing: dict[str, str]
     """Relatives that these samples do not allow, and why."""
 
@@ -40,6 +44,20 @@ class SideBySide:
         """(m, m): how many of the five strongest two answers have in common."""
         top = [set(np.argsort(-np.abs(row), kind="stable")[:_TOP].tolist()) for row in self.values]
         return np.array([[len(one & other) for other in top] for one in top])
+
+    @property
+    def same_area(self) -> Floats | None:
+        """(m, m): share of the strongest fifth of the area that two maps have in common; by chance 0.2.
+
+        None for segments.
+        """
+        if not self.maps:
+            return None
+        count = max(1, round(AREA * self.values.shape[1]))
+        top = np.zeros(self.values.shape, dtype=bool)
+        for row, values in zip(top, self.values, strict=True):
+            row[np.argsort(-values, kind="stable")[:count]] = True
+        return np.array([[float((one & other).sum()) / count for other in top] for one in top])
 
     @property
     def apart(self) -> Floats:
@@ -57,6 +75,7 @@ class SideBySide:
             "correlation": self.correlation.tolist(),
             "apart": self.apart.tolist(),
             "same_top": self.same_top.tolist(),
+            "same_area": None if self.same_area is None else self.same_area.tolist(),
             "missing": dict(self.missing),
         }
 
@@ -78,11 +97,15 @@ def side_by_side(explanation: ExplanationFacts, refit: Callable[..., Explanation
         rows.append(_answer(found, target))
         errors.append(_error(found, target))
     label = explanation.targets[target].label
-    return SideBySide(label, tuple(names), np.stack(rows), tuple(errors), missing)
+    return SideBySide(label, tuple(names), np.stack(rows), tuple(errors), not _has_segments(explanation), missing)
+
+
+def _has_segments(explanation: ExplanationFacts) -> bool:
+    return explanation.segments is not None and explanation.scene_segments is not None
 
 
 def _answer(explanation: ExplanationFacts, target: int) -> Floats:
-    if explanation.segments is not None and explanation.scene_segments is not None:
+    if _has_segments(explanation):
         return explanation.values(target)
     seen = explanation.heatmap(target)[explanation.seen].astype(np.float64)
     return np.asarray(seen - seen.mean())
