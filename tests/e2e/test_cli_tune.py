@@ -144,7 +144,6 @@ def test_the_embedded_model_is_tuned_on_a_cat(call: Call, place: Path) -> None:
         (["--truth", "masks/cat.png", "other.png"], "--truth must be a folder"),
         (["--truth", "nowhere"], "truth nowhere: no such file"),
         (["--preset", "best"], "--preset must be one of"),
-        (["--preset", "lime-lab"], "preset lime-lab names several targets, 'top3'"),
         (["--groups", "frames"], "groups must be one of auto, name, folder, none"),
         (["--preset", "lime-lab", "--settings", "s.toml"], "exclude each other"),
         (["--settings", "several.toml"], "choose one with --target"),

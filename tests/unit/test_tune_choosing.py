@@ -7,7 +7,8 @@ import pytest
 
 import seewhy
 from seewhy.methods.presets import PRESETS
-from seewhy.tune.choosing import Lead, OnHeldOut, Table, distinct, explained, hold_out, lead
+from seewhy.tune.choosing import Lead, OnHeldOut, Table, distinct, explained, hold_out, lead, without_copies
+from seewhy.tune.readings import word
 from seewhy.tune.space import Space, params_of, sampling_of
 
 
@@ -113,3 +114,29 @@ def test_what_lies_outside_has_no_place():
     assert params_of(Space(("lime",), {"lime.fill": ["#123456"]}), seewhy.Lime(fill="#123456")) is not None
     assert "lime.fill" not in params_of(Space(("rise",)), seewhy.Rise())
     assert params_of(Space(("lime",)).without_fill("black"), seewhy.Lime(fill="black")) is None
+
+
+def test_values_that_always_score_the_same_count_as_one():
+    units, kernels = ("auto", "probability", "log-odds"), ("cosine", "none")
+    said = [{"unit": unit, "kernel": kernel} for unit in units for kernel in kernels]
+    of_unit, of_kernel = {"auto": 0.0, "probability": 0.0, "log-odds": 6.0}, {"cosine": 0.0, "none": 2.0}
+    scores = np.array([[of_unit[one["unit"]] + of_kernel[one["kernel"]] for one in said]])
+
+    left = without_copies(said, scores)
+
+    assert [said[i]["unit"] for i in left] == ["auto", "auto", "log-odds", "log-odds"]
+    share = explained([said[i]["unit"] for i in left], scores[0, left])
+    assert share == pytest.approx(9 / 10)  # variances of two values each: 9 of the unit, 1 of the kernel
+    assert explained([one["unit"] for one in said], scores[0]) == pytest.approx(8 / 9)  # auto counted twice
+
+
+def test_values_that_score_alike_in_some_combinations_only_stay_two():
+    said = [{"unit": unit, "kernel": kernel} for unit in "ab" for kernel in "cd"]
+
+    assert without_copies(said, np.array([[1.0, 2.0, 1.0, 3.0]])) == [0, 1, 2, 3]
+
+
+def test_a_lasso_is_named_with_its_alpha():
+    assert word(seewhy.Lasso()) == f"lasso(alpha={seewhy.Lasso().alpha:.4g})"
+    assert word(seewhy.Lasso(alpha=0.2)) == "lasso(alpha=0.2)"
+    assert word(seewhy.Ridge()) == "ridge"

@@ -182,7 +182,8 @@ def _asked(given: dict[str, Any]) -> JsonObject:
         if given["preset"] not in PRESETS:
             raise InvalidInput.of("--preset", f"be one of {', '.join(PRESETS)}", given["preset"])
         preset = PRESETS[given["preset"]]
-        read = {"method": preset.method.to_dict(), "display": preset.display.to_dict(), "targets": preset.targets}
+        # The classes of a preset are those that it shows; settings are tuned for one, the truth's or the top one.
+        read = {"method": preset.method.to_dict(), "display": preset.display.to_dict()}
     return {
         "model": asked_model(read.get("model"), given),
         "target": _target(given["target"], read.get("targets"), given["settings_file"] or f"preset {given['preset']}"),

@@ -3,7 +3,8 @@
 Two maps of one photo both tend to be high in the middle, so a bare correlation is high for a map that knows nothing but
 that. What both share with the baseline ``center`` is therefore taken off: a partial correlation of ranks.
 
-Source: Krishna et al. (2022), arXiv:2202.01602, rank correlation; Kendall (1942), doi:10.1093/biomet/32.3-4.277, partial.
+Source: Krishna et al. (2022), arXiv:2202.01602 (rank correlation); Kendall (1942), doi:10.1093/biomet/32.3-4.277
+(partial).
 """
 
 from __future__ import annotations

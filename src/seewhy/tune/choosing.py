@@ -6,7 +6,7 @@ belongs inside of the cross-validation; Efron and Tibshirani (1993), "An Introdu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,6 +127,34 @@ def explained(values: Sequence[object], scores: Floats) -> float | None:
     names, place = np.unique([repr(value) for value in values], return_inverse=True)
     means = np.bincount(place, scores, len(names)) / np.bincount(place, minlength=len(names))
     return float(np.sum((means[place] - scores.mean()) ** 2) / total)
+
+
+def without_copies(said: Sequence[Mapping[str, object]], scores: Floats) -> list[int]:
+    """Return places of the settings that are left when values that always score the same count as one.
+
+    ``auto`` and what it stands for are two values of a setting, and one in truth. Counted twice, they would weigh as
+    two in what a setting explains.
+
+    Parameters
+    ----------
+    said
+        The value of every setting, for each of R settings.
+    scores
+        (P, R).
+    """
+    columns = [column.tobytes() for column in np.round(scores, _DIGITS).T + 0.0]
+    left = list(range(len(said)))
+    for name in said[0] if said else ():
+        by_value: dict[str, dict[str, bytes]] = {}
+        for i in left:
+            rest = repr(sorted((key, repr(value)) for key, value in said[i].items() if key != name))
+            by_value.setdefault(repr(said[i][name]), {})[rest] = columns[i]
+        kept: list[str] = []
+        for value, results in by_value.items():
+            if not any(results == by_value[other] for other in kept):
+                kept.append(value)
+        left = [i for i in left if repr(said[i][name]) in kept]
+    return left
 
 
 def distinct(table: Table, limit: int) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ from seewhy.core.types import JsonObject
 from seewhy.metrics import Question
 from seewhy.tune.baselines import measured
 from seewhy.tune.budget import Ended
-from seewhy.tune.choosing import OnHeldOut, Table, distinct, explained, hold_out, lead
+from seewhy.tune.choosing import OnHeldOut, Table, distinct, explained, hold_out, lead, without_copies
 from seewhy.tune.facts import PhotoScore, Setting
 from seewhy.tune.looking import described
 from seewhy.tune.result import Tuning
@@ -175,13 +175,15 @@ def _photos(tried: _Finalist, held: OnHeldOut, starts: bool) -> tuple[PhotoScore
 def _free_mattered(tried: _Finalist, column: int) -> dict[str, float]:
     trial = tried.tuner.trials[tried.place[column][0]]
     same = [i for i, (t, _) in enumerate(tried.place) if t == tried.place[column][0] and tried.table.ranked[i]]
-    scores = tried.table.chosen[:, same].mean(axis=0)
-    ways = [trial.readings.ways[tried.place[i][1]] for i in same]
-    found = {}
+    every = [trial.readings.ways[tried.place[i][1]] for i in same]
+    left = without_copies([way.said for way in every], tried.table.chosen[:, same])
+    scores = tried.table.chosen[:, same][:, left].mean(axis=0)
+    ways = [every[i] for i in left]
+    found: dict[str, float] = {}
     for name in ways[0].said:
         share = explained([way.said[name] for way in ways], scores)
-        if share is not None and len({repr(way.said[name]) for way in ways}) > 1:
-            found[name] = share
+        if share is not None and len({repr(way.said[name]) for way in every}) > 1:
+            found[name] = share  # 0 where all of its values score the same
     return found
 
 

@@ -23,6 +23,9 @@ SHOWN: frozenset[str] = frozenset(Display.model_fields)
 _NEVER_JUDGED = frozenset({"hide_rest"})
 """Settings that change the picture and no metric."""
 
+_ALWAYS_SAID = {"lasso": ("alpha",)}
+"""Numbers without which a name says little: a lasso of another alpha has other segments."""
+
 _USUAL: dict[str, dict[str, tuple[Any, ...]]] = {
     "lime": {
         "kernel": ("cosine", "none", "inverse-l2", "shapley"),
@@ -208,6 +211,6 @@ def word(value: Any) -> Any:
     name, numbers = value.to_dict()["name"], []
     for field_name, one in type(value).model_fields.items():
         own = getattr(value, field_name)
-        if field_name != "name" and own != one.get_default():
+        if field_name != "name" and (own != one.get_default() or field_name in _ALWAYS_SAID.get(name, ())):
             numbers.append(f"{field_name}={word(own)}")
     return f"{name}({', '.join(numbers)})" if numbers else name
