@@ -91,7 +91,7 @@ def explain(  # noqa: PLR0913  # the front door
         Whether each model is checked once before its first explanation, with about ten images, and a compiled model is
         compared with its original for each photo; see :func:`check`.
     verdict
-        Whether the model evaluates six more images after the run, to test the marked region: the region alone, the
+        Whether the model evaluates six more images after the run, to test the supporting region: the region alone, the
         photo without it and the fully masked photo, with two fills each; see :class:`Verdict`. Settings of
         :class:`Display` choose the region, such as ``{"regions": 3}``.
     on_update

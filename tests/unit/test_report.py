@@ -123,7 +123,7 @@ def test_the_same_result_gives_the_same_report_from_its_file(lime: seewhy.Explan
 
 
 def test_a_verdict_comes_first(rise: seewhy.Explanation, monkeypatch: pytest.MonkeyPatch) -> None:
-    verdict = {"grade": "firm", "sentence": "The marked region <18 %> is enough."}
+    verdict = {"grade": "firm", "sentence": "The supporting region <18 %> is enough."}
     plain = record.as_dict
     monkeypatch.setattr(record, "as_dict", lambda one: plain(one) | {"verdict": verdict})
     text = "".join(Page(rise.to_html()).text)

@@ -86,7 +86,7 @@ verdict = click.option(
     cls=Option,
     section=DETAILS,
     default=True,
-    help="Show the model the marked region alone, and the photo without it, for the verdict (6 model calls; default).",
+    help="Show the model the supporting region alone, and the photo without it, for the verdict (6 model calls; default).",
 )
 preflight = click.option(
     "--preflight/--no-preflight",

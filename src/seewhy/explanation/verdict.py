@@ -199,7 +199,7 @@ def _what(target: Target, check: RegionCheck | None, share: float) -> str:
     """Say what the region does, with the scores that show it."""
     if share == 0:
         return f"No part of the photo has an effect on {target.label} that is distinguishable from 0."
-    marked = f"marked region ({as_percent(share)} of the model input)"
+    marked = f"supporting region ({as_percent(share)} of the model input)"
     if check is None:
         return f"The {marked} was not tested on the model."
     score = as_probability if check.unit == "probability" and target.versus is None else number
