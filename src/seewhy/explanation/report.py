@@ -101,7 +101,7 @@ def _lead(explanation: ExplanationFacts, panel: TargetPanel) -> Iterator[str]:
         yield "No region has an effect that is distinguishable from 0."
         return
     many = len(panel.chosen)
-    what = "The supporting region covers" if panel.segments is None or many == 1 else f"The {many} marked segments cover"
+    what = "The marked region covers" if panel.segments is None or many == 1 else f"The {many} marked segments cover"
     yield f"{what} {as_percent(share)} of the model input."
     error = explanation.attributions[0].error
     if error is not None:
