@@ -86,7 +86,7 @@ verdict = click.option(
     cls=Option,
     section=DETAILS,
     default=True,
-    help="Show the model the supporting region alone, and the photo without it, for the verdict (6 model calls; default).",
+    help="Evaluate the supporting region alone, and the photo without it, for the verdict (6 evaluations; default).",
 )
 preflight = click.option(
     "--preflight/--no-preflight",
