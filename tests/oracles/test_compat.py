@@ -293,7 +293,7 @@ def test_their_own_test_file_of_the_wrapper_passes_after_its_imports_are_changed
 def test_a_wrapper_of_something_that_cannot_be_called_or_has_no_such_parameter_is_refused():
     from seewhy.compat.wrappers.scikit_image import BaseWrapper
 
-    with pytest.raises(TypeError, match="target_fn must be callable"):
+    with pytest.raises(TypeError) as found:
         BaseWrapper()._check_params(["a"])
-    with pytest.raises(ValueError, match="name parameters of target_fn"):
+    with pytest.raises(InvalidInput) as wrong:
         BaseWrapper(lambda a: a).set_params(b=1)

@@ -11,7 +11,7 @@ from scipy import stats
 from seewhy.estimation.intervals import FEWEST
 from seewhy.evaluate.averages import interval
 from seewhy.study.chance import over_pairs, over_photos
-from seewhy.study.here import Names
+from seewhy.study.few_photos import Names
 from seewhy.study.matrices import between_classes, between_models, between_photos
 from seewhy.study.questions import better_explained, explains_best, fits_another_model, fits_elsewhere
 from seewhy.study.tensor import Tensor, mean
@@ -283,7 +283,7 @@ def test_verdicts_without_enough_to_go_by():
     assert few.text.startswith("Here, on another photo, the carried-over setting scores 0.0")
     assert "It stays within 10 % of the best in 12 of 12 cases." in few.text
     assert few.text.endswith(
-        "This describes 4 independent photos and says nothing about others; 2 more would give an interval."
+        "This describes 4 independent photos and does not carry over to others; 2 more would give an interval."
     )
     assert asked(made(-0.5 + NOISE, -0.5, -0.6)).word == "Not clear"  # nothing to lose a share of
     lonely = fits_elsewhere("?", "on another photo of the class", made([0.5], 0, 0), np.zeros((1, 1), bool), ["a"])
@@ -320,7 +320,7 @@ def test_one_photo_is_enough_to_name_its_best_setting_and_the_runner_up():
 
     assert found.word == "Seen here"
     assert "bear.jpg: black is best (0.35; runner-up gray, 0.45; the default 0.2)." in found.text
-    assert "This describes 1 independent photo and says nothing about others; 5 more" in found.text
+    assert "This describes 1 independent photo and does not carry over to others; 5 more" in found.text
 
 
 def test_what_is_seen_on_two_photos_is_counted():

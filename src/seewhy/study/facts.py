@@ -13,7 +13,7 @@ from seewhy._version import __version__
 from seewhy.core.types import JsonObject
 from seewhy.evaluate.store import Record
 from seewhy.metrics import BASELINES
-from seewhy.study.here import Names
+from seewhy.study.few_photos import Names
 from seewhy.study.matrices import Matrix, between_classes, between_models, between_photos, finite
 from seewhy.study.menu import StudySetting
 from seewhy.study.pictures import Shown

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seewhy.core.types import Floats, JsonObject
 from seewhy.study.chance import Estimate, over_pairs, over_photos
-from seewhy.study.here import Names, bests, reach
+from seewhy.study.few_photos import Names, bests, reach
 from seewhy.study.tensor import Tensor, mean
 
 MARGIN = 0.1
