@@ -292,8 +292,9 @@ def test_their_own_test_file_of_the_wrapper_passes_after_its_imports_are_changed
 
 def test_a_wrapper_of_something_that_cannot_be_called_or_has_no_such_parameter_is_refused():
     from seewhy.compat.wrappers.scikit_image import BaseWrapper
+    from support.refusing import refuses
 
-    with pytest.raises(TypeError) as found:
+    with refuses(TypeError, "target_fn", rule="be callable"):
         BaseWrapper()._check_params(["a"])
-    with pytest.raises(InvalidInput) as wrong:
+    with refuses(ValueError, "target_params", value="b"):
         BaseWrapper(lambda a: a).set_params(b=1)

@@ -43,12 +43,12 @@ def notes(part: tuple[slice, slice], kind: type[seewhy.FunctionModel], photo: np
 )
 def test_a_region_along_the_edge_of_the_crop_is_named(part: tuple[slice, slice], side: str) -> None:
     (note,) = notes(part, Cropped)
-    assert f"touches its {side}:" in note
+    assert f"touches its {side} edge:" in note
 
 
 def test_in_a_portrait_it_is_the_top_or_the_bottom() -> None:
     (note,) = notes((slice(36, 48), slice(0, 48)), Cropped, PHOTO.transpose(1, 0, 2).copy())
-    assert "touches its bottom:" in note
+    assert "touches its bottom edge:" in note
 
 
 @pytest.mark.parametrize(

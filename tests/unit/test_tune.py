@@ -58,8 +58,8 @@ def test_the_grid_whose_cells_are_the_ones_that_the_model_reads_wins():
     sampling = GRIDS | {"lime.fill": ["gray"], "lime.design": ["auto"]}
     found = run(truth=OBJECT, trials=18, free=free, sampling=sampling)
     grid = found.winner.method.segmentation
-    assert (grid.rows, grid.columns, found.winner.display.regions) == (4, 4, 1)
-    assert found.score == 1.0
+    assert (grid.rows, grid.columns) == (4, 4)
+    assert found.score == 1.0  # however many regions are shown: only one of them supports the class
     assert found.winner.source == "search"
     assert found.lead.value == found.score - found.start_score > 0.3
     wide = {"lime.grid.rows": [2, 6], "lime.grid.columns": [2, 6]}

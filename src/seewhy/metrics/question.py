@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seewhy.api import opened
 from seewhy.core.errors import InvalidInput
 from seewhy.core.randomness import Purpose, generator
-from seewhy.core.types import Floats, Heatmap, Unit
+from seewhy.core.types import Floats, Heatmap, Sign, Unit
 from seewhy.engine.loop import Clock, Composer, best_batch_size, score_masks, score_untouched
 from seewhy.engine.protocols import Model
 from seewhy.engine.traits import traits_of
@@ -165,6 +165,14 @@ class Question:
         return found
 
 
+def graded_sign(display: Display) -> Sign:
+    """Return the sign of the region that is graded: where none is asked for, what supports the class.
+
+    Figures of segments show what contradicts it as well, but that is no part of the object.
+    """
+    return "positive" if display.sign == "auto" else display.sign
+
+
 @dataclass(frozen=True, eq=False)
 class Candidate:
     """A map that claims to say why, and the region that is shown of it."""
@@ -194,15 +202,10 @@ class Candidate:
     def of(
         cls, explanation: Explanation, target: int = 0, display: Display | None = None, name: str | None = None
     ) -> Candidate:
-        """Return the candidate of an explanation, with the region that ``display`` shows: shares are for maps alone.
-
-        Where no sign is asked for, only the part that supports the class is graded, for segments as for maps: what
-        contradicts it is no part of the object.
-        """
+        """Return the candidate of an explanation, with the region that ``display`` shows: shares are for maps alone."""
         shown = display or Display()
-        sign = "positive" if shown.sign == "auto" else shown.sign
         share = shown.share if explanation.segments is None else None
-        region = explanation.region(shown.regions, sign=sign, share=share, target=target)
+        region = explanation.region(shown.regions, sign=graded_sign(shown), share=share, target=target)
         return cls(
             name or explanation.method.name,
             on_view(explanation.attributions[target], explanation.scene_segments),

@@ -64,6 +64,6 @@ def reach(found: Estimate) -> str:
     more = FEWEST - found.groups
     photos = "photo" if found.groups == 1 else "photos"
     return (
-        f"This describes {found.groups} independent {photos} and does not carry over to others; {more} more would give an "
-        f"interval."
+        f"This describes {found.groups} independent {photos} and does not carry over to others; {more} more would give "
+        "an interval."
     )

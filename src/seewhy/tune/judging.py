@@ -18,6 +18,7 @@ from seewhy.explanation.explanation import Explanation
 from seewhy.images.fills import Color
 from seewhy.metrics import METRICS, Candidate, Metric, NotMeasured, Question
 from seewhy.metrics.curves import FILLS, ranks
+from seewhy.metrics.question import graded_sign
 from seewhy.render.display import Display
 from seewhy.tune.space import Tuned
 
@@ -163,8 +164,8 @@ class Grades:
             heatmap = on_view(found, fitted.scene_segments)
             return _digest(ranks(heatmap) if self._judge.name in _READS_RANKS else heatmap)
         if isinstance(found, SegmentAttribution):
-            return tuple(sorted(one.segment for one in fitted.top(display.regions, sign=display.sign)))
-        region = fitted.region(display.regions, sign=display.sign, share=display.share)
+            return tuple(sorted(one.segment for one in fitted.top(display.regions, sign=graded_sign(display))))
+        region = fitted.region(display.regions, sign=graded_sign(display), share=display.share)
         return _digest(np.packbits(region))
 
     def _candidate(self, fitted: Explanation, display: Display) -> Candidate:
