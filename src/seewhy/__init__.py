@@ -30,6 +30,7 @@ from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import Preprocessing
 from seewhy.render.display import Display
 from seewhy.study import study
+from seewhy.sweep import sweep
 from seewhy.tune import tune
 
 __all__ = [
@@ -89,6 +90,7 @@ __all__ = [
     "load_model",
     "segment",
     "study",
+    "sweep",
     "tune",
 ]
 

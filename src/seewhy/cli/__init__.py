@@ -32,6 +32,7 @@ def _commands() -> None:
     from seewhy.cli.reporting import report as report_
     from seewhy.cli.show import methods, models, segments
     from seewhy.cli.study import study
+    from seewhy.cli.sweep import sweep
     from seewhy.cli.tune import tune
 
     for command in (
@@ -44,6 +45,7 @@ def _commands() -> None:
         evaluate,
         tune,
         study,
+        sweep,
         segments,
         models,
         methods,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,19 +38,21 @@ _FAULTS = 10
 class Listing(Sectioned):
     """A command some of whose options take several words: ``--methods lime rise``."""
 
+    lists: tuple[str, ...] = _LISTS
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Repeat the option before each further word, which is what click reads."""
-        return super().parse_args(ctx, _repeated(args))
+        return super().parse_args(ctx, _repeated(args, self.lists))
 
 
-def _repeated(args: list[str]) -> list[str]:
+def _repeated(args: list[str], lists: Collection[str]) -> list[str]:
     found: list[str] = []
     option, given = "", 0
     for i, word in enumerate(args):
         if word == "--":
             return found + args[i:]
         if word.startswith("-") and len(word) > 1:
-            option, given = (word, 0) if word in _LISTS else ("", 0)
+            option, given = (word, 0) if word in lists else ("", 0)
         elif option:
             found += [option] if given else []
             given += 1
