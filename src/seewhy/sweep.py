@@ -25,6 +25,7 @@ from seewhy.explanation.figures import Style, panel_of
 from seewhy.images import load_image
 from seewhy.methods import as_method
 from seewhy.render.display import Display
+from seewhy.render.numbers import as_percent
 from seewhy.tune.readings import word
 
 if TYPE_CHECKING:
@@ -257,5 +258,5 @@ def _caption(cell: SweepCell) -> str:
     one = cell.explanation
     if one is None:
         return cell.reason
-    error = "unknown" if one.error is None or not math.isfinite(one.error) else f"{100 * one.error:.2g} %"
+    error = "unknown" if one.error is None or not math.isfinite(one.error) else as_percent(one.error)
     return f"error {error}"

@@ -17,12 +17,18 @@ from seewhy.cli.terminal import Printed, Rows, put, say, say_json
 from seewhy.core.errors import InvalidInput
 from seewhy.core.types import JsonObject
 from seewhy.methods import METHODS
+from seewhy.render.numbers import as_percent
 
 _FLAGS: list[Flag] = method_flags()
 
 
 class _Swept(Listing):
     lists = tuple(flag.name for flag in _FLAGS)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Remember the order of the flags: the figure has it too."""
+        ctx.meta[__name__] = list(dict.fromkeys(word.partition("=")[0] for word in args))
+        return super().parse_args(ctx, args)
 
 
 def _flags(command: Any) -> Any:
@@ -85,7 +91,7 @@ def sweep(photo: str, method_name: str, out: Path, *, as_json: bool, quiet: bool
         page, table = Printed(), Rows(*settings)
         table.numbers("samples", "error")
         for cell, row in zip(found.cells, found.rows(), strict=True):
-            error = row["why"] or ("unknown" if row["error"] is None else f"{100 * row['error']:.2g} %")
+            error = row["why"] or ("unknown" if row["error"] is None else as_percent(row["error"]))
             table.row(*(said(value) for value in cell.values.values()), str(row["samples"]), error)
         page.table(table)
         page.line(f"{found.calls} model calls")
@@ -100,9 +106,10 @@ def _asked(name: str, given: dict[str, Any]) -> tuple[Any, dict[str, list[Any]]]
         raise InvalidInput.of("--method", f"be one of {', '.join(one for one in METHODS if one != 'auto')}", name)
     base: JsonObject = METHODS[name]().to_dict()
     single = {flag.key: given[flag.key][0] for flag in _FLAGS if len(given[flag.key]) == 1}
-    # What costs nothing stands in the columns, so that a row is one run.
+    typed: list[str] = click.get_current_context().meta[__name__]
     several = (flag for flag in _FLAGS if len(given[flag.key]) > 1)
-    swept = sorted(several, key=lambda flag: flag.place[0] in METHODS[name]().free)
+    # What costs nothing stands in the columns, so that a row is one run; else as it was typed.
+    swept = sorted(several, key=lambda flag: (flag.place[0] in METHODS[name]().free, typed.index(flag.name)))
     if not swept:
         raise InvalidInput(
             "give at least one setting with several values, such as --grid 4 8 16",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from seewhy.render.drawn import Axes, Figure
 
 
-_COLORS = {"#000000": "black", "#808080": "gray", "#ffffff": "white"}
+COLOR_NAMES = {"#000000": "black", "#808080": "gray", "#ffffff": "white"}
 _NEVER = 1e30
 """Half an interval that no value lies beyond; infinity would not survive being averaged."""
 
@@ -160,7 +160,7 @@ def _named(part: object) -> str:
         return str(part)
     name = str(part.get("name"))
     color = str(part.get("value"))
-    return _COLORS.get(color, color) if name == "color" else name
+    return COLOR_NAMES.get(color, color) if name == "color" else name
 
 
 def cutout(explanation: ExplanationFacts, target: int, shown: dict[str, Any]) -> NDArray[np.uint8]:

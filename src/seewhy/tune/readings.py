@@ -11,6 +11,7 @@ from seewhy.core.errors import InvalidInput
 from seewhy.core.settings import Settings, plain
 from seewhy.core.text import shown
 from seewhy.core.types import JsonObject
+from seewhy.explanation.figures import COLOR_NAMES
 from seewhy.images.fills import Color
 from seewhy.render.display import Display
 from seewhy.tune.space import Tuned, tuned_methods
@@ -205,7 +206,7 @@ def word(value: Any) -> Any:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, Color):
-        return "black" if value == Color(value="black") else value.value
+        return COLOR_NAMES.get(value.value, value.value)
     if not isinstance(value, Settings):
         return value
     name, numbers = value.to_dict()["name"], []
