@@ -30,8 +30,8 @@ from seewhy.models.options import ModelOptions
 from seewhy.models.preprocessing import Preprocessing
 from seewhy.render.display import Display
 from seewhy.study import study
-from seewhy.sweep import sweep
 from seewhy.tune import tune
+from seewhy.tune.sweeping import sweep
 
 __all__ = [
     "METHODS",

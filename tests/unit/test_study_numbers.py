@@ -282,9 +282,7 @@ def test_verdicts_without_enough_to_go_by():
     assert few.word == "Seen here"
     assert few.text.startswith("Here, on another photo, the carried-over setting scores 0.0")
     assert "It stays within 10 % of the best in 12 of 12 cases." in few.text
-    assert few.text.endswith(
-        "This describes 4 independent photos and does not carry over to others; 2 more would give an interval."
-    )
+    assert few.text.endswith("This describes 4 independent photos and not others; 2 more would give an interval.")
     assert asked(made(-0.5 + NOISE, -0.5, -0.6)).word == "Not clear"  # nothing to lose a share of
     lonely = fits_elsewhere("?", "on another photo of the class", made([0.5], 0, 0), np.zeros((1, 1), bool), ["a"])
     assert (lonely.word, lonely.text) == ("Not asked", "No class has two photos.")
@@ -320,7 +318,7 @@ def test_one_photo_is_enough_to_name_its_best_setting_and_the_runner_up():
 
     assert found.word == "Seen here"
     assert "bear.jpg: black is best (0.35; runner-up gray, 0.45; the default 0.2)." in found.text
-    assert "This describes 1 independent photo and does not carry over to others; 5 more" in found.text
+    assert "This describes 1 independent photo and not others; 5 more" in found.text
 
 
 def test_what_is_seen_on_two_photos_is_counted():

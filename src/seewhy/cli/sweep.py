@@ -61,8 +61,8 @@ def sweep(photo: str, method_name: str, out: Path, *, as_json: bool, quiet: bool
       seewhy sweep photo.jpg --method rise --grid 4 8 16 --keep 0.1 0.5 --n-samples 250 1000 4000
       seewhy sweep photo.jpg --method lime --n-samples 500 --fill black gray white segment-mean
     """  # noqa: D301  # \b keeps click from joining the lines
-    from seewhy.sweep import SweepPlan, said
-    from seewhy.sweep import sweep as run
+    from seewhy.tune.sweeping import SweepPlan, said
+    from seewhy.tune.sweeping import sweep as run
 
     method, settings = _asked(method_name, given)
 
@@ -106,10 +106,12 @@ def _asked(name: str, given: dict[str, Any]) -> tuple[Any, dict[str, list[Any]]]
         raise InvalidInput.of("--method", f"be one of {', '.join(one for one in METHODS if one != 'auto')}", name)
     base: JsonObject = METHODS[name]().to_dict()
     single = {flag.key: given[flag.key][0] for flag in _FLAGS if len(given[flag.key]) == 1}
+    start: Any = METHODS[name]()
+    free: frozenset[str] = start.free
     typed: list[str] = click.get_current_context().meta[__name__]
     several = (flag for flag in _FLAGS if len(given[flag.key]) > 1)
     # What costs nothing stands in the columns, so that a row is one run; else as it was typed.
-    swept = sorted(several, key=lambda flag: (flag.place[0] in METHODS[name]().free, typed.index(flag.name)))
+    swept = sorted(several, key=lambda flag: (flag.place[0] in free, typed.index(flag.name)))
     if not swept:
         raise InvalidInput(
             "give at least one setting with several values, such as --grid 4 8 16",

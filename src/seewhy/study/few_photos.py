@@ -63,7 +63,4 @@ def reach(found: Estimate) -> str:
         return "One photo or group is part of every case, so there is no interval."
     more = FEWEST - found.groups
     photos = "photo" if found.groups == 1 else "photos"
-    return (
-        f"This describes {found.groups} independent {photos} and does not carry over to others; {more} more would give "
-        "an interval."
-    )
+    return f"This describes {found.groups} independent {photos} and not others; {more} more would give an interval."
