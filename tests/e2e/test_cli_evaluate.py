@@ -130,7 +130,7 @@ def test_options_take_several_words(call: Call, graded: Path) -> None:
 def test_further_words_become_further_options(given: list[str], expected: list[str]) -> None:
     import seewhy.cli.evaluate  # noqa: F401  # the module, which the command hides
 
-    assert sys.modules["seewhy.cli.evaluate"]._repeated(given) == expected
+    assert sys.modules["seewhy.cli.evaluate"]._repeated(given, {"--methods", "--metrics"}) == expected
 
 
 def test_the_same_call_again_does_nothing_twice(call: Call, graded: Path) -> None:
